@@ -16,7 +16,7 @@
 
 #define GIC_SPIS         256
 #define GIC_INTIDS       (32 + GIC_SPIS)
-#define GIC_MAX_CPUS     256
+#define GIC_MAX_CPUS     123     // what fits the virt map's redistributor window
 #define GIC_REDIST_SIZE  0x20000 // bytes of register window a CPU
 
 struct gic;
