@@ -222,8 +222,8 @@ static inline void make_operands(uint64_t in[3], const char *kinds, unsigned see
         uint64_t field = low_mask(f.bits - 1) & ~low_mask(f.frac);
         int e = (int)((in[0] & field) >> f.frac) + (int)((in[1] & field) >> f.frac) - f.bias;
         e += (int)(random_next(&state) % 5) - 2;
-        in[2] = float_value(f, e - f.bias, random_next(&state)) | (random_next(&state) & 1)
-                                                                      << (f.bits - 1);
+        uint64_t sign = random_next(&state) & 1; // one call a statement: the order matters
+        in[2] = float_value(f, e - f.bias, random_next(&state)) | sign << (f.bits - 1);
         if (random_next(&state) & 1) { // a square of a short number: the product is exact
             in[1] = in[0] &= ~low_mask(f.frac / 2 + 1);
             in[2] &= ~low_mask(f.frac / 2);
