@@ -147,6 +147,15 @@ static void dis_msl(struct dis *d, int n)
     dis_printf(d, ", msl #%d", 8 + 8 * n);
 }
 
+// What MOVZ or (inverted) MOVN moves.
+static void dis_wide(struct dis *d, int is64, int imm16, int hw, int inverted)
+{
+    uint64_t v = (uint64_t)(unsigned)imm16 << (16 * hw);
+
+    v = inverted ? ~v : v;
+    dis_printf(d, "#0x%" PRIx64, is64 ? v : v & mask64(32));
+}
+
 // The mask that N:immr:imms stand for: a run of imms+1 ones, rotated, replicated.
 static void dis_bitmask(struct dis *d, int is64, int n, int immr, int imms)
 {
