@@ -160,10 +160,10 @@ static const void *const *run(struct vcpu *cpu)
 
 // Memory -----------------------------------------------------------------------------------------
 // FAST(table, address, size) defines `host` or goes to the slow label, where `va` is the address.
-#define FAST(table, size, miss)                                                         \
+#define FAST(table, size, ...)                                                          \
     const struct tlb_entry *e_ = &cpu->table[tlb_index(va)];                            \
     if (unlikely(e_->tag != tlb_want(va, size, cpu->dctx))) {                           \
-        miss                                                                            \
+        __VA_ARGS__                                                                     \
     }                                                                                   \
     void *host = (void *)(uintptr_t)(va + e_->addend);
 #define PLAIN   (R(ip->a) + ip->imm)
