@@ -22,7 +22,7 @@ void machine_config_fini(struct machine_config *c)
     for (size_t i = 0; i < c->pool_count; i++)
         free(c->pool[i]);
     free(c->pool);
-    *c = (struct machine_config){ 0 };
+    *c = (struct machine_config){0};
 }
 
 const char *machine_config_strndup(struct machine_config *c, const char *s, size_t n)

@@ -42,10 +42,10 @@ enum config_drive_cache {
 struct config_drive {
     const char *file;
     const char *id;
-    int format; // enum config_drive_format
+    int format;    // enum config_drive_format
     int interface; // enum config_drive_if
-    int cache; // enum config_drive_cache
-    int media; // only disks exist
+    int cache;     // enum config_drive_cache
+    int media;     // only disks exist
     bool readonly;
     bool snapshot; // writes go to a temporary layer; -snapshot sets it on every drive
     bool discard;  // pass the guest's discards on to the file
@@ -59,11 +59,11 @@ enum config_char_backend {
 
 struct config_chardev {
     const char *id;
-    int backend; // enum config_char_backend
+    int backend;      // enum config_char_backend
     const char *path; // of a file
-    bool mux;    // Ctrl-A is armlet's escape character
-    bool signal; // stdio: Ctrl-C ends armlet instead of reaching the guest
-    bool append; // file: keep what it holds
+    bool mux;         // Ctrl-A is armlet's escape character
+    bool signal;      // stdio: Ctrl-C ends armlet instead of reaching the guest
+    bool append;      // file: keep what it holds
 };
 
 // The properties of every kind of device together; a driver's row in device_types.def says which
@@ -77,19 +77,19 @@ struct config_device {
 };
 
 struct config_machine_props {
-    const char *dumpdtb;    // write the device tree here and leave
-    int type;               // only virt
-    int gic_version;        // 3
-    int accel;              // -machine accel=..., the older spelling of -accel
+    const char *dumpdtb; // write the device tree here and leave
+    int type;            // only virt
+    int gic_version;     // 3
+    int accel;           // -machine accel=..., the older spelling of -accel
     bool virtualization, secure, its, acpi, usb, graphics; // off: this board has none of them
 };
 
 struct machine_config {
     struct config_machine_props machine;
-    int cpu;               // index of the model in the frontend's list; 0 is max
+    int cpu; // index of the model in the frontend's list; 0 is max
     int smp;
-    uint64_t ram_size;     // bytes, a multiple of 1 MiB
-    bool virtio_legacy;    // virtio-mmio version 1, as QEMU's default is
+    uint64_t ram_size;  // bytes, a multiple of 1 MiB
+    bool virtio_legacy; // virtio-mmio version 1, as QEMU's default is
 
     const char *kernel;
     bool kernel_positional; // named without -kernel, so that its format must be recognised
@@ -107,15 +107,15 @@ struct machine_config {
     size_t serial_count;
 
     const char *name;
-    unsigned log_mask;     // LOG_* of base/log.h
+    unsigned log_mask; // LOG_* of base/log.h
     const char *log_file;
     bool snapshot;
     bool no_reboot;
     bool nodefaults;
     bool seed_given;
-    uint64_t seed;         // of what armlet draws at random for the guest (-seed)
+    uint64_t seed; // of what armlet draws at random for the guest (-seed)
 
-    char **pool;           // the strings above
+    char **pool; // the strings above
     size_t pool_count;
 };
 

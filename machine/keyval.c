@@ -104,7 +104,7 @@ bool keyval_choose(const struct keyval_choice *choices, const char *what, const 
 
 static bool parse_bool(const char *s, bool *out)
 {
-    static const char *const words[] = { "off", "on", "no", "yes", "false", "true" };
+    static const char *const words[] = {"off", "on", "no", "yes", "false", "true"};
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
         if (!strcmp(s, words[i])) {
             *out = i & 1;

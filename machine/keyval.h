@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// QEMU's key=value lists (`-drive file=disk.img,format=raw`): one parser, driven by a table a group.
+// QEMU's key=value lists (`-drive file=disk.img,format=raw`): one parser, driven by a table a
+// group.
 //
 // A doubled comma stands for a comma in a value. The first item may be a bare value, of the key
 // that the group names as implied; a bare name of a boolean switches it on. Whatever is wrong is

@@ -9,7 +9,7 @@
 #include <string.h>
 
 const struct option_row option_rows[] = {
-#define OPTION(name, argument, help, handler) { name, argument, help, opt_##handler },
+#define OPTION(name, argument, help, handler) {name, argument, help, opt_##handler},
 #include "machine/options.def"
 #undef OPTION
 };
@@ -31,8 +31,9 @@ void options_print_help(FILE *out)
             n = fprintf(out, "\n") - 1;
         fprintf(out, "%*s %s\n", 33 - n, "", r->help);
     }
-    fputs("\nExit status: 0 power-off, 1 an error of armlet's, 2 usage, 3 reset under -no-reboot.\n",
-          out);
+    fputs(
+        "\nExit status: 0 power-off, 1 an error of armlet's, 2 usage, 3 reset under -no-reboot.\n",
+        out);
 }
 
 static bool unknown_option(const char *text, struct error *err)
@@ -67,7 +68,7 @@ static bool positional(struct options *o, const char *arg)
 
 static bool parse_all(struct options *o, int argc, char **argv)
 {
-    struct option longs[ARRAY_SIZE(option_rows) + 1] = { 0 };
+    struct option longs[ARRAY_SIZE(option_rows) + 1] = {0};
     for (size_t i = 0; i < option_row_count; i++) {
         longs[i].name = option_rows[i].name;
         longs[i].has_arg = option_rows[i].argument ? required_argument : no_argument;
@@ -99,7 +100,7 @@ static bool parse_all(struct options *o, int argc, char **argv)
 enum options_result options_parse(struct machine_config *c, int argc, char **argv, FILE *out,
                                   struct error *err)
 {
-    struct options o = { .config = c, .out = out, .err = err };
+    struct options o = {.config = c, .out = out, .err = err};
     if (!parse_all(&o, argc, argv))
         return OPTIONS_WRONG;
     if (o.done)

@@ -37,7 +37,7 @@ static size_t distance(const char *a, size_t la, const char *b, size_t lb)
 
 void suggest_init(struct suggest *s, const char *typed, size_t length)
 {
-    *s = (struct suggest){ .typed = typed, .length = length };
+    *s = (struct suggest){.typed = typed, .length = length};
     s->distance = length / 3 + 2;
     if (length < 2)
         s->distance = 1;
