@@ -626,11 +626,11 @@ static bool check_stdio(struct options *o)
 bool options_check(struct options *o)
 {
     struct machine_config *c = o->config;
-    if (!c->kernel && !c->machine.dumpdtb)
-        return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
     if (c->initrd && !c->kernel)
         return error_set(o->err, "-initrd goes with -kernel");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
+    if (!c->kernel && !c->machine.dumpdtb)
+        return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
     return resolve_serial(o) && check_ids(o) && check_stdio(o) && connect_drives(o);
 }

@@ -8,7 +8,7 @@
 struct options {
     struct machine_config *config;
     FILE *out;
-    bool done;          // something was printed instead; no machine is wanted
+    bool done; // something was printed instead; no machine is wanted
     bool nographic;
     bool serial_given;
     const char *serial; // what -serial named, resolved once all -chardev are known
@@ -27,7 +27,8 @@ extern const size_t option_row_count;
 
 void options_print_help(FILE *out);
 
-#define OPTION(name, argument, help, handler) bool opt_##handler(struct options *o, const char *arg);
+#define OPTION(name, argument, help, handler)                                                      \
+    bool opt_##handler(struct options *o, const char *arg);
 #include "machine/options.def"
 #undef OPTION
 
