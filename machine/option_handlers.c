@@ -232,31 +232,23 @@ static const struct keyval_choice drive_caches[] = {
     { "none", CONFIG_CACHE_WRITEBACK, NULL },
     { "writethrough", CONFIG_CACHE_WRITETHROUGH, NULL },
     { "directsync", CONFIG_CACHE_WRITETHROUGH, NULL },
-    { "unsafe", CONFIG_CACHE_UNSAFE, NULL },
+    { "unsafe", CONFIG_CACHE_WRITEBACK, NULL }, // allows to lose data, does not oblige
     { NULL },
 };
 static const struct keyval_choice drive_media[] = { { "disk", 0, NULL }, { NULL } };
-static const struct keyval_choice drive_discards[] = {
-    { "unmap", true, NULL }, { "on", true, NULL }, { "ignore", false, NULL },
-    { "off", false, NULL }, { NULL }
-};
-
-struct drive_props {
-    struct config_drive d;
-    int discard;
-};
+static const struct keyval_choice drive_discards[] = { { "unmap", 0, NULL }, { "on", 0, NULL }, { NULL } };
 
 static const struct keyval_row drive_rows[] = {
-#define R(type, name, field, ...) ROW(type, drive_props, name, field, __VA_ARGS__)
-    R(STRING, "file", d.file, NULL),
-    R(STRING, "id", d.id, NULL),
-    R(CHOICE, "format", d.format, drive_formats),
-    R(CHOICE, "if", d.interface, drive_interfaces),
-    R(CHOICE, "cache", d.cache, drive_caches),
-    R(CHOICE, "media", d.media, drive_media),
-    R(BOOL, "readonly", d.readonly, NULL),
-    R(BOOL, "read-only", d.readonly, NULL),
-    R(BOOL, "snapshot", d.snapshot, NULL),
+#define R(type, name, field, ...) ROW(type, config_drive, name, field, __VA_ARGS__)
+    R(STRING, "file", file, NULL),
+    R(STRING, "id", id, NULL),
+    R(CHOICE, "format", format, drive_formats),
+    R(CHOICE, "if", interface, drive_interfaces),
+    R(CHOICE, "cache", cache, drive_caches),
+    R(CHOICE, "media", media, drive_media),
+    R(BOOL, "readonly", readonly, NULL),
+    R(BOOL, "read-only", readonly, NULL),
+    R(BOOL, "snapshot", snapshot, NULL),
     R(CHOICE, "discard", discard, drive_discards),
 #undef R
 };
@@ -265,17 +257,16 @@ static const struct keyval_group drive_group = GROUP("-drive", NULL, drive_rows)
 bool opt_drive(struct options *o, const char *arg)
 {
     struct machine_config *c = o->config;
-    struct drive_props p = { 0 };
+    struct config_drive d = { 0 };
     if (wants_help(arg))
         return print_properties(o, &drive_group);
     if (c->drive_count == CONFIG_MAX_DRIVES)
         return error_set(o->err, "-drive: more than %d", CONFIG_MAX_DRIVES);
-    if (!keyval_parse(c, &drive_group, arg, &p, o->err))
+    if (!keyval_parse(c, &drive_group, arg, &d, o->err))
         return false;
-    if (!p.d.file)
+    if (!d.file)
         return error_set(o->err, "-drive %s: no file=", arg);
-    p.d.discard = p.discard;
-    c->drives[c->drive_count++] = p.d;
+    c->drives[c->drive_count++] = d;
     return true;
 }
 
