@@ -38,13 +38,13 @@ struct fp_env {
 #define FPCR_MASK        (FPCR_FZ16 | FPCR_RMODE | FPCR_FZ | FPCR_DN | FPCR_AHP)
 
 // FPSR.
-#define FPSR_IOC (1u << 0) // invalid operation
-#define FPSR_DZC (1u << 1) // division by zero
-#define FPSR_OFC (1u << 2) // overflow
-#define FPSR_UFC (1u << 3) // underflow
-#define FPSR_IXC (1u << 4) // inexact
-#define FPSR_IDC (1u << 7) // input denormal
-#define FPSR_QC  (1u << 27) // integer saturation; never touched here
+#define FPSR_IOC  (1u << 0)  // invalid operation
+#define FPSR_DZC  (1u << 1)  // division by zero
+#define FPSR_OFC  (1u << 2)  // overflow
+#define FPSR_UFC  (1u << 3)  // underflow
+#define FPSR_IXC  (1u << 4)  // inexact
+#define FPSR_IDC  (1u << 7)  // input denormal
+#define FPSR_QC   (1u << 27) // integer saturation; never touched here
 #define FPSR_MASK (FPSR_IOC | FPSR_DZC | FPSR_OFC | FPSR_UFC | FPSR_IXC | FPSR_IDC | FPSR_QC)
 
 // The first four are FPCR.RMode's encoding.
@@ -87,8 +87,8 @@ static inline enum fp_rounding fp_rounding(const struct fp_env *env)
     X(min, "FPMin")                                                                                \
     X(maxnm, "FPMaxNum")                                                                           \
     X(minnm, "FPMinNum")                                                                           \
-    X(recip_step, "FPRecipStepFused")  /* 2 - a * b, rounded once */                               \
-    X(rsqrt_step, "FPRSqrtStepFused")  /* (3 - a * b) / 2, rounded once */
+    X(recip_step, "FPRecipStepFused") /* 2 - a * b, rounded once */                                \
+    X(rsqrt_step, "FPRSqrtStepFused") /* (3 - a * b) / 2, rounded once */
 
 // T fpN_name(struct fp_env *, T a)
 #define FP_UNARY(X)                                                                                \

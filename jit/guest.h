@@ -28,6 +28,7 @@ enum mem_attr {
     MEM_ACQUIRE = 4,
     MEM_RELEASE = 8,
     MEM_CACHE = 16,  // cache maintenance: faults are reported as such
+    MEM_PAIR = 32,   // two elements: alignment is that of one
 };
 
 // Why an access could not be done; the frontend makes an exception of it.
@@ -35,6 +36,7 @@ enum mem_fault_kind {
     FAULT_WALK,      // the frontend's own translate() said no, and remembers why
     FAULT_ALIGNMENT,
     FAULT_BUS,       // nothing answers at the physical address
+    FAULT_STACK,     // stack pointer not aligned (CHECK_SP)
 };
 
 // What translate() found for a virtual page. All for the context the access is made in.

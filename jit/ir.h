@@ -125,6 +125,8 @@ enum ir_form {
 
 extern const struct ir_op_info ir_op_info[IR_NR_OPS];
 
+unsigned ir_vop_flags(unsigned vop); // ir_vec.c
+
 // Flags of one instruction; those of CALL and VEC are their helper's or row's.
 unsigned ir_flags(const struct ir *ir, const struct ir_insn *i);
 

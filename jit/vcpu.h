@@ -14,6 +14,7 @@
 #define VCPU_NR_R   160 // integer registers and plain system registers
 #define VCPU_NR_V   32  // vector registers
 #define VCPU_NR_TMP 96  // block temporaries
+#define IR_SCRATCH_TMP 4 // more of them, for an engine's own use within one op
 #define TLB_BITS    11
 #define TLB_SIZE    (1u << TLB_BITS)
 #define ITLB_BITS   9
@@ -56,6 +57,7 @@ struct tlb_entry {
 };
 #define TLB_TAG_EMPTY UINT64_MAX // context 0xfff is never handed out
 #define TLB_NR_CTX    0xfffu
+#define TLB_KEY_RETIRED UINT64_MAX
 
 struct code_page;
 struct itlb_entry {
@@ -96,7 +98,7 @@ struct vcpu {
 
     uint64_t r[VCPU_NR_R];
     union vec v[VCPU_NR_V];
-    union vec tmp[VCPU_NR_TMP];
+    union vec tmp[VCPU_NR_TMP + IR_SCRATCH_TMP];
     union vec zero, sink; // what an absent operand reads and writes
 
     // Softmmu; see jit/tlb.h.
@@ -104,8 +106,8 @@ struct vcpu {
     struct itlb_entry itlb[ITLB_SIZE];
     struct tlb_meta rmeta[TLB_SIZE], wmeta[TLB_SIZE];
     uint32_t tlb_big[2];        // mapping sizes present, bit n = 2^n bytes, by half of the VA space
-    uint64_t ctx_keys[TLB_NR_CTX];
-    uint32_t nr_ctx;
+    uint64_t ctx_keys[TLB_NR_CTX]; // TLB_KEY_RETIRED for a dead id
+    uint32_t nr_ctx;            // ids 0 .. nr_ctx-1 are handed out
     gva_t nonglobal[64];        // pages cached in ASID-less contexts although not global
     uint32_t nr_nonglobal;      // of them; above the array's size: too many to list
 
