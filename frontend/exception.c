@@ -151,7 +151,7 @@ void a64_record_fault(struct vcpu *v, enum mem_fault_kind kind, gva_t va, enum m
         return;
     }
     if (kind == FAULT_WALK)
-        return; // a64_translate() has recorded it
+        return; // a64_mmu_translate() has recorded it
     if (kind == FAULT_BUS)
         log_printf(cpu->log, LOG_GUEST_ERROR, "nothing answers at %#" PRIx64 " (pc %#" PRIx64 ")\n",
                    va, v->pc);

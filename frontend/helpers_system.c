@@ -56,6 +56,14 @@ void a64_helper_sysreg_unknown(struct vcpu *v, void *d, const void *a, const voi
     a64_fail(cpu, A64_EXC(EC_UNKNOWN, 0));
 }
 
+// imm: an instruction that the decode tables do not have. Only says so; the exception follows.
+void a64_helper_unallocated(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                            uint64_t imm)
+{
+    log_printf(a64(v)->log, LOG_UNIMP, "undefined instruction %08" PRIx32 " at EL%u pc %#" PRIx64
+               "\n", (uint32_t)imm, a64(v)->el, v->pc);
+}
+
 // a: Xt
 void a64_helper_sys_op(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
                        uint64_t imm)

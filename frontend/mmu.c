@@ -7,7 +7,7 @@
 // hint and not used.
 //
 // a64_walk() changes nothing of the CPU, so AT instructions and debuggers use it as they like;
-// a64_translate() is what jit/ calls for an access that is going to happen.
+// a64_mmu_translate() is what jit/ calls for an access that is going to happen.
 #include "frontend/cpu_models.h"
 #include "frontend/sysreg.h"
 #include "jit/tlb.h"
@@ -212,7 +212,7 @@ bool a64_walk(const struct a64_cpu *cpu, gva_t va, enum mem_access access, unsig
 
 static const char access_name[] = { [MEM_READ] = 'r', [MEM_WRITE] = 'w', [MEM_FETCH] = 'x' };
 
-bool a64_translate(struct vcpu *v, gva_t va, enum mem_access access, unsigned attr,
+bool a64_mmu_translate(struct vcpu *v, gva_t va, enum mem_access access, unsigned attr,
                    struct translation *out)
 {
     struct a64_cpu *cpu = a64(v);
