@@ -45,8 +45,8 @@ void a64_helper_sysreg_write(struct vcpu *v, void *d, const void *a, const void 
 }
 
 // imm: a64_sysreg_id() | read << 16
-void a64_helper_sysreg_unknown(struct vcpu *v, void *d, const void *a, const void *b,
-                               const void *c, uint64_t imm)
+void a64_helper_sysreg_unknown(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                               uint64_t imm)
 {
     struct a64_cpu *cpu = a64(v);
     unsigned id = imm & 0xffff;
@@ -60,8 +60,9 @@ void a64_helper_sysreg_unknown(struct vcpu *v, void *d, const void *a, const voi
 void a64_helper_unallocated(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
                             uint64_t imm)
 {
-    log_printf(a64(v)->log, LOG_UNIMP, "undefined instruction %08" PRIx32 " at EL%u pc %#" PRIx64
-               "\n", (uint32_t)imm, a64(v)->el, v->pc);
+    log_printf(a64(v)->log, LOG_UNIMP,
+               "undefined instruction %08" PRIx32 " at EL%u pc %#" PRIx64 "\n", (uint32_t)imm,
+               a64(v)->el, v->pc);
 }
 
 // a: Xt

@@ -216,7 +216,8 @@ static bool gate_closed_by_mode(const struct tr *t, enum sysreg_gate gate)
 static bool refused(struct tr *t, const struct sysreg *reg, const struct a64_system *f, bool read)
 {
     unsigned need = tr_el(t) ? read ? SYSREG_EL1_R : SYSREG_EL1_W
-                             : read ? SYSREG_EL0_R : SYSREG_EL0_W;
+                    : read   ? SYSREG_EL0_R
+                             : SYSREG_EL0_W;
     if (!(reg->access & need))
         return tr_undefined(t);
     if (gate_closed_by_mode(t, reg->gate))
@@ -359,8 +360,7 @@ bool tr_sys(struct tr *t, enum a64_op op, const struct a64_system *f)
         return unknown(t, id, false);
     if (refused(t, reg, f, false))
         return true;
-    ir_call(&t->ir, A64_HELPER_sys_op, IR_NONE, tr_x(t, f->rt), IR_NONE, IR_NONE,
-            call_imm(reg, f));
+    ir_call(&t->ir, A64_HELPER_sys_op, IR_NONE, tr_x(t, f->rt), IR_NONE, IR_NONE, call_imm(reg, f));
     if (ends_block(reg))
         tr_exit_next(t);
     return true;
