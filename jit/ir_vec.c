@@ -18,3 +18,8 @@ ir_fn *const ir_vec_fn[IR_NR_VOPS][IR_NR_VEC_TYPES] = {
 #include "jit/ir_vec_rows.h"
 #undef VOP_ROW
 };
+
+unsigned ir_vop_flags(unsigned vop)
+{
+    return ir_vop_info[vop].flags;
+}
