@@ -8,13 +8,13 @@
 
 void bus_init(struct bus *bus, const struct log *log)
 {
-    *bus = (struct bus){ .log = log };
+    *bus = (struct bus){.log = log};
 }
 
 void bus_fini(struct bus *bus)
 {
     free(bus->regions);
-    *bus = (struct bus){ 0 };
+    *bus = (struct bus){0};
 }
 
 // Index of the first region that begins above gpa.
@@ -63,13 +63,13 @@ static bool add(struct bus *bus, const struct bus_region *new, struct error *err
 
 bool bus_map(struct bus *bus, gpa_t base, struct device *dev, struct error *err)
 {
-    return add(bus, &(struct bus_region){ .base = base, .size = dev->size, .dev = dev }, err);
+    return add(bus, &(struct bus_region){.base = base, .size = dev->size, .dev = dev}, err);
 }
 
 bool bus_map_ram(struct bus *bus, gpa_t base, uint64_t size, uint8_t *host, bool readonly,
                  struct error *err)
 {
-    struct bus_region r = { .base = base, .size = size, .ram = host, .readonly = readonly };
+    struct bus_region r = {.base = base, .size = size, .ram = host, .readonly = readonly};
     return add(bus, &r, err);
 }
 

@@ -26,7 +26,7 @@ struct bus_region {
 struct bus {
     struct bus_region *regions; // sorted by base
     size_t count;
-    size_t last;                // index of the region that was hit last (a hint)
+    size_t last; // index of the region that was hit last (a hint)
     const struct log *log;
     // RAM was written behind the CPUs' back (DMA); called after the bytes are there, by the
     // thread that wrote them. The CPU side drops translations of that range.

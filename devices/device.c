@@ -6,7 +6,7 @@
 void device_init(struct device *dev, const struct device_ops *ops, void *opaque, uint64_t size,
                  const char *name)
 {
-    *dev = (struct device){ .ops = ops, .opaque = opaque, .size = size };
+    *dev = (struct device){.ops = ops, .opaque = opaque, .size = size};
     snprintf(dev->name, sizeof dev->name, "%s", name);
 }
 

@@ -46,8 +46,8 @@ struct device_ops {
 struct device {
     const struct device_ops *ops;
     void *opaque;
-    char name[24];  // unique in a machine: log lines, section of the saved state
-    uint64_t size;  // bytes of the register window
+    char name[24]; // unique in a machine: log lines, section of the saved state
+    uint64_t size; // bytes of the register window
 };
 
 // These accept devices without the operation (and destroy accepts NULL).

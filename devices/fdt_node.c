@@ -8,8 +8,8 @@ int fdt_node_begin(void *fdt, const char *type, const struct fdt_place *place, u
 {
     char name[64];
     snprintf(name, sizeof name, "%s@%llx", type, (unsigned long long)place->base);
-    fdt64_t reg[2] = { cpu_to_fdt64(place->base), cpu_to_fdt64(size) };
-    fdt32_t irq[3] = { 0, cpu_to_fdt32((uint32_t)place->spi), cpu_to_fdt32((uint32_t)irq_flags) };
+    fdt64_t reg[2] = {cpu_to_fdt64(place->base), cpu_to_fdt64(size)};
+    fdt32_t irq[3] = {0, cpu_to_fdt32((uint32_t)place->spi), cpu_to_fdt32((uint32_t)irq_flags)};
     int e = fdt_begin_node(fdt, name);
     if (place->phandle)
         e = e ? e : fdt_property_u32(fdt, "phandle", place->phandle);

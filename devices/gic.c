@@ -56,13 +56,13 @@ static uint32_t candidates(const struct gic_bank *b, const bool group_on[2])
 static void consider(struct gic_best *best, const struct gic_bank *b, unsigned intid, uint8_t prio)
 {
     if (prio < best->prio)
-        *best = (struct gic_best){ intid, prio, b->group >> (intid % 32) & 1 };
+        *best = (struct gic_best){intid, prio, b->group >> (intid % 32) & 1};
 }
 
 static struct gic_best find_best(const struct gic *g, unsigned cpu)
 {
     const struct gic_cpu_state *s = &g->cpu[cpu].s;
-    struct gic_best best = { GIC_SPURIOUS, GIC_PRIO_IDLE, 0 };
+    struct gic_best best = {GIC_SPURIOUS, GIC_PRIO_IDLE, 0};
     bool on[2];
     for (unsigned i = 0; i < 2; i++)
         on[i] = s->igrpen[i] && (g->d.ctlr >> i & 1);
@@ -140,13 +140,13 @@ static void set_ppi(void *opaque, int n, bool level)
 struct irq_line gic_spi_line(struct gic *g, unsigned spi)
 {
     assert(spi < GIC_SPIS);
-    return (struct irq_line){ set_spi, g, (int)spi };
+    return (struct irq_line){set_spi, g, (int)spi};
 }
 
 struct irq_line gic_ppi_line(struct gic *g, unsigned cpu, unsigned ppi)
 {
     assert(cpu < g->cpus && ppi < 16);
-    return (struct irq_line){ set_ppi, g, (int)(cpu * 16 + ppi) };
+    return (struct irq_line){set_ppi, g, (int)(cpu * 16 + ppi)};
 }
 
 // Registers shared by both kinds of frames
@@ -222,7 +222,7 @@ void gic_bank_set_config(struct gic_bank *b, unsigned half, uint32_t value)
 uint32_t gic_id_register(unsigned offset, uint8_t part)
 {
     // PIDR4-7, PIDR0-3 (architecture revision 3 in PIDR2), CIDR0-3.
-    static const uint8_t ids[12] = { 0x44, 0, 0, 0, 0, 0xb4, 0x3b, 0, 0x0d, 0xf0, 0x05, 0xb1 };
+    static const uint8_t ids[12] = {0x44, 0, 0, 0, 0, 0xb4, 0x3b, 0, 0x0d, 0xf0, 0x05, 0xb1};
     unsigned i = (offset - 0xffd0) / 4;
     return i == 4 ? part : ids[i];
 }
@@ -244,14 +244,14 @@ void gic_cpu_reset(struct gic *g, unsigned cpu)
 static void gic_reset(void *opaque)
 {
     struct gic *g = opaque;
-    struct gic_dist_state d = { .ctlr = 0 };
+    struct gic_dist_state d = {.ctlr = 0};
     for (unsigned w = 0; w < GIC_WORDS; w++)
         d.bank[w].level = g->d.bank[w].level;
     g->d = d;
     for (unsigned i = 0; i < g->cpus; i++) {
         struct gic_cpu_state *s = &g->cpu[i].s;
         uint32_t level = s->bank.level;
-        *s = (struct gic_cpu_state){ .bank = { .edge = 0xffff, .level = level } };
+        *s = (struct gic_cpu_state){.bank = {.edge = 0xffff, .level = level}};
         s->waker = GICR_WAKER_PROCESSOR_SLEEP | GICR_WAKER_CHILDREN_ASLEEP;
     }
     for (unsigned i = 0; i < g->cpus; i++)
@@ -279,7 +279,7 @@ static bool dist_valid(const struct gic_dist_state *d)
     for (unsigned i = 0; i < GIC_INTIDS; i++)
         if (d->router[i] & ~GIC_ROUTER_MASK)
             return false;
-    const struct gic_bank zero = { 0 };
+    const struct gic_bank zero = {0};
     return !(d->ctlr & ~3u) && prios_valid(d->prio, GIC_INTIDS) &&
            !memcmp(&d->bank[0], &zero, sizeof zero);
 }
@@ -370,9 +370,14 @@ int gic_fdt_node(const struct gic *g, void *fdt, gpa_t dist, gpa_t redist, uint3
     char name[32];
     snprintf(name, sizeof name, "intc@%llx", (unsigned long long)dist);
     // The redistributors' size is that of the board's window; the last one says that it is.
-    fdt32_t reg[8] = { cpu_to_fdt32(dist >> 32),   cpu_to_fdt32(dist),   0, cpu_to_fdt32(0x10000),
-                       cpu_to_fdt32(redist >> 32), cpu_to_fdt32(redist), 0,
-                       cpu_to_fdt32(GIC_MAX_CPUS * GIC_REDIST_SIZE) };
+    fdt32_t reg[8] = {cpu_to_fdt32(dist >> 32),
+                      cpu_to_fdt32(dist),
+                      0,
+                      cpu_to_fdt32(0x10000),
+                      cpu_to_fdt32(redist >> 32),
+                      cpu_to_fdt32(redist),
+                      0,
+                      cpu_to_fdt32(GIC_MAX_CPUS * GIC_REDIST_SIZE)};
     int e = fdt_begin_node(fdt, name);
     e = e ? e : fdt_property_u32(fdt, "phandle", phandle);
     e = e ? e : fdt_property_string(fdt, "compatible", "arm,gic-v3");

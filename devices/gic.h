@@ -14,10 +14,10 @@
 
 #include <stdbool.h>
 
-#define GIC_SPIS         256
-#define GIC_INTIDS       (32 + GIC_SPIS)
-#define GIC_MAX_CPUS     123     // what fits the virt map's redistributor window
-#define GIC_REDIST_SIZE  0x20000 // bytes of register window a CPU
+#define GIC_SPIS        256
+#define GIC_INTIDS      (32 + GIC_SPIS)
+#define GIC_MAX_CPUS    123     // what fits the virt map's redistributor window
+#define GIC_REDIST_SIZE 0x20000 // bytes of register window a CPU
 
 struct gic;
 

@@ -26,21 +26,21 @@
 #define GICR_WAKER_PROCESSOR_SLEEP 2u
 #define GICR_WAKER_CHILDREN_ASLEEP 4u
 
-#define GIC_IIDR         0x43bu // implementer Arm
-#define GIC_ROUTER_IRM   BIT(31)
-#define GIC_ROUTER_MASK  (UINT64_C(0xff00ffffff) | GIC_ROUTER_IRM)
+#define GIC_IIDR        0x43bu // implementer Arm
+#define GIC_ROUTER_IRM  BIT(31)
+#define GIC_ROUTER_MASK (UINT64_C(0xff00ffffff) | GIC_ROUTER_IRM)
 
-#define ICC_CTLR_CBPR     1u
-#define ICC_CTLR_EOIMODE  2u
+#define ICC_CTLR_CBPR    1u
+#define ICC_CTLR_EOIMODE 2u
 
 // The state of 32 interrupts.
 struct gic_bank {
-    uint32_t group;   // 1: group 1
+    uint32_t group; // 1: group 1
     uint32_t enabled;
-    uint32_t latch;   // made pending by an edge or by a write
+    uint32_t latch; // made pending by an edge or by a write
     uint32_t active;
-    uint32_t edge;    // edge-triggered
-    uint32_t level;   // of the wires
+    uint32_t edge;  // edge-triggered
+    uint32_t level; // of the wires
 };
 
 struct gic_dist_state {

@@ -145,7 +145,7 @@ void gtimer_set_offset(struct gtimer *g, unsigned cpu, uint64_t offset)
 
 void gtimer_cpu_reset(struct gtimer *g, unsigned cpu)
 {
-    g->cpu[cpu].s = (struct gtimer_state){ .voff = 0 };
+    g->cpu[cpu].s = (struct gtimer_state){.voff = 0};
     update_cpu(g, cpu);
 }
 
@@ -191,8 +191,8 @@ struct gtimer *gtimer_create(struct clock *clock, unsigned cpus, const struct ir
     for (unsigned i = 0; i < cpus; i++) {
         for (unsigned id = 0; id < GTIMER_TIMERS; id++) {
             struct comparator *c = &g->cpu[i].comparator[id];
-            *c = (struct comparator){ .g = g, .cpu = i, .id = (enum gtimer_id)id,
-                                      .line = lines[i * GTIMER_TIMERS + id] };
+            *c = (struct comparator){
+                .g = g, .cpu = i, .id = (enum gtimer_id)id, .line = lines[i * GTIMER_TIMERS + id]};
             timer_init(&c->timer, clock, fire, c);
         }
     }
@@ -212,8 +212,8 @@ void gtimer_destroy(struct gtimer *g)
 
 int gtimer_fdt_node(void *fdt)
 {
-    static const uint32_t ppis[4] = { GTIMER_PPI_SEC, GTIMER_PPI_PHYS, GTIMER_PPI_VIRT,
-                                      GTIMER_PPI_HYP };
+    static const uint32_t ppis[4] = {GTIMER_PPI_SEC, GTIMER_PPI_PHYS, GTIMER_PPI_VIRT,
+                                     GTIMER_PPI_HYP};
     fdt32_t irq[12];
     for (unsigned i = 0; i < 4; i++) {
         irq[3 * i] = cpu_to_fdt32(1); // PPI

@@ -12,14 +12,14 @@
 #include "devices/irq.h"
 #include "devices/state.h"
 
-#define GTIMER_FREQUENCY  62500000 // Hz, the value of CNTFRQ_EL0
-#define GTIMER_NS_A_TICK  16
+#define GTIMER_FREQUENCY 62500000 // Hz, the value of CNTFRQ_EL0
+#define GTIMER_NS_A_TICK 16
 
 // The PPI numbers (INTID - 16) of the virt board.
-#define GTIMER_PPI_PHYS  14
-#define GTIMER_PPI_VIRT  11
-#define GTIMER_PPI_HYP   10
-#define GTIMER_PPI_SEC   13 // in the device tree only
+#define GTIMER_PPI_PHYS 14
+#define GTIMER_PPI_VIRT 11
+#define GTIMER_PPI_HYP  10
+#define GTIMER_PPI_SEC  13 // in the device tree only
 
 enum gtimer_id { GTIMER_PHYS, GTIMER_VIRT, GTIMER_HYP, GTIMER_TIMERS };
 enum gtimer_reg { GTIMER_CTL, GTIMER_CVAL, GTIMER_TVAL };

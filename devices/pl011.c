@@ -87,10 +87,10 @@ enum { // interrupts
 
 struct pl011_state {
     uint32_t rsr, ilpr, ibrd, fbrd, lcr_h, cr, ifls, imsc, ris, dmacr;
-    uint32_t head, count;      // of the receive FIFO
-    uint32_t modem;            // FR_MODEM bits
-    uint32_t overrun;          // the next character received carries DR_OE
-    uint32_t cr_written;       // UARTCR was written since reset
+    uint32_t head, count; // of the receive FIFO
+    uint32_t modem;       // FR_MODEM bits
+    uint32_t overrun;     // the next character received carries DR_OE
+    uint32_t cr_written;  // UARTCR was written since reset
     uint32_t reserved;
     int64_t timeout;           // guest ns of the receive time-out, CLOCK_NEVER: none
     uint16_t fifo[FIFO_DEPTH]; // characters with error flags
@@ -118,7 +118,7 @@ static unsigned depth(const struct pl011 *u)
 // How many characters in the FIFO raise the receive interrupt.
 static unsigned rx_trigger(const struct pl011 *u)
 {
-    static const uint8_t eighths[8] = { 1, 2, 4, 6, 7, 7, 7, 7 };
+    static const uint8_t eighths[8] = {1, 2, 4, 6, 7, 7, 7, 7};
     if (!(u->s.lcr_h & LCR_FEN))
         return 1;
     return FIFO_DEPTH * eighths[u->s.ifls >> 3 & 7] / 8;
@@ -235,7 +235,7 @@ static uint32_t flags(struct pl011 *u)
 }
 
 // PeriphID0-3 (Arm's PL011, revision 3 = r1p5) and CellID0-3.
-static const uint8_t ids[8] = { 0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
+static const uint8_t ids[8] = {0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
 static uint64_t pl011_read(void *opaque, uint64_t offset, unsigned size)
 {
@@ -373,7 +373,7 @@ static void tx_room(void *opaque)
 static void pl011_reset(void *opaque)
 {
     struct pl011 *u = opaque;
-    u->s = (struct pl011_state){ .cr = 0x300, .ifls = 0x12, .timeout = CLOCK_NEVER };
+    u->s = (struct pl011_state){.cr = 0x300, .ifls = 0x12, .timeout = CLOCK_NEVER};
     timer_disarm(&u->timer);
     update(u);
     chardev_can_accept(u->chardev);
@@ -406,9 +406,9 @@ static bool pl011_load(void *opaque, struct state_reader *r, struct error *err)
 static int pl011_fdt_node(void *opaque, void *fdt, const struct fdt_place *place)
 {
     static const char compatible[] = "arm,pl011\0arm,primecell";
-    fdt32_t clocks[2] = { cpu_to_fdt32(place->clock_phandle), cpu_to_fdt32(place->clock_phandle) };
-    int e = fdt_node_begin(fdt, "pl011", place, WINDOW, compatible, sizeof compatible,
-                           FDT_IRQ_LEVEL);
+    fdt32_t clocks[2] = {cpu_to_fdt32(place->clock_phandle), cpu_to_fdt32(place->clock_phandle)};
+    int e =
+        fdt_node_begin(fdt, "pl011", place, WINDOW, compatible, sizeof compatible, FDT_IRQ_LEVEL);
     e = e ? e : fdt_property(fdt, "clocks", clocks, sizeof clocks);
     e = e ? e : fdt_property(fdt, "clock-names", "uartclk\0apb_pclk", 17);
     return e ? e : fdt_end_node(fdt);

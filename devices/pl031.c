@@ -66,7 +66,7 @@ static void matched(void *opaque)
 
 static uint64_t pl031_read(void *opaque, uint64_t offset, unsigned size)
 {
-    static const uint8_t ids[8] = { 0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
+    static const uint8_t ids[8] = {0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
     struct pl031 *p = opaque;
     if (offset >= ID0)
         return offset & 3 ? 0 : ids[(offset - ID0) >> 2];
@@ -120,7 +120,7 @@ static void pl031_write(void *opaque, uint64_t offset, unsigned size, uint64_t v
 static void pl031_reset(void *opaque)
 {
     struct pl031 *p = opaque;
-    p->s = (struct pl031_state){ .offset = (uint32_t)p->epoch };
+    p->s = (struct pl031_state){.offset = (uint32_t)p->epoch};
     arm(p);
     update(p);
 }
@@ -148,8 +148,8 @@ static bool pl031_load(void *opaque, struct state_reader *r, struct error *err)
 static int pl031_fdt_node(void *opaque, void *fdt, const struct fdt_place *place)
 {
     static const char compatible[] = "arm,pl031\0arm,primecell";
-    int e = fdt_node_begin(fdt, "pl031", place, WINDOW, compatible, sizeof compatible,
-                           FDT_IRQ_LEVEL);
+    int e =
+        fdt_node_begin(fdt, "pl031", place, WINDOW, compatible, sizeof compatible, FDT_IRQ_LEVEL);
     e = e ? e : fdt_node_apb_clock(fdt, place);
     return e ? e : fdt_end_node(fdt);
 }

@@ -53,7 +53,7 @@ static uint8_t data(const struct pl061 *p)
 
 static uint8_t ris(const struct pl061 *p)
 {
-    uint8_t active = (uint8_t)~(data(p) ^ p->s.iev);
+    uint8_t active = (uint8_t) ~(data(p) ^ p->s.iev);
     return (active & p->s.is) | (p->s.edges & ~p->s.is);
 }
 
@@ -61,7 +61,7 @@ static uint8_t ris(const struct pl061 *p)
 static void changed(struct pl061 *p, uint8_t old)
 {
     uint8_t now = data(p), differ = now ^ old;
-    p->s.edges |= differ & ~p->s.is & (p->s.ibe | (uint8_t)~(now ^ p->s.iev));
+    p->s.edges |= differ & ~p->s.is & (p->s.ibe | (uint8_t) ~(now ^ p->s.iev));
     for (unsigned i = 0; i < 8; i++)
         if (p->s.dir & 1u << i)
             irq_set(&p->line[i], now >> i & 1);
@@ -98,7 +98,7 @@ static uint8_t *reg(struct pl061_state *s, uint64_t offset)
 
 static uint64_t pl061_read(void *opaque, uint64_t offset, unsigned size)
 {
-    static const uint8_t ids[8] = { 0x61, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
+    static const uint8_t ids[8] = {0x61, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
     struct pl061 *p = opaque;
     if (offset < DATA_END)
         return data(p) & (uint8_t)(offset >> 2);
@@ -133,7 +133,7 @@ static void pl061_write(void *opaque, uint64_t offset, unsigned size, uint64_t v
 static void pl061_reset(void *opaque)
 {
     struct pl061 *p = opaque;
-    p->s = (struct pl061_state){ .in = p->s.in };
+    p->s = (struct pl061_state){.in = p->s.in};
     irq_set(&p->irq, false);
 }
 
@@ -156,8 +156,8 @@ static bool pl061_load(void *opaque, struct state_reader *r, struct error *err)
 static int pl061_fdt_node(void *opaque, void *fdt, const struct fdt_place *place)
 {
     static const char compatible[] = "arm,pl061\0arm,primecell";
-    int e = fdt_node_begin(fdt, "pl061", place, WINDOW, compatible, sizeof compatible,
-                           FDT_IRQ_LEVEL);
+    int e =
+        fdt_node_begin(fdt, "pl061", place, WINDOW, compatible, sizeof compatible, FDT_IRQ_LEVEL);
     e = e ? e : fdt_property_u32(fdt, "#gpio-cells", 2);
     e = e ? e : fdt_property(fdt, "gpio-controller", NULL, 0);
     e = e ? e : fdt_node_apb_clock(fdt, place);
@@ -172,7 +172,7 @@ static void pl061_destroy(void *opaque)
 struct irq_line pl061_line(struct device *dev, unsigned n)
 {
     assert(n < 8);
-    return (struct irq_line){ set_input, dev->opaque, (int)n };
+    return (struct irq_line){set_input, dev->opaque, (int)n};
 }
 
 struct device *pl061_create(const char *name, struct irq_line irq, const struct irq_line out[8],

@@ -17,13 +17,13 @@ struct section {
 
 void state_writer_init(struct state_writer *w)
 {
-    *w = (struct state_writer){ 0 };
+    *w = (struct state_writer){0};
 }
 
 void state_writer_fini(struct state_writer *w)
 {
     free(w->data);
-    *w = (struct state_writer){ 0 };
+    *w = (struct state_writer){0};
 }
 
 static void append(struct state_writer *w, const void *data, size_t len)
@@ -47,7 +47,7 @@ static uint32_t checksum(const void *data, size_t len)
 void state_put(struct state_writer *w, const char *tag, uint32_t version, const void *data,
                size_t len)
 {
-    struct section s = { .version = version, .crc = checksum(data, len), .len = len };
+    struct section s = {.version = version, .crc = checksum(data, len), .len = len};
     assert(strlen(tag) < TAG_SIZE);
     memcpy(s.tag, tag, strlen(tag));
     append(w, &s, sizeof s);
@@ -56,7 +56,7 @@ void state_put(struct state_writer *w, const char *tag, uint32_t version, const 
 
 void state_reader_init(struct state_reader *r, const void *data, size_t len)
 {
-    *r = (struct state_reader){ .data = data, .len = len };
+    *r = (struct state_reader){.data = data, .len = len};
 }
 
 // The header at the read position, if a whole section is there.

@@ -596,7 +596,7 @@ def emit_disas(t):
     for r in t.rows:
         o.append(f'    case {r.enum}:')
         for text, cond in r.aliases:
-            o.append(f'        if ({cond.c(r)}) {{')
+            o.append(f'        if (d->aliases && {cond.c(r)}) {{')
             o += template_c(text, cond.where, r, ' ' * 12) + ['            break;', '        }']
         o += template_c(r.template, r.where, r, ' ' * 8) + ['        break;']
     return o + ['    case A64_UNALLOCATED:', '    case A64_OP_COUNT:', '        break;', '    }\n}']

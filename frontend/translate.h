@@ -19,6 +19,10 @@ struct tr {
     unsigned off;      // page offset of this instruction
     bool end;          // this instruction ended the block
     bool sp_checked;   // SP is known to be 16-byte aligned here
+    // A MOVZ, MOVN or MOVK has just put movk_value into register movk_rd; a MOVK at movk_off
+    // goes on with it.
+    unsigned movk_rd, movk_off;
+    uint64_t movk_value;
 };
 
 // Operands -------------------------------------------------------------------------------------
@@ -59,6 +63,15 @@ uint16_t tr_cond_mask(unsigned cond);
 
 // Base register of an access: Xn or SP; emits the SP alignment check when it is due.
 ir_val tr_base(struct tr *t, unsigned rn);
+
+// Attributes that the mode gives every access.
+static inline unsigned tr_attr(const struct tr *t)
+{
+    return t->mode & A64_MODE_ALIGN ? MEM_ALIGNED : 0;
+}
+
+// rn += offset after a pre- or post-indexed access; idx is an enum a64_idx.
+void tr_writeback(struct tr *t, unsigned rn, int64_t offset, unsigned idx);
 
 // Control --------------------------------------------------------------------------------------
 

@@ -88,6 +88,29 @@ static gva_t indexed(const void *a, const void *b, uint64_t imm)
         if (!mem_store(cpu, plain(a, b, imm), sizeof v, attr_of(imm) | MEM_PAIR, v))      \
             cpu->bail = true;                                                             \
     }
+#define IR_LOADVP(name, size)                                                             \
+    FN(mem_##name)                                                                        \
+    {                                                                                     \
+        uint8_t v[2 * (size)];                                                            \
+        if (mem_load(cpu, plain(a, b, imm), sizeof v, attr_of(imm) | MEM_PAIR, v)) {      \
+            void *d2 = second(cpu, imm);                                                  \
+            memset(d, 0, 16);                                                             \
+            memset(d2, 0, 16);                                                            \
+            memcpy(d, v, size);                                                           \
+            memcpy(d2, v + (size), size);                                                 \
+        } else {                                                                          \
+            cpu->bail = true;                                                             \
+        }                                                                                 \
+    }
+#define IR_STOREVP(name, size)                                                            \
+    FN(mem_##name)                                                                        \
+    {                                                                                     \
+        uint8_t v[2 * (size)];                                                            \
+        memcpy(v, c, size);                                                               \
+        memcpy(v + (size), b, size);                                                      \
+        if (!mem_store(cpu, plain(a, b, imm), sizeof v, attr_of(imm) | MEM_PAIR, v))      \
+            cpu->bail = true;                                                             \
+    }
 #include "jit/ir_ops.def"
 
 ir_fn *mem_fn(enum ir_op op, bool with_index)
@@ -99,6 +122,8 @@ ir_fn *mem_fn(enum ir_op op, bool with_index)
 #define IR_STOREV(name, ...) [IR_##name] = { mem_##name, mem_##name##_X },
 #define IR_LOADP(name, ...)  [IR_##name] = { mem_##name, NULL },
 #define IR_STOREP(name, ...) [IR_##name] = { mem_##name, NULL },
+#define IR_LOADVP(name, ...)  [IR_##name] = { mem_##name, NULL },
+#define IR_STOREVP(name, ...) [IR_##name] = { mem_##name, NULL },
 #include "jit/ir_ops.def"
     };
     return fns[op][with_index];

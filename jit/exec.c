@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "jit/exec.h"
 
+#include "jit/fp_host.h"
 #include "jit/interp.h"
 #include "jit/tb.h"
 

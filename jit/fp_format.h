@@ -185,18 +185,21 @@ FP_INLINE uint64_t fp_process_nans3(struct fp_env *env, const struct fp_format *
     return fp_process_nan(env, f, chosen);
 }
 
-// FPRoundBase (fp_round.c): n, a NUMBER, in the format, with the flags that rounding it raises.
-// For 16 bits, AHP in fpcr chooses the alternative format; arithmetic passes it clear.
-uint64_t fp_round16(struct fp_env *env, struct fp_num n, enum fp_rounding rounding, uint32_t fpcr);
-uint64_t fp_round32(struct fp_env *env, struct fp_num n, enum fp_rounding rounding, uint32_t fpcr);
-uint64_t fp_round64(struct fp_env *env, struct fp_num n, enum fp_rounding rounding, uint32_t fpcr);
+// FPRoundBase (fp_round.c): a NUMBER in the format, with the flags that rounding it raises. For 16
+// bits, AHP in fpcr chooses the alternative format; arithmetic passes it clear.
+uint64_t fp_round16(struct fp_env *env, bool sign, int exp, uint64_t sig, enum fp_rounding rounding,
+                    uint32_t fpcr);
+uint64_t fp_round32(struct fp_env *env, bool sign, int exp, uint64_t sig, enum fp_rounding rounding,
+                    uint32_t fpcr);
+uint64_t fp_round64(struct fp_env *env, bool sign, int exp, uint64_t sig, enum fp_rounding rounding,
+                    uint32_t fpcr);
 
 FP_INLINE uint64_t fp_round_as(struct fp_env *env, const struct fp_format *f, struct fp_num n,
                                enum fp_rounding rounding, uint32_t fpcr)
 {
-    return f->bits == 16   ? fp_round16(env, n, rounding, fpcr)
-           : f->bits == 32 ? fp_round32(env, n, rounding, fpcr)
-                           : fp_round64(env, n, rounding, fpcr);
+    return f->bits == 16   ? fp_round16(env, n.sign, n.exp, n.sig, rounding, fpcr)
+           : f->bits == 32 ? fp_round32(env, n.sign, n.exp, n.sig, rounding, fpcr)
+                           : fp_round64(env, n.sign, n.exp, n.sig, rounding, fpcr);
 }
 
 // FPRound: a computed ZERO or NUMBER under FPCR. A zero here is an exact difference; its sign was

@@ -78,6 +78,7 @@ struct guest {
     const struct helper *helpers;
     unsigned nr_helpers;
 
+    size_t translator_size; // of the frontend's translator, whose first member is a struct ir
     // Translates the guest code at host address `code` (the page holds it to its end) into ir,
     // starting at page offset ir->off, for the mode ir->mode. At least one instruction.
     void (*translate_block)(struct ir *ir, const uint8_t *page, uint32_t *n_insns);

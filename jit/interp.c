@@ -33,6 +33,16 @@ static __attribute__((noinline)) struct tb *link_to(struct vcpu *cpu, struct iop
     return to;
 }
 
+// Two vector registers from their bytes in memory.
+static __attribute__((noinline)) void split_pair(void *first, void *second, const uint8_t *bytes,
+                                                 unsigned size)
+{
+    memset(first, 0, 16);
+    memset(second, 0, 16);
+    memcpy(first, bytes, size);
+    memcpy(second, bytes + size, size);
+}
+
 static const void *const *run(struct vcpu *cpu)
 {
     static const void *const handlers[H_NR] = {
@@ -49,6 +59,8 @@ static const void *const *run(struct vcpu *cpu)
 #define IR_STOREP(name, ...) H(name)
 #define IR_LOADV(name, ...)  H(name) H(name##_X)
 #define IR_STOREV(name, ...) H(name) H(name##_X)
+#define IR_LOADVP(name, ...)  H(name)
+#define IR_STOREVP(name, ...) H(name)
 #include "jit/ir_ops.def"
         H(MOVI) H(PCREL) H(SET_NZCV) H(GET_NZCV) H(CHECK_SP) H(FENCE) H(CLREX)
         H(CALL) H(CALL_BAIL) H(GOTO) H(GOTO_FAR) H(BR_COND) H(BR_Z_32) H(BR_Z_64) H(BR_NZ_32)
@@ -148,10 +160,10 @@ static const void *const *run(struct vcpu *cpu)
 
 // Memory -----------------------------------------------------------------------------------------
 // FAST(table, address, size) defines `host` or goes to the slow label, where `va` is the address.
-#define FAST(table, size, miss)                                                         \
+#define FAST(table, size, ...)                                                          \
     const struct tlb_entry *e_ = &cpu->table[tlb_index(va)];                            \
     if (unlikely(e_->tag != tlb_want(va, size, cpu->dctx))) {                           \
-        miss                                                                            \
+        __VA_ARGS__                                                                     \
     }                                                                                   \
     void *host = (void *)(uintptr_t)(va + e_->addend);
 #define PLAIN   (R(ip->a) + ip->imm)
@@ -236,6 +248,38 @@ static const void *const *run(struct vcpu *cpu)
             NEXT;                                                                       \
         })                                                                              \
         memcpy(host, P(ip->c), size);                                                   \
+        NEXT;                                                                           \
+    }
+#define IR_LOADVP(name, size)                                                           \
+    L_##name : {                                                                        \
+        gva_t va = PLAIN;                                                               \
+        uint64_t v_[4] = { 0, 0, 0, 0 };                                                \
+        FAST(rtlb, 2 * size, {                                                          \
+            uint8_t s_[2 * size];                                                       \
+            if (unlikely(!mem_load(cpu, va, sizeof s_, MEM_PAIR, s_)))                  \
+                goto bail;                                                              \
+            split_pair(P(ip->d), P(ip->c), s_, size);                                   \
+            NEXT;                                                                       \
+        })                                                                              \
+        memcpy(v_, host, size);                                                         \
+        memcpy(v_ + 2, (uint8_t *)host + size, size);                                   \
+        memcpy(P(ip->d), v_, 16);                                                       \
+        memcpy(P(ip->c), v_ + 2, 16);                                                   \
+        NEXT;                                                                           \
+    }
+#define IR_STOREVP(name, size)                                                          \
+    L_##name : {                                                                        \
+        gva_t va = PLAIN;                                                               \
+        FAST(wtlb, 2 * size, {                                                          \
+            uint8_t s_[2 * size];                                                       \
+            memcpy(s_, P(ip->c), size);                                                 \
+            memcpy(s_ + size, P(ip->b), size);                                          \
+            if (unlikely(!mem_store(cpu, va, sizeof s_, MEM_PAIR, s_)))                 \
+                goto bail;                                                              \
+            NEXT;                                                                       \
+        })                                                                              \
+        memcpy(host, P(ip->c), size);                                                   \
+        memcpy((uint8_t *)host + size, P(ip->b), size);                                 \
         NEXT;                                                                           \
     }
 #define IR_LOADV(name, size)  LOADV(name, PLAIN, size) LOADV(name##_X, INDEXED, size)

@@ -35,6 +35,8 @@ static const uint16_t first_handler[IR_NR_OPS] = {
 #define IR_STOREP(name, ...) [IR_##name] = H_##name,
 #define IR_LOADV(name, ...)  [IR_##name] = H_##name,
 #define IR_STOREV(name, ...) [IR_##name] = H_##name,
+#define IR_LOADVP(name, ...)  [IR_##name] = H_##name,
+#define IR_STOREVP(name, ...) [IR_##name] = H_##name,
 #include "jit/ir_ops.def"
 };
 
@@ -158,7 +160,8 @@ static void emit_function(struct compiler *c, const struct ir_insn *i, ir_fn *fn
 
 static void emit_memory(struct compiler *c, const struct ir_insn *i, unsigned form)
 {
-    bool pair = form == IR_FORM_LOADP || form == IR_FORM_STOREP;
+    bool load_pair = form == IR_FORM_LOADP || form == IR_FORM_LOADVP;
+    bool pair = load_pair || form == IR_FORM_STOREP || form == IR_FORM_STOREVP;
     bool indexed = !pair && i->b != IR_NONE;
     if (i->attr) {
         // d2 travels in the immediate's upper half, the attributes and the index shift below.
@@ -172,7 +175,7 @@ static void emit_memory(struct compiler *c, const struct ir_insn *i, unsigned fo
     o->d = dest(i->d);
     o->a = a;
     o->b = b;
-    o->c = form == IR_FORM_LOADP ? dest(i->d2) : value;
+    o->c = load_pair ? dest(i->d2) : value;
     o->imm = i->imm;
 }
 

@@ -36,6 +36,8 @@ enum interp_handler {
 #define IR_STOREP(name, ...) H_##name,
 #define IR_LOADV(name, ...)  H_##name, H_##name##_X,
 #define IR_STOREV(name, ...) H_##name, H_##name##_X,
+#define IR_LOADVP(name, ...)  H_##name,
+#define IR_STOREVP(name, ...) H_##name,
 #include "jit/ir_ops.def"
     H_MOVI, H_PCREL, H_SET_NZCV, H_GET_NZCV, H_CHECK_SP, H_FENCE, H_CLREX,
     H_CALL, H_CALL_BAIL,

@@ -16,6 +16,8 @@ const struct ir_op_info ir_op_info[IR_NR_OPS] = {
 #define IR_STORE(name, ...)       ROW(name, IR_F_BAIL | IR_F_WR_MEM, IR_FORM_STORE)
 #define IR_STOREP(name, ...)      ROW(name, IR_F_BAIL | IR_F_WR_MEM, IR_FORM_STOREP)
 #define IR_STOREV(name, ...)      ROW(name, IR_F_BAIL | IR_F_WR_MEM, IR_FORM_STOREV)
+#define IR_LOADVP(name, ...)      ROW(name, IR_F_BAIL | IR_F_RD_MEM, IR_FORM_LOADVP)
+#define IR_STOREVP(name, ...)     ROW(name, IR_F_BAIL | IR_F_WR_MEM, IR_FORM_STOREVP)
 #define IR_CTL(name, flags, what) ROW(name, flags, IR_FORM_CTL)
 #include "jit/ir_ops.def"
 #undef ROW

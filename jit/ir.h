@@ -46,6 +46,8 @@ enum ir_op {
 #define IR_STOREP(name, ...) IR_##name,
 #define IR_LOADV(name, ...)  IR_##name,
 #define IR_STOREV(name, ...) IR_##name,
+#define IR_LOADVP(name, ...)  IR_##name,
+#define IR_STOREVP(name, ...) IR_##name,
 #define IR_CTL(name, ...)    IR_##name,
 #include "jit/ir_ops.def"
     IR_NR_OPS
@@ -120,7 +122,7 @@ struct ir_op_info {
 enum ir_form {
     IR_FORM_INT1, IR_FORM_INT2, IR_FORM_INT3, IR_FORM_FLG2, IR_FORM_FLG3,
     IR_FORM_LOAD, IR_FORM_STORE, IR_FORM_LOADP, IR_FORM_STOREP, IR_FORM_LOADV, IR_FORM_STOREV,
-    IR_FORM_CTL,
+    IR_FORM_LOADVP, IR_FORM_STOREVP, IR_FORM_CTL,
 };
 
 extern const struct ir_op_info ir_op_info[IR_NR_OPS];

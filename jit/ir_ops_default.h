@@ -33,6 +33,12 @@
 #ifndef IR_STOREV
 #define IR_STOREV(name, bytes)
 #endif
+#ifndef IR_LOADVP
+#define IR_LOADVP(name, bytes)
+#endif
+#ifndef IR_STOREVP
+#define IR_STOREVP(name, bytes)
+#endif
 #ifndef IR_CTL
 #define IR_CTL(name, flags, what)
 #endif

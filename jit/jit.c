@@ -12,7 +12,7 @@ void jit_init(struct jit *jit, const struct guest *guest, const struct log *log)
 {
     *jit = (struct jit){ .guest = guest, .log = log };
     mutex_init(&jit->lock);
-    jit->ir = malloc(sizeof *jit->ir);
+    jit->ir = malloc(guest->translator_size);
     assert(jit->ir);
 }
 

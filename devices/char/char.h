@@ -21,7 +21,7 @@ struct chardev;
 struct chardev_ops {
     void (*write)(struct chardev *c, const uint8_t *data, size_t len);
     // The rest may be NULL.
-    bool (*writable)(struct chardev *c);  // default: always
+    bool (*writable)(struct chardev *c);   // default: always
     void (*can_accept)(struct chardev *c); // the front end has room for input again
     int (*pollfds)(struct chardev *c, struct pollfd fds[CHARDEV_MAX_POLLFDS]); // how many
     void (*ready)(struct chardev *c); // something that pollfds() named has happened

@@ -45,7 +45,7 @@ static inline void fifo_put(struct fifo *f, const void *from, size_t n)
 static inline void fifo_fini(struct fifo *f)
 {
     free(f->data);
-    *f = (struct fifo){ 0 };
+    *f = (struct fifo){0};
 }
 
 #endif

@@ -4,9 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static void null_write(struct chardev *c, const uint8_t *data, size_t len)
-{
-}
+static void null_write(struct chardev *c, const uint8_t *data, size_t len) {}
 
 static void null_destroy(struct chardev *c)
 {
@@ -15,7 +13,7 @@ static void null_destroy(struct chardev *c)
 
 struct chardev *null_create(void)
 {
-    static const struct chardev_ops ops = { .write = null_write, .destroy = null_destroy };
+    static const struct chardev_ops ops = {.write = null_write, .destroy = null_destroy};
     struct chardev *c = calloc(1, sizeof *c);
     assert(c);
     c->ops = &ops;

@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #define CTRL_A       1
-#define IN_QUEUE     65536             // bytes read ahead of the guest
-#define OUT_HIGH     4096              // the guest is asked to wait above this
-#define OUT_LOW      1024              // and told to go on below
+#define IN_QUEUE     65536              // bytes read ahead of the guest
+#define OUT_HIGH     4096               // the guest is asked to wait above this
+#define OUT_LOW      1024               // and told to go on below
 #define OUT_CAP      ((size_t)16 << 20) // beyond: a guest that does not wait loses its bytes
 #define MONITOR_LINE 256
 
@@ -30,9 +30,9 @@ struct stdio {
     struct stdio_config config;
     struct fifo in, out;
     enum out_kind out_kind;
-    int out_fd;          // config.out_fd or our own second opening of it
-    size_t piece;        // OUT_POLLED: how much a ready descriptor takes without blocking
-    bool raw;            // the terminal is ours to restore
+    int out_fd;   // config.out_fd or our own second opening of it
+    size_t piece; // OUT_POLLED: how much a ready descriptor takes without blocking
+    bool raw;     // the terminal is ours to restore
     bool in_eof, out_dead, waiting; // waiting: the guest was told that output is full
     bool escaped, monitor;
     char line[MONITOR_LINE];
@@ -48,7 +48,7 @@ static struct stdio *of(struct chardev *c)
 
 static bool can_write_now(int fd)
 {
-    struct pollfd p = { .fd = fd, .events = POLLOUT };
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
     return poll(&p, 1, 0) > 0;
 }
 
@@ -62,7 +62,8 @@ static size_t write_some(struct stdio *s, const uint8_t *data, size_t len)
         } else {
             if (s->out_kind == OUT_POLLED && !can_write_now(s->out_fd))
                 return 0;
-            n = write(s->out_fd, data, s->out_kind == OUT_POLLED && len > s->piece ? s->piece : len);
+            n = write(s->out_fd, data,
+                      s->out_kind == OUT_POLLED && len > s->piece ? s->piece : len);
         }
     } while (n < 0 && errno == EINTR);
     if (n < 0 && errno != EAGAIN)
@@ -118,7 +119,7 @@ static void stdio_flush(struct chardev *c)
 {
     struct stdio *s = of(c);
     for (drain(s); s->out.len; drain(s)) {
-        struct pollfd p = { .fd = s->out_fd, .events = POLLOUT };
+        struct pollfd p = {.fd = s->out_fd, .events = POLLOUT};
         if (poll(&p, 1, -1) < 0 && errno != EINTR)
             return;
     }
@@ -267,7 +268,7 @@ static void key_pressed(struct chardev *c, uint8_t key)
 static void read_some(struct chardev *c)
 {
     struct stdio *s = of(c);
-    struct pollfd p = { .fd = s->config.in_fd, .events = POLLIN };
+    struct pollfd p = {.fd = s->config.in_fd, .events = POLLIN};
     if (s->in_eof || s->in.len >= IN_QUEUE || poll(&p, 1, 0) <= 0)
         return;
     uint8_t keys[1024];
@@ -284,9 +285,9 @@ static int stdio_pollfds(struct chardev *c, struct pollfd fds[CHARDEV_MAX_POLLFD
     struct stdio *s = of(c);
     int n = 0;
     if (!s->in_eof && s->in.len < IN_QUEUE)
-        fds[n++] = (struct pollfd){ .fd = s->config.in_fd, .events = POLLIN };
+        fds[n++] = (struct pollfd){.fd = s->config.in_fd, .events = POLLIN};
     if (s->out.len && !s->out_dead)
-        fds[n++] = (struct pollfd){ .fd = s->out_fd, .events = POLLOUT };
+        fds[n++] = (struct pollfd){.fd = s->out_fd, .events = POLLOUT};
     return n;
 }
 

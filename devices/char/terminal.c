@@ -8,16 +8,16 @@
 #include <termios.h>
 #include <unistd.h>
 
-static const int deadly[] = { SIGHUP, SIGINT,  SIGQUIT, SIGTERM, SIGSEGV, SIGBUS,  SIGFPE,
-                              SIGILL, SIGABRT, SIGXCPU, SIGALRM, SIGUSR1, SIGUSR2, SIGSYS };
+static const int deadly[] = {SIGHUP, SIGINT,  SIGQUIT, SIGTERM, SIGSEGV, SIGBUS,  SIGFPE,
+                             SIGILL, SIGABRT, SIGXCPU, SIGALRM, SIGUSR1, SIGUSR2, SIGSYS};
 
 static struct {
     volatile sig_atomic_t active; // fd is a terminal of ours
     volatile sig_atomic_t raw;    // and is in raw mode now
     int fd;
     struct termios cooked, raw_mode;
-    bool at_exit;                          // our exit handler is registered
-    unsigned installed;                    // bit i: handler for deadly[i] is ours
+    bool at_exit;       // our exit handler is registered
+    unsigned installed; // bit i: handler for deadly[i] is ours
     bool stop_installed, cont_installed;
 } terminal;
 
@@ -39,8 +39,7 @@ void terminal_restore(void)
 
 static void set_raw(void)
 {
-    if (tcgetpgrp(terminal.fd) == getpgrp() &&
-        !tcsetattr(terminal.fd, TCSANOW, &terminal.raw_mode))
+    if (tcgetpgrp(terminal.fd) == getpgrp() && !tcsetattr(terminal.fd, TCSANOW, &terminal.raw_mode))
         terminal.raw = 1;
 }
 
@@ -78,7 +77,7 @@ static bool install(int sig, void (*handler)(int))
     struct sigaction old;
     if (sigaction(sig, NULL, &old) || (old.sa_flags & SA_SIGINFO) || old.sa_handler != SIG_DFL)
         return false;
-    struct sigaction sa = { .sa_handler = handler, .sa_flags = SA_RESTART };
+    struct sigaction sa = {.sa_handler = handler, .sa_flags = SA_RESTART};
     sigemptyset(&sa.sa_mask);
     return !sigaction(sig, &sa, NULL);
 }

@@ -7,9 +7,9 @@
 #include "devices/virtio/virtio.h"
 
 struct virtio_blk_config {
-    struct block *block;   // taken over
-    const char *serial;    // at most 20 bytes; NULL means ""
-    bool write_cache;      // offer FLUSH and CONFIG_WCE (the default of the command line)
+    struct block *block; // taken over
+    const char *serial;  // at most 20 bytes; NULL means ""
+    bool write_cache;    // offer FLUSH and CONFIG_WCE (the default of the command line)
 };
 
 struct virtio *virtio_blk_create(const struct virtio_blk_config *config);

@@ -8,8 +8,10 @@
 
 #define VIRTIO_MMIO_SIZE 0x200
 
-// A slot of the board. Takes over v, which may be NULL: an empty slot reads as device ID 0.
-struct device *virtio_mmio_create(const char *name, struct bus *bus, struct irq_line irq,
-                                  bool legacy, struct virtio *v, const struct log *log);
+// A slot of the board. Takes over v, which may be NULL: an empty slot reads as device ID 0. The
+// clock runs what a kick leaves undone when it has done its share.
+struct device *virtio_mmio_create(const char *name, struct bus *bus, struct clock *clock,
+                                  struct irq_line irq, bool legacy, struct virtio *v,
+                                  const struct log *log);
 
 #endif

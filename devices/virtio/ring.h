@@ -13,12 +13,12 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define VIRTQ_MAX_SIZE      1024
+#define VIRTQ_MAX_SIZE      256
 #define VIRTQ_DESC_NEXT     1
 #define VIRTQ_DESC_WRITE    2
 #define VIRTQ_DESC_INDIRECT 4
 
-struct virtq_state { // plain, saved
+struct virtq_state {            // plain, saved
     uint64_t desc, avail, used; // guest-physical
     uint32_t pfn;               // legacy QueuePFN, as written
     uint32_t align;             // legacy QueueAlign
@@ -35,10 +35,10 @@ struct virtq_state { // plain, saved
 // so every iov has bytes.
 struct virtq_chain {
     uint16_t head;
-    int out_num, in_num;          // readable, writable
-    uint64_t out_len, in_len;     // bytes; their sum fits 32 bits
+    int out_num, in_num;      // readable, writable
+    uint64_t out_len, in_len; // bytes; their sum fits 32 bits
     struct iovec iov[VIRTQ_MAX_SIZE];
-    gpa_t gpa[VIRTQ_MAX_SIZE];    // guest address of each
+    gpa_t gpa[VIRTQ_MAX_SIZE]; // guest address of each
 };
 
 struct virtq {
@@ -52,9 +52,13 @@ enum virtq_result { VIRTQ_EMPTY, VIRTQ_CHAIN, VIRTQ_BROKEN };
 // Takes the next available chain. VIRTQ_BROKEN: *why says which rule was broken.
 enum virtq_result virtq_pop(struct virtq *q, struct virtq_chain *chain, const char **why);
 
-// Returns a chain to the driver; written is how many bytes of its writable part were filled.
-// false when the used ring is not in RAM.
-bool virtq_push(struct virtq *q, uint16_t head, uint32_t written);
+// Returns a chain to the driver; written is how many bytes of its writable part, from its
+// beginning, were filled. false when the used ring is not in RAM.
+bool virtq_push(struct virtq *q, const struct virtq_chain *chain, uint32_t written);
+
+// Tells the bus that the first len bytes of the writable part were written (by other means than
+// virtq_write()).
+void virtq_written(struct virtq *q, const struct virtq_chain *chain, uint64_t len);
 
 // Whether the driver wants an interrupt for what was pushed since the last call.
 bool virtq_should_signal(struct virtq *q);

@@ -7,6 +7,7 @@
 #ifndef DEVICES_VIRTIO_VIRTIO_H
 #define DEVICES_VIRTIO_VIRTIO_H
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "devices/bus.h"
 #include "devices/state.h"
@@ -18,33 +19,33 @@
 #define VIRTIO_MAX_QUEUES 8
 
 // Feature bits common to all devices.
-#define VIRTIO_F_NOTIFY_ON_EMPTY  24
-#define VIRTIO_F_ANY_LAYOUT       27
-#define VIRTIO_F_INDIRECT_DESC    28
-#define VIRTIO_F_EVENT_IDX        29
-#define VIRTIO_F_VERSION_1        32
+#define VIRTIO_F_NOTIFY_ON_EMPTY 24
+#define VIRTIO_F_ANY_LAYOUT      27
+#define VIRTIO_F_INDIRECT_DESC   28
+#define VIRTIO_F_EVENT_IDX       29
+#define VIRTIO_F_VERSION_1       32
 
 // Device status.
-#define VIRTIO_S_ACKNOWLEDGE  0x01
-#define VIRTIO_S_DRIVER       0x02
-#define VIRTIO_S_DRIVER_OK    0x04
-#define VIRTIO_S_FEATURES_OK  0x08
-#define VIRTIO_S_NEEDS_RESET  0x40
-#define VIRTIO_S_FAILED       0x80
+#define VIRTIO_S_ACKNOWLEDGE 0x01
+#define VIRTIO_S_DRIVER      0x02
+#define VIRTIO_S_DRIVER_OK   0x04
+#define VIRTIO_S_FEATURES_OK 0x08
+#define VIRTIO_S_NEEDS_RESET 0x40
+#define VIRTIO_S_FAILED      0x80
 
 struct virtio;
 
 struct virtio_ops {
-    uint32_t id;               // device ID of the specification
-    unsigned queues;           // how many
-    uint16_t queue_max;        // size of each, a power of two
-    uint64_t features;         // offered, without the common ring and VERSION_1 bits
-    unsigned config_size;      // bytes of configuration space
+    uint32_t id;          // device ID of the specification
+    unsigned queues;      // how many
+    uint16_t queue_max;   // size of each, a power of two
+    uint64_t features;    // offered, without the common ring and VERSION_1 bits
+    unsigned config_size; // bytes of configuration space
     // offset + size lies inside config_size.
     uint64_t (*config_read)(struct virtio *v, unsigned offset, unsigned size);
     void (*config_write)(struct virtio *v, unsigned offset, unsigned size, uint64_t value);
     void (*notify)(struct virtio *v, unsigned queue); // the driver kicked
-    void (*reset)(struct virtio *v); // forget what is in flight
+    void (*reset)(struct virtio *v);                  // forget what is in flight
     void (*save)(struct virtio *v, struct state_writer *w);
     bool (*load)(struct virtio *v, struct state_reader *r, struct error *err);
     void (*destroy)(struct virtio *v);
@@ -54,22 +55,26 @@ struct virtio_ops {
 struct virtio_state {
     uint64_t driver_features; // as negotiated
     uint32_t status;
-    uint32_t isr;             // bit 0 used buffer, bit 1 configuration change
-    uint32_t generation;      // of the configuration
+    uint32_t isr;        // bit 0 used buffer, bit 1 configuration change
+    uint32_t generation; // of the configuration
     uint32_t reserved;
     struct virtq_state queue[VIRTIO_MAX_QUEUES];
 };
 
 struct virtio {
     const struct virtio_ops *ops;
-    const char *name;          // "virtio-blk"
-    uint64_t features;         // what this instance offers of its own bits
-    struct bus *bus;           // given by the transport
+    const char *name;      // "virtio-blk"
+    uint64_t features;     // what this instance offers of its own bits
+    const struct bus *bus; // given by the transport
+    bool legacy;           // by the transport: the driver speaks virtio 0.9
     const struct log *log;
     struct virtio_state s;
     struct virtq queue[VIRTIO_MAX_QUEUES];
     void (*irq)(void *opaque); // the transport's: s.isr may have changed
     void *irq_opaque;
+    unsigned budget;          // chains that the present notification may still take
+    uint32_t unfinished;      // queues whose budget ran out: bit per queue
+    struct clock_timer again; // comes back to those
 };
 
 static inline bool virtio_has(const struct virtio *v, unsigned feature)
@@ -89,9 +94,13 @@ void virtio_signal(struct virtio *v, unsigned queue); // interrupt, if the drive
 void virtio_config_changed(struct virtio *v);
 void virtio_broken(struct virtio *v, const char *why); // NEEDS_RESET; goes quiet
 
-// For the transport.
+// For the transport. attach wires a device to it, once.
+void virtio_attach(struct virtio *v, const struct bus *bus, struct clock *clock, bool legacy,
+                   void (*irq)(void *opaque), void *opaque, const struct log *log);
+void virtio_save(struct virtio *v, struct state_writer *w);
+bool virtio_load(struct virtio *v, struct state_reader *r, struct error *err);
 uint64_t virtio_offered(const struct virtio *v); // all 64 feature bits
 void virtio_reset(struct virtio *v);
-void virtio_notify(struct virtio *v, unsigned queue);
+void virtio_notify(struct virtio *v, unsigned queue); // any number; checked here
 
 #endif

@@ -10,18 +10,21 @@
 
 #include "table.h"
 
-#define RANDOMS 400
+#define RANDOMS 2500
 
 struct outcome {
     uint64_t result, fpsr;
 };
 
 // Where QEMU is not what the Arm ARM says: true if the difference is that one.
+//
+// FJCVTZS of a positive denormal that FPCR.FZ flushes: FPToFixedJS clears Z (the conversion was not
+// exact); QEMU sets it up to 9.0 (its issue 2375).
 static bool known_deviation(const struct row *row, uint32_t fpcr, const uint64_t in[3],
                             struct outcome arm, struct outcome ours)
 {
-    (void)row, (void)fpcr, (void)in, (void)arm, (void)ours;
-    return false;
+    return strcmp(row->name, "js") == 0 && (fpcr & FPCR_FZ) && in[0] && !(in[0] >> 52) &&
+           arm.fpsr == ours.fpsr && ours.result == 0 && arm.result == UINT64_C(1) << 32;
 }
 
 static bool run_row(FILE *oracle, unsigned row, unsigned *shown)
@@ -36,7 +39,7 @@ static bool run_row(FILE *oracle, unsigned row, unsigned *shown)
             make_operands(in, r->kinds, row, n);
             if (fread(&arm, sizeof arm, 1, oracle) != 1)
                 cr_assert_fail("%s: the oracle stopped early", r->name);
-            struct fp_env env = { .fpcr = fpcrs[i] };
+            struct fp_env env = {.fpcr = fpcrs[i]};
             ours.result = r->call(&env, in);
             ours.fpsr = env.fpsr;
             if ((arm.result == ours.result && arm.fpsr == ours.fpsr) ||

@@ -2,8 +2,8 @@
 // Operands for the floating-point tests, the same on the host and inside the A64 oracle: a function
 // of (row, index) alone, so that neither has to tell the other what it computed.
 //
-// Kinds: h, s, d a half, single, double; i, w, x an integer of 16, 32, 64 bits. The first indices of
-// a row with one or two operands run through all (pairs of) special values; the rest are random
+// Kinds: h, s, d a half, single, double; i, w, x an integer of 16, 32, 64 bits. The first indices
+// of a row with one or two operands run through all (pairs of) special values; the rest are random
 // with weighted exponents and fractions, and often related to each other, because that is where
 // cancellation, ties and double roundings are.
 #ifndef TESTS_FP_OPERANDS_H
@@ -27,17 +27,17 @@ static inline struct shape shape_of(char kind)
 {
     switch (kind) {
     case 'h':
-        return (struct shape){ 16, 10, 15 };
+        return (struct shape){16, 10, 15};
     case 's':
-        return (struct shape){ 32, 23, 127 };
+        return (struct shape){32, 23, 127};
     case 'd':
-        return (struct shape){ 64, 52, 1023 };
+        return (struct shape){64, 52, 1023};
     case 'i':
-        return (struct shape){ 16, 0, 0 };
+        return (struct shape){16, 0, 0};
     case 'w':
-        return (struct shape){ 32, 0, 0 };
+        return (struct shape){32, 0, 0};
     default:
-        return (struct shape){ 64, 0, 0 };
+        return (struct shape){64, 0, 0};
     }
 }
 
@@ -76,40 +76,51 @@ static inline uint64_t float_special(struct shape f, unsigned i)
     uint64_t normal = UINT64_C(1) << f.frac, inf = low_mask(f.bits - 1) & ~low_mask(f.frac);
     const uint64_t values[FLOAT_SPECIALS / 2] = {
         0,
-        ulp,                                 // the smallest denormal
-        half_frac,                           // a denormal of one bit
-        normal - 1,                          // the largest denormal
-        normal,                              // the smallest normal
+        ulp,        // the smallest denormal
+        half_frac,  // a denormal of one bit
+        normal - 1, // the largest denormal
+        normal,     // the smallest normal
         normal + 1,
         one - 1,
         one,
         one + 1,
-        one | half_frac,                     // 1.5
-        one - normal,                        // 0.5
-        float_value(f, 1, half_frac),        // 3
-        float_value(f, 1, half_frac >> 1),   // 2.5
-        float_value(f, 15, 0),               // about the bounds of the integers
+        one | half_frac,                   // 1.5
+        one - normal,                      // 0.5
+        float_value(f, 1, half_frac),      // 3
+        float_value(f, 1, half_frac >> 1), // 2.5
+        float_value(f, 15, 0),             // about the bounds of the integers
         float_value(f, 15, ~UINT64_C(0)),
         float_value(f, 31, 0),
         float_value(f, 30, ~UINT64_C(0)),
         float_value(f, 63, 0),
-        float_value(f, f.bias - 1, 0),       // where reciprocals become denormal
-        inf - 1,                             // the largest normal
+        float_value(f, f.bias - 1, 0), // where reciprocals become denormal
+        inf - 1,                       // the largest normal
         inf,
-        inf | half_frac | 5,                 // quiet
-        inf | 9,                             // signalling
-        inf | half_frac,                     // the default NaN
+        inf | half_frac | 5, // quiet
+        inf | 9,             // signalling
+        inf | half_frac,     // the default NaN
     };
     return values[i / 2 % (FLOAT_SPECIALS / 2)] | sign;
 }
 
 static inline uint64_t int_special(unsigned bits, unsigned i)
 {
-    const uint64_t values[INT_SPECIALS] = {
-        0, 1, 2, 3, UINT64_C(1) << (bits - 1), (UINT64_C(1) << (bits - 1)) - 1, ~UINT64_C(0),
-        ~UINT64_C(0) - 1, UINT64_C(0x8000000000000400), UINT64_C(0x8000000000000401),
-        UINT64_C(0x0020000000000001), UINT64_C(0x7ffffffffffffdff), 0x1000001, 0x801, 0xfff0, 0x7ff8
-    };
+    const uint64_t values[INT_SPECIALS] = {0,
+                                           1,
+                                           2,
+                                           3,
+                                           UINT64_C(1) << (bits - 1),
+                                           (UINT64_C(1) << (bits - 1)) - 1,
+                                           ~UINT64_C(0),
+                                           ~UINT64_C(0) - 1,
+                                           UINT64_C(0x8000000000000400),
+                                           UINT64_C(0x8000000000000401),
+                                           UINT64_C(0x0020000000000001),
+                                           UINT64_C(0x7ffffffffffffdff),
+                                           0x1000001,
+                                           0x801,
+                                           0xfff0,
+                                           0x7ff8};
     return values[i % INT_SPECIALS] & low_mask(bits);
 }
 
@@ -185,11 +196,11 @@ static inline void make_operands(uint64_t in[3], const char *kinds, unsigned see
 {
     size_t count = strlen(kinds);
     in[0] = in[1] = in[2] = 0;
-    unsigned specials[2] = { 1, 1 };
+    unsigned specials[2] = {1, 1};
     for (size_t i = 0; i < count && i < 2; i++)
         specials[i] = is_float_kind(kinds[i]) ? FLOAT_SPECIALS : INT_SPECIALS;
     if (count < 3 && index < specials[0] * specials[1]) {
-        unsigned which[2] = { index % specials[0], index / specials[0] };
+        unsigned which[2] = {index % specials[0], index / specials[0]};
         for (size_t i = 0; i < count; i++) {
             struct shape f = shape_of(kinds[i]);
             in[i] = is_float_kind(kinds[i]) ? float_special(f, which[i])
@@ -211,8 +222,8 @@ static inline void make_operands(uint64_t in[3], const char *kinds, unsigned see
         uint64_t field = low_mask(f.bits - 1) & ~low_mask(f.frac);
         int e = (int)((in[0] & field) >> f.frac) + (int)((in[1] & field) >> f.frac) - f.bias;
         e += (int)(random_next(&state) % 5) - 2;
-        in[2] = float_value(f, e - f.bias, random_next(&state)) |
-                (random_next(&state) & 1) << (f.bits - 1);
+        uint64_t sign = random_next(&state) & 1; // one call a statement: the order matters
+        in[2] = float_value(f, e - f.bias, random_next(&state)) | sign << (f.bits - 1);
         if (random_next(&state) & 1) { // a square of a short number: the product is exact
             in[1] = in[0] &= ~low_mask(f.frac / 2 + 1);
             in[2] &= ~low_mask(f.frac / 2);

@@ -37,9 +37,8 @@ static const struct {
     const char *kinds;
     struct outcome (*run)(const uint64_t in[3]);
 } rows[] = {
-#define ROW(name, kinds, width, where, text, call) { kinds, run_##name },
-    FP_ROWS(ROW)
-};
+#define ROW(name, kinds, width, where, text, call) {kinds, run_##name},
+    FP_ROWS(ROW)};
 
 int main(int argc, char **argv)
 {

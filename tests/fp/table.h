@@ -13,7 +13,7 @@
     {                                                                                              \
         const uint64_t a = in[0], b = in[1], c = in[2];                                            \
         (void)a, (void)b, (void)c, (void)e;                                                        \
-        return (call) & low_mask(width);                                                           \
+        return (call)&low_mask(width);                                                             \
     }
 FP_ROWS(CALL)
 #undef CALL
@@ -22,7 +22,7 @@ static const struct row {
     const char *name, *kinds, *text;
     uint64_t (*call)(struct fp_env *e, const uint64_t in[3]);
 } rows[] = {
-#define ROW(name, kinds, width, where, text, call) { #name, kinds, text, call_##name },
+#define ROW(name, kinds, width, where, text, call) {#name, kinds, text, call_##name},
     FP_ROWS(ROW)
 #undef ROW
 };
