@@ -56,6 +56,7 @@ static const struct {
     {0xffe08c00, 0xf8208000, "st64", "LS64"},
     {0xffe08c00, 0xf8208000, "ld64", "LS64"},
     {0xfffffcff, 0xd503307f, "t", "TME"},
+    {0xfffff0ff, 0xd503303f, "dsb", "XS"},
     {0xffe0001f, 0xd4600000, "tcancel", "TME"},
     {0xfffffedf, 0xd5233060 & 0xfffffedf, "t", "TME"},
     {0xffffffc0, 0xd5031000, "wf", "WFxT"},

@@ -85,8 +85,8 @@ class Refusals(unittest.TestCase):
                      't.decode:2: error: struct f differs')
 
     def test_translate_function_with_two_structs(self):
-        self.refused(FORMAT + FORMAT.replace('@f', '@g') + ROW.replace('@f', '@f ->x') +
-                     ROW.replace('one', 'two').replace('0000001', '0000010').replace('@f', '@g ->x'),
+        two = ROW.replace('one', 'two').replace('0000001', '0000010').replace('@f', '@g ->x')
+        self.refused(FORMAT + FORMAT.replace('@f', '@g') + ROW.replace('@f', '@f ->x') + two,
                      'tr_x gets struct f elsewhere')
 
     def test_language(self):
