@@ -597,7 +597,8 @@ def template_c(text, where, row, pad):
 
 def emit_disas(t):
     o = [HEAD + '// Included by disas.c.\n'
-         '__attribute__((cold)) static void dis_row(struct dis *d, enum a64_op op, uint32_t insn)\n{',
+         '__attribute__((cold))\n'
+         'static void dis_row(struct dis *d, enum a64_op op, uint32_t insn)\n{',
          '    switch (op) {']
     for r in t.rows:
         o.append(f'    case {r.enum}:')
