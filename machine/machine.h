@@ -47,7 +47,6 @@ struct machine {
     int exit_status;     // of a guest that names one
     gpa_t entry;         // where CPU 0 starts, and with what in x0
     uint64_t entry_arg;
-    bool has_entry;
 };
 
 // Builds the machine and loads what the configuration names; nothing runs yet. On failure all is
