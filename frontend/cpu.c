@@ -39,6 +39,7 @@ const struct guest a64_guest = {
     .r_names = r_names,
     .nr_r = A64_NR_R,
     .nr_v = 32,
+    .translator_size = sizeof(struct tr),
     .helpers = a64_helpers,
     .nr_helpers = A64_NR_HELPERS,
     .translate_block = a64_translate_block,
