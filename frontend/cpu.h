@@ -180,7 +180,7 @@ void a64_fail_fault(struct a64_cpu *cpu, gva_t va, unsigned fsc, enum mem_access
                     unsigned attr);
 
 // mmu.c --------------------------------------------------------------------------------------
-bool a64_translate(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned attr,
+bool a64_mmu_translate(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned attr,
                    struct translation *out);           // guest.translate
 
 // Fault status codes (DFSC, IFSC, PAR_EL1.FST); FSC_L + level for those of a walk.

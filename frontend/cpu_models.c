@@ -9,6 +9,7 @@
 // A field of an ID register: value at bit lo.
 #define F(lo, value) ((uint64_t)(value) << (lo))
 
+// clang-format off
 const struct a64_model a64_models[] = {
     {
         .name = "armlet",
@@ -48,6 +49,7 @@ const struct a64_model a64_models[] = {
         },
     },
 };
+// clang-format on
 
 const unsigned a64_nr_models = ARRAY_SIZE(a64_models);
 

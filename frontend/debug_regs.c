@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Self-hosted debug as far as software step needs it: the OS lock, claim tags. Breakpoint and
-// watchpoint registers are storage (sysregs.def); they never match.
+// Self-hosted debug as far as software step needs it: the OS lock, claim tags, and the stepped
+// instruction (Arm ARM D2.12). Breakpoint and watchpoint registers are storage (sysregs.def); they
+// never match.
+//
+// Stepping: with PSTATE.SS set a block is one instruction. The step_begin helper announces it; when
+// interrupts are looked at next without an exception in between it has completed and PSTATE.SS
+// falls, which makes the step exception due before the next instruction.
+#include "frontend/debug_regs.h"
+
 #include "frontend/sysreg.h"
 
 bool debug_write_oslar(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
@@ -33,4 +40,34 @@ bool debug_write_claimclr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_
 {
     cpu->claim &= (uint8_t)~value;
     return true;
+}
+
+// Translation ------------------------------------------------------------------------------------
+
+bool tr_debug_before(struct tr *t)
+{
+    if (likely(!(t->mode & (A64_MODE_STEP | A64_MODE_STEP_PENDING | A64_MODE_IL))))
+        return false;
+    if (t->mode & A64_MODE_STEP_PENDING)
+        return tr_raise(t, A64_EXC(EC_STEP, 0));
+    if (t->mode & A64_MODE_IL)
+        return tr_raise(t, A64_EXC(EC_ILLEGAL_STATE, 0));
+    ir_call(&t->ir, A64_HELPER_step_begin, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+    return false;
+}
+
+void tr_debug_after(struct tr *t)
+{
+    if (likely(!(t->mode & A64_MODE_STEP)))
+        return;
+    // The syndrome tells a load-exclusive: stepping into the loop around it would never end.
+    struct ir_insn *begin = NULL;
+    for (unsigned n = 0; n < t->ir.nr; n++) {
+        struct ir_insn *i = &t->ir.insn[n];
+        if (i->op == IR_CALL && i->attr == A64_HELPER_step_begin)
+            begin = i;
+        if (i->op == IR_LDX && begin)
+            begin->imm = 1;
+    }
+    tr_exit_next(t);
 }

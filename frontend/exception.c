@@ -31,24 +31,17 @@ uint64_t a64_spsr_pack(const struct a64_cpu *cpu)
 
 static const char *class_name(unsigned ec)
 {
-    switch (ec) {
-    case EC_UNKNOWN: return "undefined";
-    case EC_WFX: return "wfx";
-    case EC_FP_TRAP: return "fp trap";
-    case EC_ILLEGAL_STATE: return "illegal state";
-    case EC_SVC64: return "svc";
-    case EC_SYSREG: return "sysreg";
-    case EC_IABT_LOWER:
-    case EC_IABT: return "instruction abort";
-    case EC_PC_ALIGN: return "pc alignment";
-    case EC_DABT_LOWER:
-    case EC_DABT: return "data abort";
-    case EC_SP_ALIGN: return "sp alignment";
-    case EC_STEP_LOWER:
-    case EC_STEP: return "step";
-    case EC_BRK64: return "brk";
-    default: return "other";
-    }
+    // clang-format off
+    static const char *const names[64] = {
+        [EC_UNKNOWN] = "undefined", [EC_WFX] = "wfx", [EC_FP_TRAP] = "fp trap",
+        [EC_ILLEGAL_STATE] = "illegal state", [EC_SVC64] = "svc", [EC_SYSREG] = "sysreg",
+        [EC_IABT_LOWER] = "instruction abort", [EC_IABT] = "instruction abort",
+        [EC_PC_ALIGN] = "pc alignment", [EC_SP_ALIGN] = "sp alignment",
+        [EC_DABT_LOWER] = "data abort", [EC_DABT] = "data abort",
+        [EC_STEP_LOWER] = "step", [EC_STEP] = "step", [EC_BRK64] = "brk",
+    };
+    // clang-format on
+    return names[ec & 63] ? names[ec & 63] : "other";
 }
 
 // Enters EL1 at a vector. ret is the preferred return address.
@@ -151,7 +144,7 @@ void a64_record_fault(struct vcpu *v, enum mem_fault_kind kind, gva_t va, enum m
         return;
     }
     if (kind == FAULT_WALK)
-        return; // a64_translate() has recorded it
+        return; // a64_mmu_translate() has recorded it
     if (kind == FAULT_BUS)
         log_printf(cpu->log, LOG_GUEST_ERROR, "nothing answers at %#" PRIx64 " (pc %#" PRIx64 ")\n",
                    va, v->pc);
@@ -174,7 +167,8 @@ void a64_fail_fault(struct a64_cpu *cpu, gva_t va, unsigned fsc, enum mem_access
                     unsigned attr)
 {
     cpu->exc_recorded = false;
-    cpu->fault = (struct a64_fault){ .va = va, .fsc = (uint8_t)fsc, .access = access, .attr = attr };
+    cpu->fault =
+        (struct a64_fault){ .va = va, .fsc = (uint8_t)fsc, .access = access, .attr = attr };
     cpu->v.bail = true;
 }
 
@@ -218,11 +212,11 @@ bool a64_debug_enabled(const struct a64_cpu *cpu, unsigned el, bool masked)
 static bool illegal_return(uint64_t spsr)
 {
     switch (spsr & 0x1f) {
-    case 0:    // EL0t
-    case 4:    // EL1t
-    case 5:    // EL1h
+    case 0: // EL0t
+    case 4: // EL1t
+    case 5: // EL1h
         return false;
-    default:   // AArch32, EL2 and EL3, reserved values
+    default: // AArch32, EL2 and EL3, reserved values
         return true;
     }
 }

@@ -45,8 +45,8 @@ void a64_helper_sysreg_write(struct vcpu *v, void *d, const void *a, const void 
 }
 
 // imm: a64_sysreg_id() | read << 16
-void a64_helper_sysreg_unknown(struct vcpu *v, void *d, const void *a, const void *b,
-                               const void *c, uint64_t imm)
+void a64_helper_sysreg_unknown(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                               uint64_t imm)
 {
     struct a64_cpu *cpu = a64(v);
     unsigned id = imm & 0xffff;
@@ -54,6 +54,15 @@ void a64_helper_sysreg_unknown(struct vcpu *v, void *d, const void *a, const voi
                imm >> 16 ? "read of unknown" : "write to unknown", id >> 14, id >> 11 & 7,
                id >> 7 & 15, id >> 3 & 15, id & 7, cpu->el, v->pc);
     a64_fail(cpu, A64_EXC(EC_UNKNOWN, 0));
+}
+
+// imm: an instruction that the decode tables do not have. Only says so; the exception follows.
+void a64_helper_unallocated(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                            uint64_t imm)
+{
+    log_printf(a64(v)->log, LOG_UNIMP,
+               "undefined instruction %08" PRIx32 " at EL%u pc %#" PRIx64 "\n", (uint32_t)imm,
+               a64(v)->el, v->pc);
 }
 
 // a: Xt

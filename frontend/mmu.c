@@ -7,22 +7,22 @@
 // hint and not used.
 //
 // a64_walk() changes nothing of the CPU, so AT instructions and debuggers use it as they like;
-// a64_translate() is what jit/ calls for an access that is going to happen.
+// a64_mmu_translate() is what jit/ calls for an access that is going to happen.
 #include "frontend/cpu_models.h"
 #include "frontend/sysreg.h"
 #include "jit/tlb.h"
 
 #include <inttypes.h>
 
-#define DESC_VALID   BIT(0)
-#define DESC_TABLE   BIT(1) // or a page, at level 3
-#define DESC_AP1     BIT(6) // EL0 may
-#define DESC_AP2     BIT(7) // read-only
-#define DESC_AF      BIT(10)
-#define DESC_nG      BIT(11)
-#define DESC_DBM     BIT(51)
-#define DESC_PXN     BIT(53)
-#define DESC_UXN     BIT(54)
+#define DESC_VALID    BIT(0)
+#define DESC_TABLE    BIT(1) // or a page, at level 3
+#define DESC_AP1      BIT(6) // EL0 may
+#define DESC_AP2      BIT(7) // read-only
+#define DESC_AF       BIT(10)
+#define DESC_nG       BIT(11)
+#define DESC_DBM      BIT(51)
+#define DESC_PXN      BIT(53)
+#define DESC_UXN      BIT(54)
 #define DESC_PXNTABLE BIT(59)
 #define DESC_UXNTABLE BIT(60)
 #define DESC_APTABLE0 BIT(61) // nothing for EL0
@@ -32,8 +32,8 @@
 // What TCR_EL1 and TTBRn_EL1 say about one half of the address space.
 struct regime {
     uint64_t ttbr;
-    unsigned tsz;      // TxSZ
-    unsigned granule;  // log2 of bytes
+    unsigned tsz;     // TxSZ
+    unsigned granule; // log2 of bytes
     bool tbi, epd, hpd, e0pd;
     unsigned pa_bits;
 };
@@ -70,8 +70,13 @@ static bool walk_flat(const struct a64_cpu *cpu, gva_t va, enum mem_access acces
     unsigned top = tcr & (va >> 55 & 1 ? TCR_TBI1 : TCR_TBI0) ? 56 : 64;
     gpa_t pa = va & mask64(top);
     *w = (struct a64_walk){
-        .pa = pa & mask64(48), .log2_size = PAGE_BITS, .sh = 2,
-        .read = true, .write = true, .exec = true, .global = true,
+        .pa = pa & mask64(48),
+        .log2_size = PAGE_BITS,
+        .sh = 2,
+        .read = true,
+        .write = true,
+        .exec = true,
+        .global = true,
         .device = access != MEM_FETCH,
     };
     if (pa >> a64_model_pa_bits(cpu->model))
@@ -212,8 +217,8 @@ bool a64_walk(const struct a64_cpu *cpu, gva_t va, enum mem_access access, unsig
 
 static const char access_name[] = { [MEM_READ] = 'r', [MEM_WRITE] = 'w', [MEM_FETCH] = 'x' };
 
-bool a64_translate(struct vcpu *v, gva_t va, enum mem_access access, unsigned attr,
-                   struct translation *out)
+bool a64_mmu_translate(struct vcpu *v, gva_t va, enum mem_access access, unsigned attr,
+                       struct translation *out)
 {
     struct a64_cpu *cpu = a64(v);
     bool unpriv = cpu->el == 0 || (attr & MEM_UNPRIV && !cpu->uao);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // PSCI 1.0 over HVC (Arm DEN 0022), with the SMC Calling Convention's own queries. There is no EL2:
-// every HVC from EL1 is a call to this "firmware". Arguments of 32-bit functions are the low halves;
-// the result goes to X0, sign-extended.
+// every HVC from EL1 is a call to this "firmware". Arguments of 32-bit functions are the low
+// halves; the result goes to X0, sign-extended.
 #include "frontend/cpu.h"
 
 #include <inttypes.h>
@@ -108,7 +108,8 @@ static int64_t call(struct a64_cpu *cpu, uint32_t f, const uint64_t *arg)
         return 0x10001;
     case SMCCC_ARCH_FEATURES:
         return (uint32_t)arg[0] == SMCCC_VERSION || (uint32_t)arg[0] == SMCCC_ARCH_FEATURES
-                   ? 0 : PSCI_NOT_SUPPORTED;
+                   ? 0
+                   : PSCI_NOT_SUPPORTED;
     default:
         log_printf(cpu->log, LOG_UNIMP, "HVC: no function %#" PRIx32 "\n", f);
         return PSCI_NOT_SUPPORTED;

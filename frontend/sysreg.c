@@ -16,7 +16,7 @@ enum {
     R0W1 = SYSREG_EL0_R | RW1,
 };
 
-#define CHANGED_NONE NULL
+#define CHANGED_NONE                NULL
 #define ID(op0, op1, crn, crm, op2) ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
 
 // clang-format off

@@ -10,6 +10,7 @@
 #include "devices/virtio/blk.h"
 #include "devices/virtio/mmio.h"
 #include "devices/virtio/rng.h"
+#include "machine/device_types.h"
 #include "machine/devtree.h"
 
 #include <libfdt.h>
