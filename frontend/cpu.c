@@ -42,7 +42,6 @@ const struct guest a64_guest = {
     .translator_size = sizeof(struct tr),
     .helpers = a64_helpers,
     .nr_helpers = A64_NR_HELPERS,
-    .translator_size = sizeof(struct tr),
     .translate_block = a64_translate_block,
     .translate = a64_mmu_translate,
     .record_fault = a64_record_fault,
