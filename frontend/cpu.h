@@ -59,7 +59,8 @@ struct a64_fault {
 // themselves and may be called from the vCPU's thread.
 struct a64_board {
     void *opaque;
-    // GIC CPU interface; reg is the register's encoding as in a64_sysreg_id().
+    // GIC CPU interface; reg is the register's encoding as in a64_sysreg_id(). NULL: there is none
+    // (and ID_AA64PFR0_EL1 says so). False: Undefined.
     bool (*icc_read)(void *opaque, unsigned cpu, unsigned reg, uint64_t *value);
     bool (*icc_write)(void *opaque, unsigned cpu, unsigned reg, uint64_t value);
     // Generic timers: which is A64_TIMER_*; reg A64_TIMER_CTL, _CVAL or _TVAL.
@@ -89,13 +90,19 @@ struct a64_cpu {
     bool pan, uao, ss, il, dit, ssbs;
 
     uint32_t irq_lines;  // atomic; A64_LINE_*, written by the interrupt controller
-    bool event;          // the event register (SEV, WFE)
+    bool event;          // atomic; the event register (SEV, WFE)
+    uint8_t claim;       // DBGCLAIM tags
     struct a64_fault fault;
+    bool exc_recorded;   // instead of the fault, `exc` is what raise_fault() takes: A64_EXC()
+    uint64_t exc;
+
+    // Software step: an instruction runs whose completion moves on the state machine; what the
+    // next step exception says of the instruction stepped.
+    bool stepping, step_valid, step_ex;
 
     const struct a64_model *model;
     const struct a64_board *board;
     const struct log *log;
-    uint64_t asid_key[2]; // what dctx/uctx were last computed from
 };
 
 static inline struct a64_cpu *a64(struct vcpu *cpu)
@@ -129,8 +136,12 @@ bool a64_set_lines(struct a64_cpu *cpu, unsigned lines);
 
 uint64_t a64_spsr_pack(const struct a64_cpu *cpu);
 
+// Debug exceptions can be taken from exception level `el` with PSTATE.D as given.
+bool a64_debug_enabled(const struct a64_cpu *cpu, unsigned el, bool masked);
+
 // exception.c --------------------------------------------------------------------------------
-// What a RAISE op carries: exception class, ISS, and where the preferred return address is.
+// What a RAISE op carries: exception class, ISS, and where the preferred return address is. Of
+// the classes that come in pairs either may be given; the EL it is taken from decides.
 #define A64_EXC(ec, iss)      ((uint64_t)(ec) << 32 | (uint32_t)(iss))
 #define A64_EXC_NEXT          BIT(40) // return address is the following instruction (SVC, HVC)
 enum a64_ec {
@@ -162,9 +173,52 @@ void a64_interrupt(struct vcpu *cpu);                  // guest.interrupt
 void a64_record_fault(struct vcpu *cpu, enum mem_fault_kind kind, gva_t va, enum mem_access access,
                       unsigned attr);                  // guest.record_fault
 void a64_eret(struct a64_cpu *cpu);                    // sets pc, PSTATE; illegal return handled
+// From a helper with HELPER_BAILS that has committed nothing: its instruction takes this exception.
+void a64_fail(struct a64_cpu *cpu, uint64_t what);
+// The same for a fault on memory that the helper found itself; fsc is FSC_*.
+void a64_fail_fault(struct a64_cpu *cpu, gva_t va, unsigned fsc, enum mem_access access,
+                    unsigned attr);
 
 // mmu.c --------------------------------------------------------------------------------------
-bool a64_translate(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned attr,
+bool a64_mmu_translate(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned attr,
                    struct translation *out);           // guest.translate
+
+// Fault status codes (DFSC, IFSC, PAR_EL1.FST); FSC_L + level for those of a walk.
+enum a64_fsc {
+    FSC_ADDRESS_SIZE_L = 0x00,
+    FSC_TRANSLATION_L = 0x04,
+    FSC_ACCESS_FLAG_L = 0x08,
+    FSC_PERMISSION_L = 0x0c,
+    FSC_EXTERNAL = 0x10,
+    FSC_EXTERNAL_WALK_L = 0x14,
+    FSC_ALIGNMENT = 0x21,
+    FSC_DEBUG = 0x22,
+};
+
+// On whose behalf a walk is made, and what it may do.
+enum a64_walk_flags {
+    WALK_EL1 = 1,     // privileged; else as EL0
+    WALK_PAN = 2,     // PSTATE.PAN applies, if set, to this privileged data access
+    WALK_UPDATE = 4,  // the access really happens: hardware may update the descriptor
+    WALK_ANY = 8,     // permissions are not asked (cache maintenance)
+};
+
+struct a64_walk {
+    uint8_t fsc;         // of a failed walk
+    gpa_t pa;            // of the address itself
+    uint8_t log2_size;   // of the block or page; PAGE_BITS with the MMU off
+    uint8_t attr, sh;    // MAIR attribute byte, shareability
+    bool read, write, exec; // permitted in this context
+    bool clean;          // writable, but a write must first be recorded in the descriptor
+    bool global, device;
+};
+
+// Translation of va without touching the CPU's state (nor memory, without WALK_UPDATE). True if
+// mapped and access is permitted.
+bool a64_walk(const struct a64_cpu *cpu, gva_t va, enum mem_access access, unsigned flags,
+              struct a64_walk *w);
+
+// psci.c -------------------------------------------------------------------------------------
+void a64_psci_call(struct a64_cpu *cpu);               // HVC: function and arguments in X0-X3
 
 #endif

@@ -25,7 +25,8 @@ The tables' language, a line at a time (`#` comments, a backslash at the end con
   | "template" ? expr               disassembly of the row above where the expression holds
 
 Expressions are Python's over field names, integers, enum constants, with blanks only
-after `?` and within parentheses: == != < <= > >= + - * << >> & | ^ ~ and or not in (a,b) (x if c else y).
+after `?` and within parentheses: == != < <= > >= + - * << >> & | ^ ~ and or not, in (a,b),
+(x if c else y).
 Templates are text with {kind:arg,...}, each a call of dis_kind(d, arg, ...) in disas.c, and
 {pick:expr,'a','b'}; {{ is a brace.
 
@@ -94,7 +95,8 @@ class Expr:
         if isinstance(n, ast.Compare) and len(n.ops) == 1:
             if isinstance(n.ops[0], (ast.In, ast.NotIn)):
                 l, m = self._walk(n.left, row)
-                any_of = ' || '.join(f'{l} == {self._walk(e, row)[0]}' for e in n.comparators[0].elts)
+                values = [self._walk(e, row)[0] for e in n.comparators[0].elts]
+                any_of = ' || '.join(f'{l} == {v}' for v in values)
                 return f'({"!" * isinstance(n.ops[0], ast.NotIn)}({any_of}))', m
             if type(n.ops[0]) in OPS:
                 return self._join([n.left, n.comparators[0]], OPS[type(n.ops[0])], row)
@@ -242,7 +244,8 @@ class Row:
                     raise Refused(self.where, f'bit {31 - i} contradicts @{self.format.name}')
                 r = f
             if r == '.' and f != 'f':
-                raise Refused(self.where, f'bit {31 - i} belongs to no field of @{self.format.name}')
+                raise Refused(self.where,
+                              f'bit {31 - i} belongs to no field of @{self.format.name}')
             if r in '01':
                 self.mask |= bit
                 self.value |= bit * int(r)
@@ -416,7 +419,8 @@ def tree(rows, seen, depth, out):
                 if m & seen or not any(r.mask & m for r in rows):
                     continue
                 groups = split(rows, lo, width)
-                cost = sum(len(g) ** 2 for g in groups.values()) / (1 << width) + 0.02 * (1 << width)
+                cost = sum(len(g) ** 2 for g in groups.values()) / (1 << width)
+                cost += 0.02 * (1 << width)  # a wide switch must be worth its table
                 if max(map(len, groups.values()), default=0) < len(rows) and \
                         (best is None or cost < best[0]):
                     best = cost, lo, width, groups
@@ -501,7 +505,8 @@ enum a64_feature a64_needs(enum a64_op op, uint32_t insn)
 
 
 def emit_protos(t):
-    o = [HEAD + '#ifndef FRONTEND_A64_TRANSLATE_PROTOS_H\n#define FRONTEND_A64_TRANSLATE_PROTOS_H\n',
+    o = [HEAD + '#ifndef FRONTEND_A64_TRANSLATE_PROTOS_H\n'
+         '#define FRONTEND_A64_TRANSLATE_PROTOS_H\n',
          '#include "frontend/a64_decode.h"\n\nstruct tr;\n']
     o += [f'bool tr_{fn}(struct tr *t, enum a64_op op, const struct a64_{s} *f);'
           for fn, s in t.fns.items()]
@@ -592,7 +597,9 @@ def template_c(text, where, row, pad):
 
 def emit_disas(t):
     o = [HEAD + '// Included by disas.c.\n'
-         'static void dis_row(struct dis *d, enum a64_op op, uint32_t insn)\n{', '    switch (op) {']
+         '__attribute__((cold))\n'
+         'static void dis_row(struct dis *d, enum a64_op op, uint32_t insn)\n{',
+         '    switch (op) {']
     for r in t.rows:
         o.append(f'    case {r.enum}:')
         for text, cond in r.aliases:

@@ -16,6 +16,17 @@ enum a64_helper {
 #include "frontend/helpers.def"
 #undef HELPER
 
+// What MSR (immediate) writes; imm of pstate_set.
+enum a64_pstate_imm {
+    A64_PSTATE_DAIFSET,
+    A64_PSTATE_DAIFCLR,
+    A64_PSTATE_SPSEL,
+    A64_PSTATE_PAN,
+    A64_PSTATE_UAO,
+    A64_PSTATE_DIT,
+    A64_PSTATE_SSBS,
+};
+
 extern const struct helper a64_helpers[A64_NR_HELPERS];
 
 #endif

@@ -60,7 +60,7 @@ static void translate_one(struct tr *t, uint32_t insn)
         return;
     // A translate function that refuses has not emitted anything.
     t->ir.nr = nr;
-    ir_call(&t->ir, A64_HELPER_UNALLOCATED, IR_NONE, IR_NONE, IR_NONE, IR_NONE, insn);
+    ir_call(&t->ir, A64_HELPER_unallocated, IR_NONE, IR_NONE, IR_NONE, IR_NONE, insn);
     tr_undefined(t);
 }
 

@@ -94,6 +94,9 @@ static inline int64_t tr_next(const struct tr *t)
 // instruction.
 void tr_exit_next(struct tr *t);
 
+// guest.translate_block; ir is the head of a struct tr.
+void a64_translate_block(struct ir *ir, const uint8_t *page, uint32_t *n_insns);
+
 #include "a64_translate_protos.h"
 
 #endif

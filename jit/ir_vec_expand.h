@@ -32,6 +32,7 @@
 #define IRV_SET_QS_HS(M, ...)   IRV_Q_H(M, __VA_ARGS__) IRV_S_H(M, __VA_ARGS__) IRV_SET_QS_S(M, __VA_ARGS__)
 #define IRV_SET_QS_BHS(M, ...)  IRV_Q_B(M, __VA_ARGS__) IRV_S_B(M, __VA_ARGS__) IRV_SET_QS_HS(M, __VA_ARGS__)
 #define IRV_SET_V_B(M, ...)     IRV_V_B(M, __VA_ARGS__)
+#define IRV_SET_V_D(M, ...)     IRV_Q_D(M, __VA_ARGS__)
 #define IRV_SET_V_H(M, ...)     IRV_V_H(M, __VA_ARGS__)
 #define IRV_SET_V_S(M, ...)     IRV_V_S(M, __VA_ARGS__)
 #define IRV_SET_V_HS(M, ...)    IRV_V_H(M, __VA_ARGS__) IRV_V_S(M, __VA_ARGS__)
@@ -231,6 +232,8 @@
 
 // Lane j of a, then b.
 #define PAIRWISE(j) ((j) < N ? xs[j] : ys[(j) - N])
+// Lane j of a, then b, then c.
+#define LANE_OF_THREE(j) ((j) < N ? xs[j] : (j) < 2 * N ? ys[(j) - N] : zs[(j) - 2 * N])
 
 // Every function of the table.
 #define IRV_DECLARE(B, shape, name) ir_fn IRV_FN_NAME(name, B, shape);
