@@ -26,11 +26,8 @@ static void fill(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned at
     meta->log2_size = t->log2_size;
     cpu->tlb_big[va >> 55 & 1] |= t->log2_size > PAGE_BITS ? 1u << (t->log2_size > 31 ? 31 : t->log2_size) : 0;
     cpu->stats.tlb_fill++;
-    if (!t->global && cpu->ctx_keys[ctx] & TLB_KEY_NO_ASID) {
-        if (cpu->nr_nonglobal < ARRAY_SIZE(cpu->nonglobal))
-            cpu->nonglobal[cpu->nr_nonglobal] = va;
-        cpu->nr_nonglobal++;
-    }
+    if (!t->global)
+        tlb_list_nonglobal(cpu, va, ctx);
 }
 
 // Translates va for the access and enters it into the TLB if it may be there.
@@ -280,6 +277,15 @@ void tlb_flush_va(struct vcpu *cpu, gva_t va)
     }
 }
 
+void tlb_list_nonglobal(struct vcpu *cpu, gva_t va, uint32_t ctx)
+{
+    if (!(cpu->ctx_keys[ctx] & TLB_KEY_NO_ASID))
+        return;
+    if (cpu->nr_nonglobal < ARRAY_SIZE(cpu->nonglobal))
+        cpu->nonglobal[cpu->nr_nonglobal] = va;
+    cpu->nr_nonglobal++;
+}
+
 void tlb_drop_nonglobal(struct vcpu *cpu)
 {
     if (cpu->nr_nonglobal > ARRAY_SIZE(cpu->nonglobal)) {
@@ -289,9 +295,13 @@ void tlb_drop_nonglobal(struct vcpu *cpu)
             if (cpu->wtlb[n].tag != TLB_TAG_EMPTY && cpu->ctx_keys[cpu->wtlb[n].tag & 0xfff] & TLB_KEY_NO_ASID)
                 cpu->wtlb[n].tag = TLB_TAG_EMPTY;
         }
+        memset(cpu->itlb, 0xff, sizeof cpu->itlb);
     } else {
-        for (unsigned i = 0; i < cpu->nr_nonglobal; i++)
-            flush_slot(cpu, tlb_index(cpu->nonglobal[i]), cpu->nonglobal[i]);
+        for (unsigned i = 0; i < cpu->nr_nonglobal; i++) {
+            gva_t va = cpu->nonglobal[i];
+            flush_slot(cpu, tlb_index(va), va);
+            cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)].tag = TLB_TAG_EMPTY;
+        }
     }
     cpu->nr_nonglobal = 0;
 }
