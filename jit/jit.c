@@ -10,7 +10,7 @@
 
 void jit_init(struct jit *jit, const struct guest *guest, const struct log *log)
 {
-    *jit = (struct jit){ .guest = guest, .log = log };
+    *jit = (struct jit){ .guest = guest, .log = log, .cache_limit = 512u << 20 };
     mutex_init(&jit->lock);
     jit->ir = malloc(guest->translator_size);
     assert(jit->ir);

@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Beyond this everything is thrown away at the next safe point.
-#define CACHE_LIMIT (512u << 20)
-
 static struct code_page **bucket(struct jit *jit, gpa_t page)
 {
     return &jit->pages[(page >> PAGE_BITS) * 0x9e3779b1u >> 7 & (JIT_CODE_BUCKETS - 1)];
@@ -226,12 +223,12 @@ static void flush(struct jit *jit)
 
 void tb_safe_point(struct jit *jit)
 {
-    if (likely(!jit->retired && jit->bytes <= CACHE_LIMIT))
+    if (likely(!jit->retired && jit->bytes <= jit->cache_limit))
         return;
     mutex_lock(&jit->lock);
     free_list(jit, jit->retired);
     jit->retired = NULL;
-    if (jit->bytes > CACHE_LIMIT)
+    if (jit->bytes > jit->cache_limit)
         flush(jit);
     mutex_unlock(&jit->lock);
 }
