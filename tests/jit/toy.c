@@ -28,6 +28,7 @@ static void translate_block(struct ir *ir, const uint8_t *page, uint32_t *n_insn
         ir->nr_tmp = 0;
         ir_insn_start(ir, off);
         ++*n_insns;
+        t->word = word;
         assert(t->emit[word >> 24]);
         t->emit[word >> 24](t, ir, word & 0xffffff);
         ended = ir_flags(ir, &ir->insn[ir->nr - 1]) & IR_F_END;

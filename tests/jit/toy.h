@@ -84,6 +84,7 @@ struct toy {
     uint8_t *ram, *rom;
 
     toy_emit *emit[256];
+    uint32_t word; // being translated
     void *user; // the test's
 
     struct toy_map maps[128];
