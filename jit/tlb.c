@@ -26,11 +26,8 @@ static void fill(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned at
     meta->log2_size = t->log2_size;
     cpu->tlb_big[va >> 55 & 1] |= t->log2_size > PAGE_BITS ? 1u << (t->log2_size > 31 ? 31 : t->log2_size) : 0;
     cpu->stats.tlb_fill++;
-    if (!t->global && cpu->ctx_keys[ctx] & TLB_KEY_NO_ASID) {
-        if (cpu->nr_nonglobal < ARRAY_SIZE(cpu->nonglobal))
-            cpu->nonglobal[cpu->nr_nonglobal] = va;
-        cpu->nr_nonglobal++;
-    }
+    if (!t->global)
+        tlb_note_nonglobal(cpu, va, ctx);
 }
 
 // Translates va for the access and enters it into the TLB if it may be there.
@@ -276,9 +273,19 @@ void tlb_flush_va(struct vcpu *cpu, gva_t va)
     }
 }
 
+void tlb_note_nonglobal(struct vcpu *cpu, gva_t va, uint32_t ctx)
+{
+    if (!(cpu->ctx_keys[ctx] & TLB_KEY_NO_ASID))
+        return;
+    if (cpu->nr_nonglobal < ARRAY_SIZE(cpu->nonglobal))
+        cpu->nonglobal[cpu->nr_nonglobal] = va;
+    cpu->nr_nonglobal++;
+}
+
 void tlb_drop_nonglobal(struct vcpu *cpu)
 {
     if (cpu->nr_nonglobal > ARRAY_SIZE(cpu->nonglobal)) {
+        memset(cpu->itlb, 0xff, sizeof cpu->itlb);
         for (unsigned n = 0; n < TLB_SIZE; n++) {
             if (cpu->rtlb[n].tag != TLB_TAG_EMPTY && cpu->ctx_keys[cpu->rtlb[n].tag & 0xfff] & TLB_KEY_NO_ASID)
                 cpu->rtlb[n].tag = TLB_TAG_EMPTY;
@@ -286,8 +293,10 @@ void tlb_drop_nonglobal(struct vcpu *cpu)
                 cpu->wtlb[n].tag = TLB_TAG_EMPTY;
         }
     } else {
-        for (unsigned i = 0; i < cpu->nr_nonglobal; i++)
+        for (unsigned i = 0; i < cpu->nr_nonglobal; i++) {
             flush_slot(cpu, tlb_index(cpu->nonglobal[i]), cpu->nonglobal[i]);
+            cpu->itlb[cpu->nonglobal[i] >> PAGE_BITS & (ITLB_SIZE - 1)].tag = TLB_TAG_EMPTY;
+        }
     }
     cpu->nr_nonglobal = 0;
 }
