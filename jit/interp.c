@@ -206,9 +206,9 @@ static const void *const *run(struct vcpu *cpu)
             R(ip->c) = v_[1];                                                           \
             NEXT;                                                                       \
         })                                                                              \
-        MT first_ = ((volatile MT *)host)[0];                                           \
-        R(ip->c) = ((volatile MT *)host)[1];                                            \
+        MT first_ = ((volatile MT *)host)[0], second_ = ((volatile MT *)host)[1];       \
         R(ip->d) = first_;                                                              \
+        R(ip->c) = second_;                                                             \
         NEXT;                                                                           \
     }
 #define IR_STOREP(name, MT)                                                             \

@@ -222,12 +222,12 @@ void machine_fini(struct machine *m)
     virt_fini(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
+    if (m->jit.guest)
+        jit_fini(&m->jit); // looks at the CPUs once more
     for (unsigned n = 0; n < m->nr_cpus; n++) {
         vcpu_thread_fini(&m->threads[n]);
         free(m->cpus[n]);
     }
-    if (m->jit.guest)
-        jit_fini(&m->jit);
     bus_fini(&m->bus);
     ram_fini(&m->ram);
     if (m->log.file)
