@@ -154,7 +154,7 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
         if (t.log2_size > PAGE_BITS)
             cpu->tlb_big[pc >> 55 & 1] |= 1u << (t.log2_size > 31 ? 31 : t.log2_size);
         if (!t.global)
-            tlb_list_nonglobal(cpu, pc, cpu->ictx);
+            tlb_note_nonglobal(cpu, pc, cpu->ictx);
         cpu->stats.itlb_fill++;
     }
     unsigned off = pc & ~PAGE_MASK;

@@ -27,7 +27,7 @@ static void fill(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned at
     cpu->tlb_big[va >> 55 & 1] |= t->log2_size > PAGE_BITS ? 1u << (t->log2_size > 31 ? 31 : t->log2_size) : 0;
     cpu->stats.tlb_fill++;
     if (!t->global)
-        tlb_list_nonglobal(cpu, va, ctx);
+        tlb_note_nonglobal(cpu, va, ctx);
 }
 
 // Translates va for the access and enters it into the TLB if it may be there.
@@ -277,7 +277,7 @@ void tlb_flush_va(struct vcpu *cpu, gva_t va)
     }
 }
 
-void tlb_list_nonglobal(struct vcpu *cpu, gva_t va, uint32_t ctx)
+void tlb_note_nonglobal(struct vcpu *cpu, gva_t va, uint32_t ctx)
 {
     if (!(cpu->ctx_keys[ctx] & TLB_KEY_NO_ASID))
         return;
@@ -289,18 +289,17 @@ void tlb_list_nonglobal(struct vcpu *cpu, gva_t va, uint32_t ctx)
 void tlb_drop_nonglobal(struct vcpu *cpu)
 {
     if (cpu->nr_nonglobal > ARRAY_SIZE(cpu->nonglobal)) {
+        memset(cpu->itlb, 0xff, sizeof cpu->itlb);
         for (unsigned n = 0; n < TLB_SIZE; n++) {
             if (cpu->rtlb[n].tag != TLB_TAG_EMPTY && cpu->ctx_keys[cpu->rtlb[n].tag & 0xfff] & TLB_KEY_NO_ASID)
                 cpu->rtlb[n].tag = TLB_TAG_EMPTY;
             if (cpu->wtlb[n].tag != TLB_TAG_EMPTY && cpu->ctx_keys[cpu->wtlb[n].tag & 0xfff] & TLB_KEY_NO_ASID)
                 cpu->wtlb[n].tag = TLB_TAG_EMPTY;
         }
-        memset(cpu->itlb, 0xff, sizeof cpu->itlb);
     } else {
         for (unsigned i = 0; i < cpu->nr_nonglobal; i++) {
-            gva_t va = cpu->nonglobal[i];
-            flush_slot(cpu, tlb_index(va), va);
-            cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)].tag = TLB_TAG_EMPTY;
+            flush_slot(cpu, tlb_index(cpu->nonglobal[i]), cpu->nonglobal[i]);
+            cpu->itlb[cpu->nonglobal[i] >> PAGE_BITS & (ITLB_SIZE - 1)].tag = TLB_TAG_EMPTY;
         }
     }
     cpu->nr_nonglobal = 0;
