@@ -439,6 +439,43 @@ Test(jit_tb, ram_written_by_another_thread, .timeout = 30)
     }
 }
 
+// Only pages that hold a byte of what was written, however absurd the range.
+Test(jit_tb, ranges_that_were_written, .timeout = 10)
+{
+    static const struct {
+        gpa_t pa;
+        uint64_t size;
+        bool hit[3]; // code at the start of RAM's pages 1 and 2, and of ROM's page 1
+    } cases[] = {
+        {TOY_RAM, PAGE_SIZE, {false, false, false}},
+        {TOY_RAM, PAGE_SIZE + 1, {true, false, false}},
+        {TOY_RAM + PAGE_SIZE, 1, {true, false, false}},
+        {TOY_RAM + PAGE_SIZE, 0, {false, false, false}},
+        {TOY_RAM + 2 * PAGE_SIZE - 1, 2, {true, true, false}},
+        {TOY_RAM + TOY_RAM_SIZE - 1, 100, {false, false, false}},
+        {TOY_RAM - 100, 100, {false, false, false}},
+        {TOY_RAM - 100, PAGE_SIZE + 101, {true, false, false}},
+        {0, UINT64_MAX, {true, true, true}},
+        {TOY_ROM + 5, PAGE_SIZE, {false, false, true}},
+        {-(uint64_t)PAGE_SIZE, PAGE_SIZE, {false, false, false}},
+        {UINT64_MAX, UINT64_MAX, {false, false, false}},
+        {TOY_RAM + TOY_RAM_SIZE, UINT64_MAX, {false, false, false}},
+    };
+    const gva_t code[3] = {TOY_RAM + PAGE_SIZE, TOY_RAM + 2 * PAGE_SIZE, TOY_ROM + PAGE_SIZE};
+    struct toy *t = machine();
+    for (unsigned n = 0; n < ARRAY_SIZE(cases); n++) {
+        for (unsigned k = 0; k < 3; k++)
+            run(t, code[k], 1);
+        jit_ram_written(&t->jit, cases[n].pa, cases[n].size);
+        for (unsigned k = 0; k < 3; k++) {
+            struct vcpu_stats s = run(t, code[k], 1);
+            cr_expect_eq(s.tb_revalidated, cases[n].hit[k], "case %u, code %u: %lu blocks were suspect", n, k,
+                         s.tb_revalidated);
+        }
+    }
+    toy_destroy(t);
+}
+
 // Memory ------------------------------------------------------------------------------------------
 
 Test(jit_tb, retired_blocks_are_freed)
