@@ -67,9 +67,13 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     struct jit *jit = cpu->jit;
     struct ir *ir = jit->ir;
     uint32_t n_insns = 0;
+    // What is translated and what it is compared with later must be the same bytes, whoever writes
+    // to the page meanwhile.
+    uint8_t code[PAGE_SIZE];
     protect(jit, p);
+    memcpy(code + off, p->host + off, PAGE_SIZE - off);
     ir_begin(ir, jit->guest, off, p->mode);
-    jit->guest->translate_block(ir, p->host, &n_insns);
+    jit->guest->translate_block(ir, code, &n_insns);
     assert(!ir->overflow && n_insns);
     ir_opt_all(ir);
     struct tb *tb = calloc(1, sizeof *tb + n_insns * sizeof tb->insns[0]);
@@ -77,7 +81,7 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     tb->page = p;
     tb->off = off;
     tb->n_insns = n_insns;
-    memcpy(tb->insns, p->host + off, n_insns * 4);
+    memcpy(tb->insns, code + off, n_insns * 4);
     log_block(cpu, tb, ir);
     interp_compile(jit, ir, tb);
     jit->bytes += sizeof *tb + n_insns * 4 + tb->n_iops * 34;

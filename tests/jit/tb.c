@@ -439,6 +439,27 @@ Test(jit_tb, ram_written_by_another_thread, .timeout = 30)
     }
 }
 
+// While the second instruction is translated, somebody writes the first.
+static void emit_meanwhile(struct toy *t, struct ir *ir, uint32_t arg)
+{
+    uint32_t *code = toy_host(t, TOY_CODE);
+    code[0] = W(SET, arg);
+    ir_ADD(ir, IR_I64, ir_r(5), ir_r(5), ir_const(ir, 1));
+}
+
+Test(jit_tb, ram_written_during_translation)
+{
+    struct toy *t = machine();
+    t->emit[OP_LAST] = emit_meanwhile;
+    TOY_CODE_AT(t, TOY_CODE, W(SET, 1), W(LAST, 2), HALT);
+    run(t, TOY_CODE, 3);
+    cr_expect_eq(t->cpu.r[6], 1);
+    jit_ram_written(&t->jit, TOY_CODE, 4); // what the writer says when it is done
+    run(t, TOY_CODE, 3);
+    cr_expect_eq(t->cpu.r[6], 2, "the old code passes for the new");
+    toy_destroy(t);
+}
+
 // Only pages that hold a byte of what was written, however absurd the range.
 Test(jit_tb, ranges_that_were_written, .timeout = 10)
 {
