@@ -110,6 +110,8 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
             link = &tb->next;
             continue;
         }
+        // First the flag, then the bytes: who writes now either is seen here or sees the flag.
+        protect(cpu->jit, p);
         if (memcmp(tb->insns, p->host + off, tb->n_insns * 4)) {
             cpu->stats.tb_retired++;
             retire(cpu->jit, link);
@@ -118,7 +120,6 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
         cpu->stats.tb_revalidated++;
         tb->suspect = false;
         p->entry[off >> 2] = tb;
-        protect(cpu->jit, p);
         return tb;
     }
     return NULL;
