@@ -5,8 +5,20 @@
 #include <criterion/criterion.h>
 
 static const uint64_t values[] = {
-    0, 1, 2, 0x80, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000,
-    0xffffffffffffffff, 0x0123456789abcdef, 0xfedcba9876543210, 0xaaaaaaaaaaaaaaaa,
+    0,
+    1,
+    2,
+    0x80,
+    0x7fffffff,
+    0x80000000,
+    0xffffffff,
+    0x100000000,
+    0x7fffffffffffffff,
+    0x8000000000000000,
+    0xffffffffffffffff,
+    0x0123456789abcdef,
+    0xfedcba9876543210,
+    0xaaaaaaaaaaaaaaaa,
 };
 
 static bool bit(uint64_t v, unsigned n)
@@ -16,7 +28,8 @@ static bool bit(uint64_t v, unsigned n)
 
 Test(bits, fields)
 {
-    cr_expect(mask64(0) == 0 && mask64(1) == 1 && mask64(63) == INT64_MAX && mask64(64) == UINT64_MAX);
+    cr_expect(mask64(0) == 0 && mask64(1) == 1 && mask64(63) == INT64_MAX &&
+              mask64(64) == UINT64_MAX);
     for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
         uint64_t v = values[i];
         for (unsigned lo = 0; lo < 64; lo++) {
@@ -27,8 +40,8 @@ Test(bits, fields)
                     put = bit(~v, n) ? put | BIT(lo + n) : put & ~BIT(lo + n);
                 }
                 cr_assert_eq(bits64(v, lo, len), field, "bits64(%#lx, %u, %u)", v, lo, len);
-                cr_assert_eq(deposit64(v, lo, len, ~v), put, "deposit64(%#lx, %u, %u): %#lx", v, lo, len,
-                             deposit64(v, lo, len, ~v));
+                cr_assert_eq(deposit64(v, lo, len, ~v), put, "deposit64(%#lx, %u, %u): %#lx", v, lo,
+                             len, deposit64(v, lo, len, ~v));
             }
         }
         for (unsigned len = 1; len <= 64; len++) {

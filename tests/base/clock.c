@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The virtual clock: order of timers, stepping, timers armed from callbacks, the real clock's pauses.
+// The virtual clock: order of timers, stepping, timers armed from callbacks, the real clock's
+// pauses.
 #include "base/clock.h"
 
 #include <criterion/criterion.h>
@@ -13,7 +14,7 @@ struct probe {
     struct clock *clock;
     int64_t fired_at; // -1: not yet
     unsigned times;
-    int64_t again;    // when to arm itself anew, from now; 0: not
+    int64_t again; // when to arm itself anew, from now; 0: not
     struct probe *disarms, *arms;
     int64_t arms_in;
 };
@@ -82,8 +83,8 @@ Test(clock, timers_fire_in_order_at_their_time)
         cr_expect_eq(clock_now(&c), 100 * (n + 1));
         for (unsigned k = 0; k < TIMERS; k++) {
             bool due = want[k] <= clock_now(&c);
-            cr_expect_eq(p[k].fired_at, due ? want[k] : -1, "timer for %ld fired at %ld, now %ld", want[k],
-                         p[k].fired_at, clock_now(&c));
+            cr_expect_eq(p[k].fired_at, due ? want[k] : -1, "timer for %ld fired at %ld, now %ld",
+                         want[k], p[k].fired_at, clock_now(&c));
         }
     }
     cr_expect_eq(fired, armed, "%u fired of %u", fired, armed);

@@ -54,7 +54,8 @@ Test(log, subjects_by_name)
     cr_expect_eq(parse("mmu,mmu,ir"), LOG_MMU | LOG_IR);
     cr_expect_eq(parse("unimp,"), LOG_UNIMP);
     unsigned mask = LOG_INT;
-    cr_expect(log_parse("ir", &mask, NULL) && mask == (LOG_INT | LOG_IR), "adds to what was there: %#x", mask);
+    cr_expect(log_parse("ir", &mask, NULL) && mask == (LOG_INT | LOG_IR),
+              "adds to what was there: %#x", mask);
 #define X(id, name, help) cr_expect_eq(parse(name), LOG_##id, name);
     LOG_SUBJECTS(X)
 #undef X
@@ -62,7 +63,8 @@ Test(log, subjects_by_name)
 
 Test(log, unknown_subjects_are_refused)
 {
-    static const char *const wrong[] = {"cpu", "in", "in_asmx", "IN_ASM", "int,foo", ",int", "int,,mmu", " int"};
+    static const char *const wrong[] = {"cpu",     "in",   "in_asmx",  "IN_ASM",
+                                        "int,foo", ",int", "int,,mmu", " int"};
     for (unsigned n = 0; n < ARRAY_SIZE(wrong); n++) {
         unsigned mask = 0;
         struct error e = {0};
@@ -87,6 +89,7 @@ Test(log, writes_what_is_enabled)
     log_printf(NULL, LOG_INT, "d\n");
     fclose(log.file);
     cr_expect_str_eq(text, "a 1\nc 3\n");
-    cr_expect(log_enabled(&log, LOG_INT) && !log_enabled(&log, LOG_IR) && !log_enabled(NULL, LOG_INT));
+    cr_expect(log_enabled(&log, LOG_INT) && !log_enabled(&log, LOG_IR) &&
+              !log_enabled(NULL, LOG_INT));
     free(text);
 }

@@ -26,15 +26,17 @@ enum {
     OP_LAST
 };
 
-#define W(op, arg)  ((uint32_t)OP_##op << 24 | (uint32_t)((arg) & 0xffffff))
-#define HALT        0
+#define W(op, arg) ((uint32_t)OP_##op << 24 | (uint32_t)((arg)&0xffffff))
+#define HALT       0
 
 static void emit(struct toy *t, struct ir *ir, uint32_t arg)
 {
     int64_t off = ir->cur_off;
     unsigned op = t->word >> 24;
     switch (op) {
-    case OP_INC: ir_ADD(ir, IR_I64, ir_r(arg), ir_r(arg), ir_const(ir, 1)); break;
+    case OP_INC:
+        ir_ADD(ir, IR_I64, ir_r(arg), ir_r(arg), ir_const(ir, 1));
+        break;
     case OP_LOOP:
         ir_SUBS(ir, IR_I64, ir_r(1), ir_r(1), ir_const(ir, 1));
         ir_br_if(ir, IR_BR_COND, 0, IR_NONE, 0x0f0f, off - 4 * (int64_t)arg);
@@ -43,19 +45,33 @@ static void emit(struct toy *t, struct ir *ir, uint32_t arg)
         ir_SUB(ir, IR_I64, ir_r(1), ir_r(1), ir_const(ir, 1));
         ir_br_if(ir, IR_BR_NZ, IR_I64, ir_r(1), 0, off - 4 * (int64_t)arg);
         break;
-    case OP_BR: ir_br(ir, off + sext64(arg, 24)); break;
-    case OP_IND: ir_br_ind(ir, ir_r(2), IR_HINT_JUMP); break;
-    case OP_STORE: ir_store(ir, IR_ST32, 0, ir_r(3), IR_NONE, ir_r(4), IR_NONE, 0); break;
-    case OP_EXIT: ir_exit(ir, off + 4); break;
-    case OP_CALL: case OP_CALL_EXIT: case OP_CALL_PC:
+    case OP_BR:
+        ir_br(ir, off + sext64(arg, 24));
+        break;
+    case OP_IND:
+        ir_br_ind(ir, ir_r(2), IR_HINT_JUMP);
+        break;
+    case OP_STORE:
+        ir_store(ir, IR_ST32, 0, ir_r(3), IR_NONE, ir_r(4), IR_NONE, 0);
+        break;
+    case OP_EXIT:
+        ir_exit(ir, off + 4);
+        break;
+    case OP_CALL:
+    case OP_CALL_EXIT:
+    case OP_CALL_PC:
         ir_call(ir, TOY_HELPER_FREE + arg, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
         if (op == OP_CALL_EXIT)
             ir_exit(ir, off + 4);
         if (op == OP_CALL_PC)
             ir_exit_pc(ir);
         break;
-    case OP_SET: ir_MOV(ir, IR_I64, ir_r(6), ir_const(ir, arg), 0); break;
-    case OP_ADD: ir_atomic(ir, IR_ATOMIC_ADD, 3, 0, IR_NONE, ir_r(4), ir_r(3), IR_NONE); break;
+    case OP_SET:
+        ir_MOV(ir, IR_I64, ir_r(6), ir_const(ir, arg), 0);
+        break;
+    case OP_ADD:
+        ir_atomic(ir, IR_ATOMIC_ADD, 3, 0, IR_NONE, ir_r(4), ir_r(3), IR_NONE);
+        break;
     }
 }
 
@@ -69,7 +85,8 @@ static struct toy *machine(void)
 
 static void set_helper(struct toy *t, unsigned n, ir_fn *fn)
 {
-    t->helpers[TOY_HELPER_FREE + n] = (struct helper){"test", fn, HELPER_READS_REGS | HELPER_WRITES_REGS};
+    t->helpers[TOY_HELPER_FREE + n] =
+        (struct helper){"test", fn, HELPER_READS_REGS | HELPER_WRITES_REGS};
 }
 
 // Runs and checks the count; what the counters say happened meanwhile.
@@ -79,7 +96,8 @@ static struct vcpu_stats run(struct toy *t, gva_t pc, uint64_t icount)
     unsigned faults = t->nr_faults;
     uint64_t count = toy_run(t, pc);
     cr_expect_eq(count, icount, "from %#lx: %lu instructions, not %lu", pc, count, icount);
-    cr_expect_eq(t->nr_faults, faults, "from %#lx: a fault, %d at %#lx", pc, t->fault.kind, t->fault.va);
+    cr_expect_eq(t->nr_faults, faults, "from %#lx: a fault, %d at %#lx", pc, t->fault.kind,
+                 t->fault.va);
     now = t->cpu.stats;
 #define STAT(name, help) now.name -= was.name;
 #include "jit/stats.def"
@@ -87,10 +105,10 @@ static struct vcpu_stats run(struct toy *t, gva_t pc, uint64_t icount)
     return now;
 }
 
-#define expect_stat(s, field, n) \
+#define expect_stat(s, field, n)                                                                   \
     cr_expect_eq((s).field, (n), #field ": %lu, not %lu", (s).field, (uint64_t)(n))
 
-// Chains and lookups --------------------------------------------------------------------------------
+// Chains and lookups ------------------------------------------------------------------------------
 
 Test(jit_tb, blocks_of_a_page_are_chained)
 {
@@ -205,10 +223,12 @@ Test(jit_tb, fetches_that_fault)
             t->cpu.r[2] = pc;
             TOY_CODE_AT(t, TOY_CODE + 0x100, W(IND, 0));
             toy_run(t, n & 1 ? TOY_CODE + 0x100 : pc);
-            cr_expect(t->nr_faults == faults + 1 && t->fault.kind == cases[n / 2].kind && t->fault.va == pc &&
-                          t->fault.pc == pc && t->fault.access == MEM_FETCH && t->fault.icount == icount + (n & 1),
-                      "fetch at %#lx, context %u: %u faults, kind %d at %#lx, icount %lu", pc, t->cpu.ictx,
-                      t->nr_faults - faults, t->fault.kind, t->fault.va, t->fault.icount - icount);
+            cr_expect(t->nr_faults == faults + 1 && t->fault.kind == cases[n / 2].kind &&
+                          t->fault.va == pc && t->fault.pc == pc && t->fault.access == MEM_FETCH &&
+                          t->fault.icount == icount + (n & 1),
+                      "fetch at %#lx, context %u: %u faults, kind %d at %#lx, icount %lu", pc,
+                      t->cpu.ictx, t->nr_faults - faults, t->fault.kind, t->fault.va,
+                      t->fault.icount - icount);
         }
     }
     toy_destroy(t);
@@ -216,7 +236,8 @@ Test(jit_tb, fetches_that_fault)
 
 // Modes -------------------------------------------------------------------------------------------
 
-static void helper_mode(struct vcpu *cpu, void *d, const void *a, const void *b, const void *c, uint64_t imm)
+static void helper_mode(struct vcpu *cpu, void *d, const void *a, const void *b, const void *c,
+                        uint64_t imm)
 {
     cpu->mode ^= 5;
 }
@@ -225,7 +246,8 @@ Test(jit_tb, blocks_are_keyed_by_mode)
 {
     struct toy *t = machine();
     set_helper(t, 0, helper_mode);
-    TOY_CODE_AT(t, TOY_CODE, W(INC, 5), HALT, HALT, HALT, W(INC, 5), W(CALL_EXIT, 0), W(INC, 5), W(LOOP, 3), HALT);
+    TOY_CODE_AT(t, TOY_CODE, W(INC, 5), HALT, HALT, HALT, W(INC, 5), W(CALL_EXIT, 0), W(INC, 5),
+                W(LOOP, 3), HALT);
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned mode = 0; mode < 3; mode++) {
             t->cpu.mode = mode;
@@ -304,7 +326,8 @@ Test(jit_tb, a_suspect_page_is_suspect_in_every_mode)
     toy_destroy(t);
 }
 
-static void helper_ic(struct vcpu *cpu, void *d, const void *a, const void *b, const void *c, uint64_t imm)
+static void helper_ic(struct vcpu *cpu, void *d, const void *a, const void *b, const void *c,
+                      uint64_t imm)
 {
     tb_suspect_page(cpu->jit, TOY_CODE);
 }
@@ -363,7 +386,9 @@ Test(jit_tb, protected_code_by_every_way)
         run(t, code, 2);
         cr_expect_eq(t->cpu.r[6], n, "round %u runs %lu", n, t->cpu.r[6]);
         switch (n % NR) {
-        case BY_ALIAS: cr_assert(mem_store(&t->cpu, alias, 4, 0, &word)); break;
+        case BY_ALIAS:
+            cr_assert(mem_store(&t->cpu, alias, 4, 0, &word));
+            break;
         case BY_CROSSING:
             word = word << 32 | 0x55;
             cr_assert(mem_store(&t->cpu, code - 4, 8, 0, &word));
@@ -398,7 +423,8 @@ Test(jit_tb, data_beside_protected_code)
     uint64_t v = 1, slow = t->cpu.stats.slow_access;
     for (unsigned n = 0; n < 10; n++)
         cr_assert(mem_store(&t->cpu, TOY_CODE + 0x800, 8, 0, &v));
-    cr_expect_leq(t->cpu.stats.slow_access - slow, 2, "%lu slow stores", t->cpu.stats.slow_access - slow);
+    cr_expect_leq(t->cpu.stats.slow_access - slow, 2, "%lu slow stores",
+                  t->cpu.stats.slow_access - slow);
     struct vcpu_stats s = run(t, TOY_CODE, 2);
     expect_stat(s, tb_revalidated, 1);
     expect_stat(s, tb_translated, 0);
@@ -490,8 +516,8 @@ Test(jit_tb, ranges_that_were_written, .timeout = 10)
         jit_ram_written(&t->jit, cases[n].pa, cases[n].size);
         for (unsigned k = 0; k < 3; k++) {
             struct vcpu_stats s = run(t, code[k], 1);
-            cr_expect_eq(s.tb_revalidated, cases[n].hit[k], "case %u, code %u: %lu blocks were suspect", n, k,
-                         s.tb_revalidated);
+            cr_expect_eq(s.tb_revalidated, cases[n].hit[k],
+                         "case %u, code %u: %lu blocks were suspect", n, k, s.tb_revalidated);
         }
     }
     toy_destroy(t);
@@ -510,7 +536,8 @@ Test(jit_tb, retired_blocks_are_freed)
         expect_stat(s, tb_retired, n > 0);
         if (n == 1)
             after_two = t->jit.bytes;
-        cr_expect(n < 1 || t->jit.bytes == after_two, "round %u: %zu bytes, %zu before", n, t->jit.bytes, after_two);
+        cr_expect(n < 1 || t->jit.bytes == after_two, "round %u: %zu bytes, %zu before", n,
+                  t->jit.bytes, after_two);
     }
     cr_expect(t->jit.retired, "none was retired");
     tb_safe_point(&t->jit);
@@ -562,7 +589,8 @@ Test(jit_tb, executions_are_counted_for_the_profile)
 static unsigned countdown;
 static unsigned kick_with;
 
-static void helper_kick(struct vcpu *cpu, void *d, const void *a, const void *b, const void *c, uint64_t imm)
+static void helper_kick(struct vcpu *cpu, void *d, const void *a, const void *b, const void *c,
+                        uint64_t imm)
 {
     if (!--countdown)
         vcpu_kick(cpu, kick_with);
@@ -585,7 +613,11 @@ Test(jit_exec, requests_are_seen_on_every_back_edge)
         {"indirect", {W(INC, 5), W(CALL, 0), W(IND, 0)}, TOY_CODE + 192, 3, 0},
         {"exit", {W(INC, 5), W(CALL_EXIT, 0), W(BR, -8)}, TOY_CODE + 256, 3, 8},
         {"two blocks", {W(INC, 5), W(BR, 8), HALT, W(CALL, 0), W(BR, -16)}, TOY_CODE + 320, 4, 0},
-        {"two pages", {W(INC, 5), W(CALL, 0), W(INC, 7), W(BR, -12)}, TOY_CODE + PAGE_SIZE - 8, 4, 8},
+        {"two pages",
+         {W(INC, 5), W(CALL, 0), W(INC, 7), W(BR, -12)},
+         TOY_CODE + PAGE_SIZE - 8,
+         4,
+         8},
     };
     struct toy *t = machine();
     set_helper(t, 0, helper_kick);
@@ -605,9 +637,12 @@ Test(jit_exec, requests_are_seen_on_every_back_edge)
             gva_t left = loops[n].left;
             uint64_t missing = left ? loops[n].length - left / 4 : 0;
             cr_expect_eq(why, VCPU_EXIT_STOP);
-            cr_expect_eq(t->cpu.r[5], rounds, "%s: left in round %lu, not %u", loops[n].name, t->cpu.r[5], rounds);
-            cr_expect_eq(icount, rounds * loops[n].length - missing, "%s: icount %lu", loops[n].name, icount);
-            cr_expect_eq(t->cpu.pc, loops[n].at + left, "%s: left at +%#lx", loops[n].name, t->cpu.pc - loops[n].at);
+            cr_expect_eq(t->cpu.r[5], rounds, "%s: left in round %lu, not %u", loops[n].name,
+                         t->cpu.r[5], rounds);
+            cr_expect_eq(icount, rounds * loops[n].length - missing, "%s: icount %lu",
+                         loops[n].name, icount);
+            cr_expect_eq(t->cpu.pc, loops[n].at + left, "%s: left at +%#lx", loops[n].name,
+                         t->cpu.pc - loops[n].at);
             cr_expect_eq(t->cpu.exit_request, 0, "%s: the request stays", loops[n].name);
         }
     }
@@ -622,8 +657,10 @@ Test(jit_exec, interrupts_and_halts)
     kick_with = EXIT_REQ_INTERRUPT;
     TOY_CODE_AT(t, TOY_CODE, W(INC, 5), W(CALL, 0), W(BR, -8));
     uint64_t icount = toy_run(t, TOY_CODE); // the vector halts
-    cr_expect(t->nr_interrupts == 1 && t->cpu.r[5] == 10 && icount == 31 && t->cpu.pc == TOY_VECTOR + 4,
-              "%u interrupts, %lu rounds, icount %lu, pc %#lx", t->nr_interrupts, t->cpu.r[5], icount, t->cpu.pc);
+    cr_expect(t->nr_interrupts == 1 && t->cpu.r[5] == 10 && icount == 31 &&
+                  t->cpu.pc == TOY_VECTOR + 4,
+              "%u interrupts, %lu rounds, icount %lu, pc %#lx", t->nr_interrupts, t->cpu.r[5],
+              icount, t->cpu.pc);
     // Both at once: the interrupt is taken, then the loop left, and nothing runs between.
     vcpu_kick(&t->cpu, EXIT_REQ_STOP | EXIT_REQ_INTERRUPT);
     t->cpu.pc = TOY_CODE;
@@ -645,7 +682,8 @@ Test(jit_exec, interrupts_and_halts)
     toy_destroy(t);
 }
 
-static void helper_go(struct vcpu *cpu, void *d, const void *a, const void *b, const void *c, uint64_t imm)
+static void helper_go(struct vcpu *cpu, void *d, const void *a, const void *b, const void *c,
+                      uint64_t imm)
 {
     cpu->pc = cpu->r[2];
 }
@@ -698,7 +736,8 @@ Test(jit_exec, a_loop_of_one_block_is_left_at_once, .timeout = 30)
         cr_expect_eq(exec_run(&t->cpu), VCPU_EXIT_STOP);
         double now = seconds();
         pthread_join(other, NULL);
-        cr_expect_eq(t->cpu.icount, 2 * t->cpu.r[5], "icount %lu after %lu rounds", t->cpu.icount, t->cpu.r[5]);
+        cr_expect_eq(t->cpu.icount, 2 * t->cpu.r[5], "icount %lu after %lu rounds", t->cpu.icount,
+                     t->cpu.r[5]);
         best = now - k.at < best ? now - k.at : best;
         toy_destroy(t);
     }

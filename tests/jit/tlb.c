@@ -63,8 +63,10 @@ static bool page_by_context(struct vcpu *cpu, gva_t va, enum mem_access access, 
 {
     struct toy *t = container_of(cpu, struct toy, cpu);
     t->nr_translates++;
-    *out = (struct translation){.page = page(cpu->ctx_keys[cpu->dctx] & 255), .log2_size = PAGE_BITS,
-                                .readable = true, .writable = true};
+    *out = (struct translation){.page = page(cpu->ctx_keys[cpu->dctx] & 255),
+                                .log2_size = PAGE_BITS,
+                                .readable = true,
+                                .writable = true};
     return true;
 }
 
@@ -180,7 +182,9 @@ Test(jit_tlb, one_address_inside_a_large_mapping)
                 }
                 expect_hit(t, va, 0);
                 // A piece that was never touched, from the start, the middle and the end.
-                gva_t at = va + (round == 0 ? 0x10 : round == 1 ? BIT(sizes[s] - 1) : BIT(sizes[s]) - 1);
+                gva_t at = va + (round == 0   ? 0x10
+                                 : round == 1 ? BIT(sizes[s] - 1)
+                                              : BIT(sizes[s]) - 1);
                 tlb_flush_va(&t->cpu, at);
             }
             expect_miss(t, va, 0);
@@ -222,13 +226,15 @@ static void check_nonglobal(unsigned pages)
         toy_map(t, LOW + n * PAGE_SIZE, page(3 + n), PAGE_BITS, TOY_ALL & ~TOY_GLOBAL);
     for (unsigned round = 0; round < 3; round++) {
         cpu->dctx = kernel;
-        cr_expect_eq(walks(t, HIGH + PAGE_SIZE * 1500, 1), round == 0 || pages > 32, "%u pages: the global page, round %u", pages, round);
+        cr_expect_eq(walks(t, HIGH + PAGE_SIZE * 1500, 1), round == 0 || pages > 32,
+                     "%u pages: the global page, round %u", pages, round);
         for (unsigned n = 0; n < pages; n++) {
             expect_miss(t, LOW + n * PAGE_SIZE, 3 + n);
             cr_expect_eq(store_walks(t, LOW + n * PAGE_SIZE), 1);
         }
         cpu->dctx = user; // with an ASID: its non-global entries stay
-        cr_expect_eq(walks(t, HIGH + PAGE_SIZE * 1000, 2), round == 0, "%u pages: the user's, round %u", pages, round);
+        cr_expect_eq(walks(t, HIGH + PAGE_SIZE * 1000, 2), round == 0,
+                     "%u pages: the user's, round %u", pages, round);
         cpu->dctx = kernel;
         tlb_drop_nonglobal(cpu);
     }
@@ -262,7 +268,8 @@ Test(jit_tlb, nonglobal_code_is_dropped)
         for (unsigned n = 0; n < pages; n++) {
             unsigned before = t->nr_translates;
             toy_run(t, LOW + n * PAGE_SIZE);
-            cr_expect_eq(t->nr_translates - before, 1, "page %u of %u is still in the instruction TLB", n, pages);
+            cr_expect_eq(t->nr_translates - before, 1,
+                         "page %u of %u is still in the instruction TLB", n, pages);
         }
         toy_destroy(t);
     }
@@ -285,11 +292,17 @@ Test(jit_tlb, one_page_at_three_addresses)
             for (unsigned k = 0; k < 3; k++)
                 cr_expect_eq(load(t, at[k] + 16), 1000 + n, "written at %u, read at %u", n, k);
             // Half in the neighbour before, half in the one behind.
-            uint8_t *before = toy_host(t, page(20 + n) + PAGE_SIZE - 4), *first = toy_host(t, page(5));
+            uint8_t *before = toy_host(t, page(20 + n) + PAGE_SIZE - 4),
+                    *first = toy_host(t, page(5));
             uint8_t *last = first + PAGE_SIZE - 4, *behind = toy_host(t, page(30 + n));
-            cr_expect(store(t, at[n] - 4, 0x0102030405060708) && store(t, at[n] + PAGE_SIZE - 4, 0x1112131415161718));
-            cr_expect(!memcmp(before, "\x08\x07\x06\x05", 4) && !memcmp(first, "\x04\x03\x02\x01", 4), "start, at %u", n);
-            cr_expect(!memcmp(last, "\x18\x17\x16\x15", 4) && !memcmp(behind, "\x14\x13\x12\x11", 4), "end, at %u", n);
+            cr_expect(store(t, at[n] - 4, 0x0102030405060708) &&
+                      store(t, at[n] + PAGE_SIZE - 4, 0x1112131415161718));
+            cr_expect(!memcmp(before, "\x08\x07\x06\x05", 4) &&
+                          !memcmp(first, "\x04\x03\x02\x01", 4),
+                      "start, at %u", n);
+            cr_expect(!memcmp(last, "\x18\x17\x16\x15", 4) &&
+                          !memcmp(behind, "\x14\x13\x12\x11", 4),
+                      "end, at %u", n);
             memset(before, 0, 4);
             memset(behind, 0, 4);
         }
@@ -299,7 +312,8 @@ Test(jit_tlb, one_page_at_three_addresses)
     tlb_flush_va(&t->cpu, at[1] + PAGE_SIZE);
     cr_expect(!store(t, at[1] + PAGE_SIZE - 4, 0), "the neighbour is gone, yet the store is done");
     cr_expect(t->fault.va == at[1] + PAGE_SIZE && t->fault.kind == FAULT_WALK);
-    cr_expect(!memcmp((uint8_t *)toy_host(t, page(6)) - 4, "\x18\x17\x16\x15", 4), "half of it was done");
+    cr_expect(!memcmp((uint8_t *)toy_host(t, page(6)) - 4, "\x18\x17\x16\x15", 4),
+              "half of it was done");
     cr_expect(store(t, at[0] + PAGE_SIZE - 4, 0x2122232425262728), "the other alias");
     toy_map(t, at[1] + PAGE_SIZE, page(77), PAGE_BITS, TOY_ALL);
     cr_expect(store(t, at[1] + PAGE_SIZE - 4, 0x3132333435363738), "a fault was remembered");
@@ -357,7 +371,7 @@ Test(jit_tlb, one_page_of_code_at_three_addresses)
     toy_destroy(t);
 }
 
-// Edges of the address space --------------------------------------------------------------------------
+// Edges of the address space ----------------------------------------------------------------------
 
 Test(jit_tlb, the_tag_byte_is_kept)
 {
@@ -371,7 +385,8 @@ Test(jit_tlb, the_tag_byte_is_kept)
     expect_miss(t, LOW | tag, 9);
     tlb_flush_va(&t->cpu, LOW); // without the byte, as TLBI names it
     expect_miss(t, LOW | tag, 9);
-    cr_expect(store(t, (LOW | tag) + 24, 5) && load(t, LOW + 24) == 5, "a tagged store went elsewhere");
+    cr_expect(store(t, (LOW | tag) + 24, 5) && load(t, LOW + 24) == 5,
+              "a tagged store went elsewhere");
     // Inside a large mapping too.
     toy_map(t, LOW & ~mask64(21), page(0), 21, TOY_ALL);
     tlb_flush_va(&t->cpu, LOW);
@@ -391,13 +406,15 @@ Test(jit_tlb, the_last_page_and_the_first)
         cr_expect_eq(walks(t, last, 40), !round);
         cr_expect_eq(load(t, UINT64_MAX - 7), round ? 0x5152535455565758 : 0, "the last word");
         cr_expect(store(t, UINT64_MAX - 7, 0x5152535455565758));
-        cr_expect(!store(t, UINT64_MAX - 3, 0) && t->fault.va == 0, "page 0 is not there; fault at %#lx", t->fault.va);
+        cr_expect(!store(t, UINT64_MAX - 3, 0) && t->fault.va == 0,
+                  "page 0 is not there; fault at %#lx", t->fault.va);
         cr_expect_eq(load(t, UINT64_MAX - 3), UINT64_MAX);
     }
     toy_map(t, 0, page(41), PAGE_BITS, TOY_ALL);
     cr_expect(store(t, UINT64_MAX - 3, 0x6162636465666768));
     cr_expect(!memcmp((uint8_t *)toy_host(t, page(41)) - 4, "\x68\x67\x66\x65", 4) &&
-              !memcmp(toy_host(t, page(41)), "\x64\x63\x62\x61", 4), "across the end of the address space");
+                  !memcmp(toy_host(t, page(41)), "\x64\x63\x62\x61", 4),
+              "across the end of the address space");
     cr_expect_eq(load(t, UINT64_MAX - 3), 0x6162636465666768);
     tlb_flush_va(&t->cpu, UINT64_MAX);
     expect_miss(t, last, 40);
@@ -412,7 +429,8 @@ Test(jit_tlb, the_last_page_and_the_first)
     toy_unmap(t, 0);
     tlb_flush_va(&t->cpu, 0);
     toy_run(t, UINT64_MAX - 3);
-    cr_expect(t->nr_faults == 1 && t->fault.pc == 0 && t->fault.va == 0, "fault at %#lx", t->fault.va);
+    cr_expect(t->nr_faults == 1 && t->fault.pc == 0 && t->fault.va == 0, "fault at %#lx",
+              t->fault.va);
     toy_destroy(t);
 }
 
@@ -425,7 +443,8 @@ Test(jit_tlb, faults_and_permissions)
     toy_map(t, LOW, page(50), PAGE_BITS, TOY_R | TOY_GLOBAL);
     expect_miss(t, LOW, 50); // without a flush
     expect_hit(t, LOW, 50);
-    cr_expect(!store(t, LOW + 8, 1) && t->fault.access == MEM_WRITE, "a read entry let a store through");
+    cr_expect(!store(t, LOW + 8, 1) && t->fault.access == MEM_WRITE,
+              "a read entry let a store through");
     toy_run(t, LOW);
     cr_expect(t->nr_faults == 1 && t->fault.access == MEM_FETCH, "or a fetch");
     toy_map(t, LOW, page(50), PAGE_BITS, TOY_W | TOY_GLOBAL);
@@ -443,7 +462,8 @@ Test(jit_tlb, rom)
     *(uint64_t *)toy_host(t, TOY_ROM + 64) = 4711;
     expect_miss(t, TOY_ROM + 64, 4711);
     expect_hit(t, TOY_ROM + 64, 4711);
-    cr_expect(!store(t, TOY_ROM + 64, 1) && t->fault.kind == FAULT_BUS && t->fault.access == MEM_WRITE);
+    cr_expect(!store(t, TOY_ROM + 64, 1) && t->fault.kind == FAULT_BUS &&
+              t->fault.access == MEM_WRITE);
     cr_expect_eq(load(t, TOY_ROM + 64), 4711, "ROM was written");
     cr_expect(store(t, TOY_RAM + TOY_RAM_SIZE - 8, 9), "RAM's last word");
     uint64_t count = toy_run(t, TOY_ROM + 128);
@@ -451,9 +471,11 @@ Test(jit_tlb, rom)
     uint64_t v;
     bool ok;
     cr_expect(jit_phys_read64(&t->jit, TOY_ROM + 64, &v) && v == 4711);
-    cr_expect(!jit_phys_cmpxchg64(&t->jit, TOY_ROM + 64, 4711, 1, &ok), "a descriptor in ROM was written");
+    cr_expect(!jit_phys_cmpxchg64(&t->jit, TOY_ROM + 64, 4711, 1, &ok),
+              "a descriptor in ROM was written");
     cr_expect(!jit_phys_read64(&t->jit, TOY_DEV, &v), "a descriptor was read from a device");
-    cr_expect(!jit_phys_read64(&t->jit, UINT64_MAX - 7, &v) && !jit_phys_read64(&t->jit, TOY_RAM + TOY_RAM_SIZE, &v));
+    cr_expect(!jit_phys_read64(&t->jit, UINT64_MAX - 7, &v) &&
+              !jit_phys_read64(&t->jit, TOY_RAM + TOY_RAM_SIZE, &v));
     cr_expect(jit_phys_cmpxchg64(&t->jit, page(3), 3, 33, &ok) && ok && load(t, page(3)) == 33);
     cr_expect(jit_phys_cmpxchg64(&t->jit, page(3), 3, 34, &ok) && !ok && load(t, page(3)) == 33);
     toy_destroy(t);
@@ -501,14 +523,18 @@ static bool is_global(unsigned vp)
     return vp & 8;
 }
 
-static bool model_walk(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned attr, struct translation *out)
+static bool model_walk(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned attr,
+                       struct translation *out)
 {
     struct toy *t = container_of(cpu, struct toy, cpu);
     const struct model *m = t->user;
     unsigned vp = (va - LOW) >> PAGE_BITS & (PAGES - 1);
     unsigned n = m->page[m->asid][vp];
-    *out = (struct translation){.page = page(n), .log2_size = m->big[vp / 4] ? PAGE_BITS + 2 : PAGE_BITS,
-                                .readable = true, .writable = true, .global = is_global(vp)};
+    *out = (struct translation){.page = page(n),
+                                .log2_size = m->big[vp / 4] ? PAGE_BITS + 2 : PAGE_BITS,
+                                .readable = true,
+                                .writable = true,
+                                .global = is_global(vp)};
     return n;
 }
 
@@ -529,7 +555,8 @@ static void model_change(struct toy *t, struct model *m, uint64_t x)
             if (big || was_big || k == vp)
                 m->page[asid][k] = n ? big || was_big ? n + (k & 3) : n : 0;
     }
-    // One invalidation for a block that stays a block or breaks up; page by page for what becomes one.
+    // One invalidation for a block that stays a block or breaks up; page by page for what becomes
+    // one.
     if (was_big) {
         tlb_flush_va(&t->cpu, LOW + vp * PAGE_SIZE);
     } else {
@@ -550,12 +577,18 @@ Test(jit_tlb, random_changes, .timeout = 60)
     for (unsigned n = 0; n < 300000; n++) {
         uint64_t x = toy_random(&state);
         switch (x & 63) {
-        case 0: case 1: model_change(t, &m, x); break;
+        case 0:
+        case 1:
+            model_change(t, &m, x);
+            break;
         case 2: // a new address space
             m.asid = !m.asid;
             tlb_drop_nonglobal(&t->cpu);
             break;
-        case 3: case 4: m.kernel = !m.kernel; break;
+        case 3:
+        case 4:
+            m.kernel = !m.kernel;
+            break;
         case 5: // TLBI by ASID
             if (!(x >> 8 & 7)) {
                 tlb_retire(&t->cpu, key_is, 100 + m.asid);
@@ -576,8 +609,9 @@ Test(jit_tlb, random_changes, .timeout = 60)
             ok = ok && mem_store(&t->cpu, va, 8, 0, &v);
         hits += before == t->nr_translates;
         faults += !ok;
-        cr_assert(ok == (want != 0) && (!ok || v == want), "step %u: page %u of space %u%s: %s %lu, not %u", n, vp,
-                  m.asid, m.kernel ? " (kernel)" : "", ok ? "found" : "fault", v, want);
+        cr_assert(ok == (want != 0) && (!ok || v == want),
+                  "step %u: page %u of space %u%s: %s %lu, not %u", n, vp, m.asid,
+                  m.kernel ? " (kernel)" : "", ok ? "found" : "fault", v, want);
     }
     cr_expect(faults > 1000, "%u hits, %u faults", hits, faults);
     toy_destroy(t);
