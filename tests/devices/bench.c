@@ -15,8 +15,8 @@ static void ram_written(void *opaque, gpa_t gpa, uint64_t len)
 
 void bench_init(struct bench *b)
 {
-    struct error err = { 0 };
-    *b = (struct bench){ 0 };
+    struct error err = {0};
+    *b = (struct bench){0};
     clock_init(&b->clock, true);
     bus_init(&b->bus, NULL);
     b->ram = calloc(1, RAM_SIZE);
@@ -44,7 +44,7 @@ static void set_wire(void *opaque, int n, bool level)
 
 struct irq_line bench_wire(struct bench *b, int n)
 {
-    return (struct irq_line){ set_wire, b, n };
+    return (struct irq_line){set_wire, b, n};
 }
 
 uint64_t bench_read(struct bench *b, gpa_t gpa, unsigned size)
@@ -65,7 +65,7 @@ void bench_copy_state(struct device *from, struct device *to)
 {
     struct state_writer w;
     struct state_reader r;
-    struct error err = { 0 };
+    struct error err = {0};
     state_writer_init(&w);
     device_save(from, &w);
     state_reader_init(&r, w.data, w.len);
@@ -89,7 +89,7 @@ bool bench_load_damaged(struct device *from, struct device *to, unsigned section
 {
     struct state_writer w;
     struct state_reader r;
-    struct error err = { 0 };
+    struct error err = {0};
     state_writer_init(&w);
     device_save(from, &w);
     uint8_t *s = w.data;

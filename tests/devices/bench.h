@@ -25,8 +25,8 @@ struct bench {
     struct clock clock;
     struct bus bus;
     struct wire wire[64];
-    uint8_t *ram, *rom;        // on the heap, so that a sanitizer sees their ends
-    uint64_t written, writes;  // bytes and calls of ram_written
+    uint8_t *ram, *rom;       // on the heap, so that a sanitizer sees their ends
+    uint64_t written, writes; // bytes and calls of ram_written
     gpa_t last_written;
 };
 
@@ -57,10 +57,10 @@ bool bench_load_damaged(struct device *from, struct device *to, unsigned section
 // Every truncation and every flipped byte of a saved state is refused (checksums untouched).
 void bench_refuses_corruption(struct device *dev);
 
-#define EXPECT(got, want)                                                                        \
-    do {                                                                                         \
-        unsigned long long got_ = (unsigned long long)(got), want_ = (unsigned long long)(want); \
-        cr_assert(got_ == want_, "%s is 0x%llx, not 0x%llx", #got, got_, want_);                 \
+#define EXPECT(got, want)                                                                          \
+    do {                                                                                           \
+        unsigned long long got_ = (unsigned long long)(got), want_ = (unsigned long long)(want);   \
+        cr_assert(got_ == want_, "%s is 0x%llx, not 0x%llx", #got, got_, want_);                   \
     } while (0)
 
 #endif

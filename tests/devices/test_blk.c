@@ -15,11 +15,11 @@
 
 enum { IN = 0, OUT = 1, FLUSH = 4, GET_ID = 8, DISCARD = 11, ZEROES = 13 };
 enum { OK = 0, IOERR = 1, UNSUPP = 2 };
-#define F_RO     BIT(5)
-#define F_FLUSH  BIT(9)
-#define F_WCE    BIT(11)
+#define F_RO      BIT(5)
+#define F_FLUSH   BIT(9)
+#define F_WCE     BIT(11)
 #define F_DISCARD BIT(13)
-#define F_ZEROES BIT(14)
+#define F_ZEROES  BIT(14)
 
 struct fake {
     struct block block;
@@ -60,12 +60,12 @@ static void fake_close(struct block *block)
     ((struct fake *)block)->closes++;
 }
 
-static const struct block_ops fake_ops = { fake_run, fake_close };
+static const struct block_ops fake_ops = {fake_run, fake_close};
 
 static struct virtio *blk_create(bool readonly, bool cache)
 {
-    struct virtio_blk_config config = { &fake.block, "serial-number-of-20-bytes", cache };
-    fake.block = (struct block){ &fake_ops, sizeof fake.bytes, readonly, "fake" };
+    struct virtio_blk_config config = {&fake.block, "serial-number-of-20-bytes", cache};
+    fake.block = (struct block){&fake_ops, sizeof fake.bytes, readonly, "fake"};
     return virtio_blk_create(&config);
 }
 
@@ -73,7 +73,7 @@ static void begin_with(bool legacy, bool readonly, bool cache, uint64_t features
 {
     struct error err;
     bench_init(&b);
-    fake = (struct fake){ 0 };
+    fake = (struct fake){0};
     for (unsigned i = 0; i < sizeof fake.bytes; i++)
         fake.bytes[i] = (uint8_t)(i / 512);
     dev = virtio_mmio_create("virtio-mmio", &b.bus, &b.clock, bench_wire(&b, 0), legacy,
@@ -90,20 +90,20 @@ static void end(void)
     bench_fini(&b);
 }
 
-#define BOTH(name, readonly, cache, features)      \
-    static void both_##name(void);                 \
-    Test(blk_legacy, name)                         \
-    {                                              \
-        begin_with(true, readonly, cache, features); \
-        both_##name();                             \
-        end();                                     \
-    }                                              \
-    Test(blk_modern, name)                         \
-    {                                              \
-        begin_with(false, readonly, cache, features); \
-        both_##name();                             \
-        end();                                     \
-    }                                              \
+#define BOTH(name, readonly, cache, features)                                                      \
+    static void both_##name(void);                                                                 \
+    Test(blk_legacy, name)                                                                         \
+    {                                                                                              \
+        begin_with(true, readonly, cache, features);                                               \
+        both_##name();                                                                             \
+        end();                                                                                     \
+    }                                                                                              \
+    Test(blk_modern, name)                                                                         \
+    {                                                                                              \
+        begin_with(false, readonly, cache, features);                                              \
+        both_##name();                                                                             \
+        end();                                                                                     \
+    }                                                                                              \
     static void both_##name(void)
 
 static void header(uint32_t type, uint64_t sector)
@@ -193,30 +193,34 @@ BOTH(scattered_in_any_layout, false, true, 0)
 BOTH(bad_requests, false, true, F_DISCARD | F_ZEROES)
 {
     uint32_t used;
-    static const struct { uint32_t type; uint64_t sector; uint32_t len; uint8_t status; } bad[] = {
-        { IN, SECTORS, 512, IOERR },
-        { IN, SECTORS - 1, 1024, IOERR },
-        { OUT, SECTORS, 512, IOERR },
-        { IN, UINT64_MAX, 512, IOERR },
-        { IN, UINT64_MAX / 512, 512, IOERR },
-        { OUT, UINT64_C(1) << 55, 512, IOERR },
-        { IN, 0, 511, IOERR },
-        { OUT, 0, 513, IOERR },
-        { IN, 0, 0, IOERR },
-        { OUT, 0, 0, IOERR },
-        { 2, 0, 512, UNSUPP },  // SCSI
-        { 99, 0, 0, UNSUPP },
-        { 0xffffffff, 0, 512, UNSUPP },
-        { DISCARD, 0, 8, IOERR },
-        { DISCARD, 0, 32, IOERR },
-        { ZEROES, 0, 0, IOERR },
-        { GET_ID, 0, 19, IOERR },
-        { GET_ID, 0, 4096, IOERR },
+    static const struct {
+        uint32_t type;
+        uint64_t sector;
+        uint32_t len;
+        uint8_t status;
+    } bad[] = {
+        {IN, SECTORS, 512, IOERR},
+        {IN, SECTORS - 1, 1024, IOERR},
+        {OUT, SECTORS, 512, IOERR},
+        {IN, UINT64_MAX, 512, IOERR},
+        {IN, UINT64_MAX / 512, 512, IOERR},
+        {OUT, UINT64_C(1) << 55, 512, IOERR},
+        {IN, 0, 511, IOERR},
+        {OUT, 0, 513, IOERR},
+        {IN, 0, 0, IOERR},
+        {OUT, 0, 0, IOERR},
+        {2, 0, 512, UNSUPP}, // SCSI
+        {99, 0, 0, UNSUPP},
+        {0xffffffff, 0, 512, UNSUPP},
+        {DISCARD, 0, 8, IOERR},
+        {DISCARD, 0, 32, IOERR},
+        {ZEROES, 0, 0, IOERR},
+        {GET_ID, 0, 19, IOERR},
+        {GET_ID, 0, 4096, IOERR},
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         uint8_t status = request_used(bad[i].type, bad[i].sector, bad[i].len, &used);
-        cr_assert(status == bad[i].status, "case %zu: status %u, not %u", i, status,
-                  bad[i].status);
+        cr_assert(status == bad[i].status, "case %zu: status %u, not %u", i, status, bad[i].status);
         bool data_in = (bad[i].type == IN || bad[i].type == GET_ID) && bad[i].len;
         cr_assert(used == (data_in ? 0 : 1), "case %zu: used %u", i, used);
     }
@@ -243,7 +247,7 @@ BOTH(readonly, true, true, F_RO)
 
 BOTH(identification, false, true, 0)
 {
-    char id[21] = { 0 };
+    char id[21] = {0};
     uint32_t used;
     EXPECT(request_used(GET_ID, 0, 20, &used), OK);
     EXPECT(used, 21);
@@ -408,7 +412,7 @@ BOTH(save_and_load, false, true, F_FLUSH | F_WCE)
     bench_write(&b, DEV_BASE + 0x100 + 32, 1, 0);
     EXPECT(request(IN, 0, 512), OK);
     static struct fake other;
-    struct virtio_blk_config config = { &other.block, NULL, true };
+    struct virtio_blk_config config = {&other.block, NULL, true};
     other.block = fake.block;
     struct device *dev2 = virtio_mmio_create("virtio-mmio", &b.bus, &b.clock, bench_wire(&b, 1),
                                              d.legacy, virtio_blk_create(&config), NULL);

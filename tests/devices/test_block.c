@@ -44,9 +44,15 @@ static void done(struct block_request *req, int error)
 
 static int run(struct block *b, enum block_op op, uint64_t offset, void *data, uint64_t len)
 {
-    struct iovec iov[2] = { { data, len / 3 }, { (uint8_t *)data + len / 3, len - len / 3 } };
-    struct block_request req = { .op = op, .offset = offset, .len = len, .iov = iov, .iovcnt = 2,
-                                 .unmap = true, .through = offset & 1024, .done = done };
+    struct iovec iov[2] = {{data, len / 3}, {(uint8_t *)data + len / 3, len - len / 3}};
+    struct block_request req = {.op = op,
+                                .offset = offset,
+                                .len = len,
+                                .iov = iov,
+                                .iovcnt = 2,
+                                .unmap = true,
+                                .through = offset & 1024,
+                                .done = done};
     result = -1;
     block_submit(b, &req);
     return result;
@@ -92,9 +98,11 @@ Test(block, out_of_range)
 {
     static uint8_t buf[8192];
     struct block *b = must_open(false);
-    static const struct { uint64_t offset, len; } bad[] = {
-        { SIZE, 512 }, { SIZE - 512, 1024 }, { UINT64_MAX - 511, 512 }, { UINT64_MAX, 8192 },
-        { UINT64_C(1) << 63, 512 },
+    static const struct {
+        uint64_t offset, len;
+    } bad[] = {
+        {SIZE, 512},        {SIZE - 512, 1024},       {UINT64_MAX - 511, 512},
+        {UINT64_MAX, 8192}, {UINT64_C(1) << 63, 512},
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         for (enum block_op op = BLOCK_READ; op <= BLOCK_WRITE_ZEROES; op++)
@@ -203,9 +211,9 @@ Test(block, snapshot_forgets)
     EXPECT(b->readonly, 0);
     for (unsigned i = 0; i < sizeof buf; i++)
         buf[i] = (uint8_t)(i * 13);
-    EXPECT(run(b, BLOCK_WRITE, 512, buf, 512), 0);        // inside one cluster
+    EXPECT(run(b, BLOCK_WRITE, 512, buf, 512), 0);          // inside one cluster
     EXPECT(run(b, BLOCK_WRITE, 8192 + 3584, buf, 5120), 0); // parts of three
-    EXPECT(run(b, BLOCK_WRITE, 65536, buf, 16384), 0);    // whole ones
+    EXPECT(run(b, BLOCK_WRITE, 65536, buf, 16384), 0);      // whole ones
     EXPECT(run(b, BLOCK_READ, 0, back, 16384), 0);
     uint32_t word;
     memcpy(&word, back + 508, 4);

@@ -27,8 +27,8 @@ static void probe_write(void *opaque, uint64_t offset, unsigned size, uint64_t v
     p->writes++;
 }
 
-static const struct device_ops probe_ops = { .read = probe_read, .write = probe_write,
-                                             .access_min = 2, .access_max = 4 };
+static const struct device_ops probe_ops = {
+    .read = probe_read, .write = probe_write, .access_min = 2, .access_max = 4};
 
 static struct bench b;
 static struct probe p;
@@ -37,7 +37,7 @@ static void setup(void)
 {
     struct error err;
     bench_init(&b);
-    p = (struct probe){ 0 };
+    p = (struct probe){0};
     device_init(&p.dev, &probe_ops, &p, 0x102, "probe");
     cr_assert(bus_map(&b.bus, DEV_BASE, &p.dev, &err));
 }
@@ -97,7 +97,7 @@ Test(bus, rom_is_read_only)
 
 Test(bus, regions_never_overlap)
 {
-    struct error err = { 0 };
+    struct error err = {0};
     struct probe q;
     device_init(&q.dev, &probe_ops, &q, 0x1000, "other");
     cr_assert(!bus_map(&b.bus, DEV_BASE + 0x101, &q.dev, &err));

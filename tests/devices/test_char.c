@@ -46,8 +46,8 @@ static void front_writable(void *opaque)
     ((struct front *)opaque)->writable++;
 }
 
-static const struct chardev_front front_ops = { front_room, front_receive, front_break,
-                                                front_writable };
+static const struct chardev_front front_ops = {front_room, front_receive, front_break,
+                                               front_writable};
 static struct front f;
 static struct chardev *c;
 static int in[2], out[2];
@@ -75,8 +75,8 @@ static bool on_monitor(void *opaque, struct chardev *dev, const char *line)
 
 static void create(int in_fd, int out_fd)
 {
-    struct stdio_config config = { .in_fd = in_fd, .out_fd = out_fd, .escape = true,
-                                   .quit = on_quit, .monitor = on_monitor };
+    struct stdio_config config = {
+        .in_fd = in_fd, .out_fd = out_fd, .escape = true, .quit = on_quit, .monitor = on_monitor};
     c = stdio_create(&config);
     c->changed = on_changed;
     f.room = sizeof f.got - 1;
@@ -98,7 +98,7 @@ static void type(const char *s)
 static const char *output(int fd)
 {
     static char text[4096];
-    struct pollfd p = { .fd = fd, .events = POLLIN };
+    struct pollfd p = {.fd = fd, .events = POLLIN};
     ssize_t n = poll(&p, 1, 0) > 0 ? read(fd, text, sizeof text - 1) : 0;
     text[n > 0 ? n : 0] = 0;
     return text;
@@ -231,7 +231,7 @@ static void check_backpressure(void)
     cr_assert(chardev_pollfds(c, fds) == 2 && fds[1].events == POLLOUT);
     size_t len = 0;
     while (len < TOTAL) {
-        struct pollfd p = { .fd = out[0], .events = POLLIN };
+        struct pollfd p = {.fd = out[0], .events = POLLIN};
         cr_assert(poll(&p, 1, 2000) > 0, "only %zu bytes came", len);
         ssize_t n = read(out[0], back + len, TOTAL - len);
         cr_assert(n > 0);
@@ -262,18 +262,20 @@ Test(stdio, slow_socket, .timeout = 30)
 
 Test(stdio, flushes_at_the_end, .timeout = 30)
 {
-    pipes();
     static uint8_t bytes[200000];
-    chardev_write(c, bytes, sizeof bytes);
+    cr_assert(!pipe(in) && !pipe(out));
     pid_t pid = fork();
     if (!pid) { // the slow reader
         size_t len = 0;
         char buf[5000];
         close(out[1]);
+        usleep(50000);
         for (ssize_t n; (n = read(out[0], buf, sizeof buf)) > 0;)
             len += (size_t)n;
         _exit(len == sizeof bytes ? 0 : 1);
     }
+    create(in[0], out[1]);
+    chardev_write(c, bytes, sizeof bytes);
     chardev_destroy(c);
     close(out[1]);
     int status;

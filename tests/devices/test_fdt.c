@@ -25,7 +25,7 @@ static uint32_t cell(const char *path, const char *name, int n)
 
 static void node(struct device *d, gpa_t base, int spi)
 {
-    struct fdt_place place = { .base = base, .spi = spi, .phandle = 7, .clock_phandle = 0x8000 };
+    struct fdt_place place = {.base = base, .spi = spi, .phandle = 7, .clock_phandle = 0x8000};
     EXPECT(d->ops->fdt_node(d->opaque, fdt, &place), 0);
     device_destroy(d);
 }
@@ -33,8 +33,8 @@ static void node(struct device *d, gpa_t base, int spi)
 Test(fdt, nodes)
 {
     bench_init(&b);
-    struct irq_line none = { 0 };
-    struct gic_config config = { .cpus = 2 };
+    struct irq_line none = {0};
+    struct gic_config config = {.cpus = 2};
     struct gic *g = gic_create(&config);
     fdt_create(fdt, sizeof fdt);
     fdt_finish_reservemap(fdt);
@@ -75,8 +75,8 @@ Test(fdt, nodes)
 Test(fdt, no_room_is_an_error)
 {
     bench_init(&b);
-    struct device *d = pl011_create("pl011", &b.clock, (struct irq_line){ 0 }, NULL, NULL);
-    struct fdt_place place = { .base = 0x9000000, .spi = 1 };
+    struct device *d = pl011_create("pl011", &b.clock, (struct irq_line){0}, NULL, NULL);
+    struct fdt_place place = {.base = 0x9000000, .spi = 1};
     fdt_create(fdt, 200);
     fdt_finish_reservemap(fdt);
     fdt_begin_node(fdt, "");

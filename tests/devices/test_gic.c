@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Register values marked "QEMU" were read off qemu-system-aarch64 7.2 -M virt,gic-version=3 with
-// its qtest protocol. It has an ITS and no 1-of-N, so GICD_TYPER and GICR_CTLR differ in those bits.
+// its qtest protocol. It has an ITS and no 1-of-N, so GICD_TYPER and GICR_CTLR differ in those
+// bits.
 #include "bench.h"
 #include "devices/gic.h"
 
-#define CPUS   20
-#define DIST   UINT64_C(0x08000000)
-#define REDIST UINT64_C(0x080a0000)
-#define SGI(cpu) (REDIST + (uint64_t)(cpu) * GIC_REDIST_SIZE + 0x10000)
-#define RD(cpu)  (REDIST + (uint64_t)(cpu) * GIC_REDIST_SIZE)
-#define NONE   1023
+#define CPUS     20
+#define DIST     UINT64_C(0x08000000)
+#define REDIST   UINT64_C(0x080a0000)
+#define SGI(cpu) (REDIST + (uint64_t)(cpu)*GIC_REDIST_SIZE + 0x10000)
+#define RD(cpu)  (REDIST + (uint64_t)(cpu)*GIC_REDIST_SIZE)
+#define NONE     1023
 
 static struct bench b;
 static struct gic *g;
-static struct { bool irq, fiq; unsigned calls; } cpu[CPUS];
+static struct {
+    bool irq, fiq;
+    unsigned calls;
+} cpu[CPUS];
 
 static void cpu_irq(void *opaque, unsigned n, bool irq, bool fiq)
 {
@@ -27,7 +31,7 @@ static void setup(void)
 {
     struct error err;
     bench_init(&b);
-    struct gic_config config = { .cpus = CPUS, .cpu_irq = cpu_irq };
+    struct gic_config config = {.cpus = CPUS, .cpu_irq = cpu_irq};
     g = gic_create(&config);
     cr_assert(bus_map(&b.bus, DIST, gic_dist(g), &err));
     cr_assert(bus_map(&b.bus, REDIST, gic_redist(g), &err));
@@ -156,9 +160,9 @@ Test(gic, distributor_widths)
     w32(DIST, 0xffffffff);
     EXPECT(r32(DIST), 0x53); // QEMU
     // The private interrupts' words and the interrupts that are not there stay zero (QEMU).
-    static const unsigned zero[] = { 0x80,  0x100,       0x200,  0x300,  0x400,  0x41c, 0x800,
-                                     0x820, 0xc00,       0xc04,  0xd00,  0xd04,  0xe00, 0xf00,
-                                     0xa4,  0x400 + 288, 0xc48,  0x124,  0x6000, 0x60f8, 0x6a00 };
+    static const unsigned zero[] = {0x80,  0x100,       0x200, 0x300, 0x400,  0x41c,  0x800,
+                                    0x820, 0xc00,       0xc04, 0xd00, 0xd04,  0xe00,  0xf00,
+                                    0xa4,  0x400 + 288, 0xc48, 0x124, 0x6000, 0x60f8, 0x6a00};
     for (size_t i = 0; i < ARRAY_SIZE(zero); i++) {
         w32(DIST + zero[i], 0xffffffff);
         cr_assert(r32(DIST + zero[i]) == 0, "0x%x keeps 0x%x", zero[i], r32(DIST + zero[i]));
@@ -205,10 +209,10 @@ Test(gic, redistributor_values_and_widths)
         EXPECT(r32(RD(n) + 12), aff);
     }
     EXPECT(r32(RD(1)), 0);
-    EXPECT(r32(RD(1) + 4), 0x43b);       // QEMU
-    EXPECT(r32(RD(1) + 0x14), 6);        // QEMU
-    EXPECT(r32(RD(1) + 0xffe8), 0x3b);   // QEMU
-    EXPECT(r32(RD(1) + 0xffe0), 0x93);   // QEMU
+    EXPECT(r32(RD(1) + 4), 0x43b);           // QEMU
+    EXPECT(r32(RD(1) + 0x14), 6);            // QEMU
+    EXPECT(r32(RD(1) + 0xffe8), 0x3b);       // QEMU
+    EXPECT(r32(RD(1) + 0xffe0), 0x93);       // QEMU
     EXPECT(r32(SGI(1) + 0xc00), 0xaaaaaaaa); // QEMU
     EXPECT(r32(SGI(1) + 0xc04), 0);
     EXPECT(r32(SGI(1) + 0x80), 0);
@@ -223,7 +227,7 @@ Test(gic, redistributor_values_and_widths)
     EXPECT(r32(SGI(1) + 0xc04), 0xaaaaaaaa);
     w32(SGI(1) + 0x400, 0xffffffff);
     EXPECT(r32(SGI(1) + 0x400), 0xf8f8f8f8);
-    static const unsigned zero[] = { 0x84, 0x104, 0x204, 0x304, 0x420, 0xd00, 0xe00, 0xc08 };
+    static const unsigned zero[] = {0x84, 0x104, 0x204, 0x304, 0x420, 0xd00, 0xe00, 0xc08};
     for (size_t i = 0; i < ARRAY_SIZE(zero); i++) {
         w32(SGI(1) + zero[i], 0xffffffff);
         EXPECT(r32(SGI(1) + zero[i]), 0);
@@ -236,13 +240,16 @@ Test(gic, redistributor_values_and_widths)
 
 Test(gic, cpu_interface_values_and_widths)
 {
-    static const struct { enum gic_icc_reg reg; uint64_t reset, ones; } regs[] = {
-        { GIC_ICC_PMR, 0, 0xf8 },      { GIC_ICC_BPR0, 2, 7 },
-        { GIC_ICC_BPR1, 3, 7 },        { GIC_ICC_AP0R0, 0, 0xffffffff },
-        { GIC_ICC_AP1R0, 0, 0xffffffff }, { GIC_ICC_SRE, 7, 7 },
-        { GIC_ICC_IGRPEN0, 0, 1 },     { GIC_ICC_IGRPEN1, 0, 1 },
-        { GIC_ICC_CTLR, 0x8c00, 0x8c03 }, { GIC_ICC_HPPIR0, NONE, NONE },
-        { GIC_ICC_HPPIR1, NONE, NONE },
+    static const struct {
+        enum gic_icc_reg reg;
+        uint64_t reset, ones;
+    } regs[] = {
+        {GIC_ICC_PMR, 0, 0xf8},         {GIC_ICC_BPR0, 2, 7},
+        {GIC_ICC_BPR1, 3, 7},           {GIC_ICC_AP0R0, 0, 0xffffffff},
+        {GIC_ICC_AP1R0, 0, 0xffffffff}, {GIC_ICC_SRE, 7, 7},
+        {GIC_ICC_IGRPEN0, 0, 1},        {GIC_ICC_IGRPEN1, 0, 1},
+        {GIC_ICC_CTLR, 0x8c00, 0x8c03}, {GIC_ICC_HPPIR0, NONE, NONE},
+        {GIC_ICC_HPPIR1, NONE, NONE},
     };
     EXPECT(icc(3, GIC_ICC_RPR), 0xff);
     EXPECT(icc(3, GIC_ICC_IAR0), NONE);
@@ -377,8 +384,11 @@ Test(gic, priority_mask)
     start();
     enable(42);
     spi(42, true);
-    static const struct { uint8_t pmr; bool irq; } masks[] = {
-        { 0xa0, false }, { 0xa8, true }, { 0x00, false }, { 0xff, true }, { 0x98, false },
+    static const struct {
+        uint8_t pmr;
+        bool irq;
+    } masks[] = {
+        {0xa0, false}, {0xa8, true}, {0x00, false}, {0xff, true}, {0x98, false},
     };
     for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
         icc_w(0, GIC_ICC_PMR, masks[i].pmr);
@@ -485,7 +495,7 @@ Test(gic, eoi_mode_splits_drop_and_deactivation)
 Test(gic, eoi_of_nonsense_does_nothing)
 {
     start();
-    static const uint64_t bad[] = { 1020, 1023, 1022, GIC_INTIDS, 0xffffff, 8192, UINT64_MAX };
+    static const uint64_t bad[] = {1020, 1023, 1022, GIC_INTIDS, 0xffffff, 8192, UINT64_MAX};
     enable(80);
     spi(80, true);
     icc(0, GIC_ICC_IAR1);
@@ -583,7 +593,7 @@ Test(gic, sgi_to_a_list)
     EXPECT(cpu[1].irq, 0);
     icc_w(0, GIC_ICC_SGI1R, UINT64_C(9) << 24 | 1 << 16 | 0x2); // Aff1 1, Aff0 1: CPU 17
     EXPECT(icc(17, GIC_ICC_IAR1), 9);
-    icc_w(0, GIC_ICC_SGI1R, UINT64_C(9) << 24 | 1 << 16 | 0xfff0); // nobody there
+    icc_w(0, GIC_ICC_SGI1R, UINT64_C(9) << 24 | 1 << 16 | 0xfff0);      // nobody there
     icc_w(0, GIC_ICC_SGI1R, UINT64_C(9) << 24 | UINT64_C(1) << 32 | 1); // Aff2
     icc_w(0, GIC_ICC_SGI1R, UINT64_C(9) << 24 | UINT64_C(1) << 48 | 1); // Aff3
     icc_w(0, GIC_ICC_SGI1R, UINT64_C(9) << 24 | 255 << 16 | 0xffff);
@@ -625,7 +635,7 @@ Test(gic, routing)
     bench_write(&b, DIST + 0x6000 + 8 * 200, 8, 0x102); // Aff1 1, Aff0 2: CPU 18
     EXPECT(cpu[0].irq, 0);
     EXPECT(cpu[18].irq, 1);
-    static const uint64_t nobody[] = { 0x10, 0x104, 0xffff, 0x10000, UINT64_C(1) << 32 };
+    static const uint64_t nobody[] = {0x10, 0x104, 0xffff, 0x10000, UINT64_C(1) << 32};
     for (size_t i = 0; i < ARRAY_SIZE(nobody); i++) {
         bench_write(&b, DIST + 0x6000 + 8 * 200, 8, nobody[i]);
         for (unsigned n = 0; n < CPUS; n++)
@@ -699,7 +709,7 @@ Test(gic, save_and_load)
     EXPECT(icc(0, GIC_ICC_IAR1), 40);
     spi(41, true);
     icc_w(0, GIC_ICC_SGI1R, UINT64_C(5) << 24 | 8);
-    struct gic_config config = { .cpus = CPUS };
+    struct gic_config config = {.cpus = CPUS};
     struct gic *h = gic_create(&config);
     bench_copy_state(gic_dist(g), gic_dist(h));
     EXPECT(gic_icc_read(h, 0, GIC_ICC_RPR), 0xa0);

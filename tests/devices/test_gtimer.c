@@ -134,8 +134,8 @@ Test(gtimer, wraps_like_64_bit_unsigned)
 
 Test(gtimer, never_overflows_the_clock)
 {
-    static const uint64_t far[] = { UINT64_MAX, UINT64_MAX / 16, UINT64_MAX / 16 + 1,
-                                    INT64_MAX / 16, INT64_MAX, UINT64_C(1) << 63 };
+    static const uint64_t far[] = {UINT64_MAX,     UINT64_MAX / 16, UINT64_MAX / 16 + 1,
+                                   INT64_MAX / 16, INT64_MAX,       UINT64_C(1) << 63};
     for (size_t i = 0; i < ARRAY_SIZE(far); i++) {
         gtimer_write(g, 0, GTIMER_PHYS, GTIMER_CVAL, far[i]);
         gtimer_write(g, 0, GTIMER_PHYS, GTIMER_CTL, 1);

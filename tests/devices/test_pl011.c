@@ -5,8 +5,22 @@
 
 #include <string.h>
 
-enum { DR = 0, RSR = 4, FR = 0x18, ILPR = 0x20, IBRD = 0x24, FBRD = 0x28, LCR_H = 0x2c, CR = 0x30,
-       IFLS = 0x34, IMSC = 0x38, RIS = 0x3c, MIS = 0x40, ICR = 0x44, DMACR = 0x48 };
+enum {
+    DR = 0,
+    RSR = 4,
+    FR = 0x18,
+    ILPR = 0x20,
+    IBRD = 0x24,
+    FBRD = 0x28,
+    LCR_H = 0x2c,
+    CR = 0x30,
+    IFLS = 0x34,
+    IMSC = 0x38,
+    RIS = 0x3c,
+    MIS = 0x40,
+    ICR = 0x44,
+    DMACR = 0x48
+};
 enum { RX = 0x10, TX = 0x20, RT = 0x40, BE = 0x200, OE = 0x400 };
 enum { RXFE = 0x10, TXFF = 0x20, RXFF = 0x40, TXFE = 0x80 };
 
@@ -44,11 +58,14 @@ TestSuite(pl011, .init = setup, .fini = teardown);
 
 Test(pl011, reset_values)
 {
-    static const struct { unsigned offset; uint32_t value; } regs[] = {
-        { RSR, 0 }, { FR, TXFE | RXFE }, { ILPR, 0 }, { IBRD, 0 }, { FBRD, 0 }, { LCR_H, 0 },
-        { CR, 0x300 }, { IFLS, 0x12 }, { IMSC, 0 }, { RIS, 0 }, { MIS, 0 }, { ICR, 0 },
-        { DMACR, 0 }, { DR, 0 }, { 0xfe0, 0x11 }, { 0xfe4, 0x10 }, { 0xfe8, 0x34 }, { 0xfec, 0 },
-        { 0xff0, 0x0d }, { 0xff4, 0xf0 }, { 0xff8, 0x05 }, { 0xffc, 0xb1 },
+    static const struct {
+        unsigned offset;
+        uint32_t value;
+    } regs[] = {
+        {RSR, 0},      {FR, TXFE | RXFE}, {ILPR, 0},     {IBRD, 0},     {FBRD, 0},     {LCR_H, 0},
+        {CR, 0x300},   {IFLS, 0x12},      {IMSC, 0},     {RIS, 0},      {MIS, 0},      {ICR, 0},
+        {DMACR, 0},    {DR, 0},           {0xfe0, 0x11}, {0xfe4, 0x10}, {0xfe8, 0x34}, {0xfec, 0},
+        {0xff0, 0x0d}, {0xff4, 0xf0},     {0xff8, 0x05}, {0xffc, 0xb1},
     };
     for (size_t i = 0; i < ARRAY_SIZE(regs); i++)
         cr_assert(rd(&b, regs[i].offset) == regs[i].value, "offset 0x%x is 0x%x, not 0x%x",
@@ -57,9 +74,12 @@ Test(pl011, reset_values)
 
 Test(pl011, register_widths)
 {
-    static const struct { unsigned offset; uint32_t mask; } regs[] = {
-        { ILPR, 0xff }, { IBRD, 0xffff }, { FBRD, 0x3f }, { LCR_H, 0xff }, { IFLS, 0x3f },
-        { IMSC, 0x7ff }, { DMACR, 7 }, { CR, 0xff87 },
+    static const struct {
+        unsigned offset;
+        uint32_t mask;
+    } regs[] = {
+        {ILPR, 0xff}, {IBRD, 0xffff}, {FBRD, 0x3f}, {LCR_H, 0xff},
+        {IFLS, 0x3f}, {IMSC, 0x7ff},  {DMACR, 7},   {CR, 0xff87},
     };
     for (size_t i = 0; i < ARRAY_SIZE(regs); i++) {
         wr(&b, regs[i].offset, 0xffffffff);
@@ -129,7 +149,7 @@ Test(pl011, output_that_is_not_taken_shows_as_full)
 
 Test(pl011, receive_trigger_levels)
 {
-    static const unsigned level[5] = { 4, 8, 16, 24, 28 };
+    static const unsigned level[5] = {4, 8, 16, 24, 28};
     char bytes[64];
     memset(bytes, 'r', sizeof bytes);
     start(RX);
@@ -302,7 +322,7 @@ Test(pl011, save_and_load)
     EXPECT(b.wire[1].level, 1);
     bench_refuses_corruption(u);
     // head, count, ifls, cr
-    static const size_t at[] = { 40, 44, 24, 22 };
+    static const size_t at[] = {40, 44, 24, 22};
     for (size_t i = 0; i < ARRAY_SIZE(at); i++)
         cr_assert(!bench_load_damaged(u, v, 0, at[i], 0xc0), "byte %zu", at[i]);
     cr_assert(!bench_load_damaged(u, v, 0, 47, 0x80), "count negative");

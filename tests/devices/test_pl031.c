@@ -37,7 +37,7 @@ Test(pl031, counts_seconds)
     wr(&b, DR, 5); // read-only
     EXPECT(rd(&b, DR), 101);
     EXPECT(rd(&b, CR), 1);
-    static const uint8_t ids[8] = { 0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
+    static const uint8_t ids[8] = {0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
     for (unsigned i = 0; i < 8; i++)
         EXPECT(rd(&b, 0xfe0 + 4 * i), ids[i]);
 }

@@ -2,8 +2,16 @@
 #include "bench.h"
 #include "devices/pl061.h"
 
-enum { DIR = 0x400, IS = 0x404, IBE = 0x408, IEV = 0x40c, IE = 0x410, RIS = 0x414, MIS = 0x418,
-       IC = 0x41c };
+enum {
+    DIR = 0x400,
+    IS = 0x404,
+    IBE = 0x408,
+    IEV = 0x40c,
+    IE = 0x410,
+    RIS = 0x414,
+    MIS = 0x418,
+    IC = 0x41c
+};
 
 static struct bench b;
 static struct device *d;
@@ -46,7 +54,7 @@ Test(pl061, data_is_masked_by_the_address)
     input(7, true);
     EXPECT(rd(&b, 0xff << 2), 0x8c);
     EXPECT(b.wire[17].level, 0);
-    static const uint8_t ids[8] = { 0x61, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
+    static const uint8_t ids[8] = {0x61, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
     for (unsigned i = 0; i < 8; i++)
         EXPECT(rd(&b, 0xfe0 + 4 * i), ids[i]);
 }

@@ -59,7 +59,7 @@ Test(rng, host_entropy)
     struct bench b;
     struct driver d;
     struct error err;
-    uint8_t zeros[64] = { 0 };
+    uint8_t zeros[64] = {0};
     bench_init(&b);
     struct device *dev = virtio_mmio_create("virtio-mmio", &b.bus, &b.clock, bench_wire(&b, 0),
                                             false, virtio_rng_create(NULL, NULL), NULL);

@@ -8,7 +8,7 @@ Test(state, round_trip)
     struct state_writer w;
     struct state_reader r;
     struct error err;
-    uint32_t a = 0x12345678, b[3] = { 1, 2, 3 }, a2 = 0, b2[3] = { 0 };
+    uint32_t a = 0x12345678, b[3] = {1, 2, 3}, a2 = 0, b2[3] = {0};
     state_writer_init(&w);
     state_put(&w, "a", 1, &a, sizeof a);
     state_put(&w, "empty", 1, NULL, 0);
@@ -29,7 +29,7 @@ Test(state, refuses_wrong_tag_version_length_checksum)
 {
     struct state_writer w;
     struct state_reader r;
-    struct error err = { 0 };
+    struct error err = {0};
     uint32_t a = 5, got = 99;
     state_writer_init(&w);
     state_put(&w, "a", 1, &a, sizeof a);
@@ -51,7 +51,7 @@ Test(state, hostile_length_does_not_leave_the_buffer)
 {
     struct state_writer w;
     struct state_reader r;
-    struct error err = { 0 };
+    struct error err = {0};
     uint64_t a = 5, huge = UINT64_MAX - 10;
     state_writer_init(&w);
     state_put(&w, "a", 1, &a, sizeof a);

@@ -11,8 +11,8 @@
 #define BUF   (RAM_BASE + 0x20000)
 #define TABLE (RAM_BASE + 0x30000)
 
-#define INDIRECT BIT(VIRTIO_F_INDIRECT_DESC)
-#define EVENT    BIT(VIRTIO_F_EVENT_IDX)
+#define INDIRECT    BIT(VIRTIO_F_INDIRECT_DESC)
+#define EVENT       BIT(VIRTIO_F_EVENT_IDX)
 #define NEEDS_RESET 0x40
 
 // The device: fills at most `fill` bytes of the writable part with 0xee.
@@ -23,7 +23,7 @@ struct echo {
     uint64_t out_len, in_len;
     uint32_t fill;
     uint8_t config[8];
-    uint64_t first; // first readable bytes
+    uint64_t first;       // first readable bytes
     void (*during)(void); // called at every request: what other CPUs do meanwhile
 };
 
@@ -34,7 +34,7 @@ static struct device *dev;
 
 static void echo_notify(struct virtio *v, unsigned queue)
 {
-    static const uint8_t ee[4096] = { [0 ... 4095] = 0xee };
+    static const uint8_t ee[4096] = {[0 ... 4095] = 0xee};
     struct echo *e = container_of(v, struct echo, v);
     while (virtio_pop(v, queue, &e->chain)) {
         uint64_t n = e->chain.in_len < e->fill ? e->chain.in_len : e->fill;
@@ -150,39 +150,39 @@ static void expect_broken(void)
 }
 
 // A rule: its body offers what breaks it. Run against both transports.
-#define RULE(name, features)                  \
-    static void rule_##name(void);            \
-    Test(virtq_legacy, name)                  \
-    {                                         \
-        begin(true, features);                \
-        rule_##name();                        \
-        expect_broken();                      \
-        destroy();                            \
-    }                                         \
-    Test(virtq_modern, name)                  \
-    {                                         \
-        begin(false, features);               \
-        rule_##name();                        \
-        expect_broken();                      \
-        destroy();                            \
-    }                                         \
+#define RULE(name, features)                                                                       \
+    static void rule_##name(void);                                                                 \
+    Test(virtq_legacy, name)                                                                       \
+    {                                                                                              \
+        begin(true, features);                                                                     \
+        rule_##name();                                                                             \
+        expect_broken();                                                                           \
+        destroy();                                                                                 \
+    }                                                                                              \
+    Test(virtq_modern, name)                                                                       \
+    {                                                                                              \
+        begin(false, features);                                                                    \
+        rule_##name();                                                                             \
+        expect_broken();                                                                           \
+        destroy();                                                                                 \
+    }                                                                                              \
     static void rule_##name(void)
 
 // Something allowed, for both transports.
-#define BOTH(name, features)                  \
-    static void both_##name(void);            \
-    Test(virtq_legacy, name)                  \
-    {                                         \
-        begin(true, features);                \
-        both_##name();                        \
-        destroy();                            \
-    }                                         \
-    Test(virtq_modern, name)                  \
-    {                                         \
-        begin(false, features);               \
-        both_##name();                        \
-        destroy();                            \
-    }                                         \
+#define BOTH(name, features)                                                                       \
+    static void both_##name(void);                                                                 \
+    Test(virtq_legacy, name)                                                                       \
+    {                                                                                              \
+        begin(true, features);                                                                     \
+        both_##name();                                                                             \
+        destroy();                                                                                 \
+    }                                                                                              \
+    Test(virtq_modern, name)                                                                       \
+    {                                                                                              \
+        begin(false, features);                                                                    \
+        both_##name();                                                                             \
+        destroy();                                                                                 \
+    }                                                                                              \
     static void both_##name(void)
 
 RULE(head_not_below_the_queue_size, 0)
@@ -452,7 +452,7 @@ BOTH(notify_of_no_queue, 0)
 {
     driver_desc(&d, 0, BUF, 16, V_WRITE, 0);
     driver_offer(&d, 0);
-    static const uint32_t none[] = { 1, 2, 3, 63, 64, 0xffff, 0x10000, 0x80000000, 0xffffffff };
+    static const uint32_t none[] = {1, 2, 3, 63, 64, 0xffff, 0x10000, 0x80000000, 0xffffffff};
     for (size_t i = 0; i < ARRAY_SIZE(none); i++)
         wr(&b, 0x50, none[i]); // 1 exists, but was not set up
     EXPECT(echo->requests, 0);
@@ -566,11 +566,13 @@ static void ring_at(gpa_t desc, gpa_t avail, gpa_t used)
     d.desc = desc;
     d.avail = avail;
     d.used = used;
+    d.avail_index = 0;
+    bench_write(&b, RING + 0x1002, 2, 0); // the index of the good one
     wr(&b, 0x70, 3);
     wr(&b, 0x24, 1);
     wr(&b, 0x20, 1);
     wr(&b, 0x70, 11);
-    gpa_t parts[3] = { desc, avail, used };
+    gpa_t parts[3] = {desc, avail, used};
     wr(&b, 0x38, QSIZE);
     for (unsigned i = 0; i < 3; i++) {
         wr(&b, 0x80 + 0x10 * i, (uint32_t)parts[i]);
@@ -584,22 +586,24 @@ static void ring_at(gpa_t desc, gpa_t avail, gpa_t used)
 Test(virtq_modern, ring_outside_ram_or_misaligned)
 {
     gpa_t end = RAM_BASE + RAM_SIZE;
-    gpa_t ok[3] = { RING, RING + 0x1000, RING + 0x2000 };
-    struct { gpa_t desc, avail, used; } bad[] = {
-        { end - 16 * QSIZE + 16, ok[1], ok[2] },
-        { ok[0], end - 4, ok[2] },
-        { ok[0], ok[1], end - 8 },
-        { UINT64_MAX - 15, ok[1], ok[2] },
-        { ok[0], UINT64_MAX - 1, ok[2] },
-        { ok[0], ok[1], UINT64_MAX - 3 },
-        { DEV_BASE, ok[1], ok[2] },
-        { ok[0], DEV_BASE, ok[2] },
-        { ok[0], ok[1], DEV_BASE },
-        { ok[0], ok[1], ROM_BASE },
-        { 0, 0, 0 },
-        { ok[0] + 8, ok[1], ok[2] },
-        { ok[0], ok[1] + 1, ok[2] },
-        { ok[0], ok[1], ok[2] + 2 },
+    gpa_t ok[3] = {RING, RING + 0x1000, RING + 0x2000};
+    struct {
+        gpa_t desc, avail, used;
+    } bad[] = {
+        {end - 16 * QSIZE + 16, ok[1], ok[2]},
+        {ok[0], end - 4, ok[2]},
+        {ok[0], ok[1], end - 8},
+        {UINT64_MAX - 15, ok[1], ok[2]},
+        {ok[0], UINT64_MAX - 1, ok[2]},
+        {ok[0], ok[1], UINT64_MAX - 3},
+        {DEV_BASE, ok[1], ok[2]},
+        {ok[0], DEV_BASE, ok[2]},
+        {ok[0], ok[1], DEV_BASE},
+        {ok[0], ok[1], ROM_BASE},
+        {0, 0, 0},
+        {ok[0] + 8, ok[1], ok[2]},
+        {ok[0], ok[1] + 1, ok[2]},
+        {ok[0], ok[1], ok[2] + 2},
     };
     begin(false, 0);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -615,7 +619,7 @@ Test(virtq_modern, ring_outside_ram_or_misaligned)
 
 Test(virtq_legacy, ring_outside_ram)
 {
-    static const uint32_t pfns[] = { 1, 0x9000, (RAM_BASE + RAM_SIZE) / 4096 - 1, 0xffffffff };
+    static const uint32_t pfns[] = {1, 0x9000, (RAM_BASE + RAM_SIZE) / 4096 - 1, 0xffffffff};
     begin(true, 0);
     for (size_t i = 0; i < ARRAY_SIZE(pfns); i++) {
         wr(&b, 0x70, 0);
@@ -625,7 +629,7 @@ Test(virtq_legacy, ring_outside_ram)
         cr_assert(driver_status(&d) & NEEDS_RESET, "page 0x%x was accepted", pfns[i]);
     }
     wr(&b, 0x70, 0);
-    static const uint32_t aligns[] = { 0, 3, 0xffffffff };
+    static const uint32_t aligns[] = {0, 3, 0xffffffff};
     for (size_t i = 0; i < ARRAY_SIZE(aligns); i++) {
         wr(&b, 0x3c, aligns[i]);
         wr(&b, 0x40, (uint32_t)(RING / 4096));
@@ -637,6 +641,7 @@ Test(virtq_legacy, ring_outside_ram)
     wr(&b, 0x40, (uint32_t)(RING / 4096));
     driver_kick(&d);
     EXPECT(driver_status(&d), 0);
+    wr(&b, 0x70, 0);
     driver_restart(&d);
     expect_alive();
     wr(&b, 0x40, 0); // given back
@@ -741,7 +746,7 @@ Test(virtio_mmio, nothing_before_driver_ok)
 
 Test(virtio_mmio, queue_sizes)
 {
-    static const uint32_t bad[] = { 0, 3, 12, QSIZE * 2, 0x10000, 0x10010, 0xffffffff };
+    static const uint32_t bad[] = {0, 3, 12, QSIZE * 2, 0x10000, 0x10010, 0xffffffff};
     create(false);
     wr(&b, 0x38, 4);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

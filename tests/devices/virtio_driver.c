@@ -30,7 +30,7 @@ static void queue_legacy(struct driver *d)
 
 static void queue_modern(struct driver *d)
 {
-    gpa_t parts[3] = { d->desc, d->avail, d->used };
+    gpa_t parts[3] = {d->desc, d->avail, d->used};
     wr(d->b, 0x30, 0);
     EXPECT(rd(d->b, 0x44), 0);
     wr(d->b, 0x38, d->size);
@@ -66,7 +66,7 @@ void driver_restart(struct driver *d)
 void driver_start(struct driver *d, struct bench *b, bool legacy, unsigned size, gpa_t at,
                   uint64_t wanted)
 {
-    *d = (struct driver){ .b = b, .legacy = legacy, .size = size, .features = wanted };
+    *d = (struct driver){.b = b, .legacy = legacy, .size = size, .features = wanted};
     cr_assert(size <= 128);
     d->desc = at;
     d->avail = at + 16 * size;
@@ -111,7 +111,7 @@ uint16_t driver_used_index(struct driver *d)
 struct used driver_used(struct driver *d, unsigned i)
 {
     gpa_t at = d->used + 4 + 8 * (i % d->size);
-    return (struct used){ (uint32_t)bench_read(d->b, at, 4), (uint32_t)bench_read(d->b, at + 4, 4) };
+    return (struct used){(uint32_t)bench_read(d->b, at, 4), (uint32_t)bench_read(d->b, at + 4, 4)};
 }
 
 uint32_t driver_status(struct driver *d)

@@ -14,7 +14,7 @@ struct driver {
     unsigned size;           // of the queue
     gpa_t desc, avail, used; // where the ring lies
     uint16_t avail_index;
-    uint64_t features;       // to be negotiated
+    uint64_t features; // to be negotiated
 };
 
 // The ring goes to `at` (a page). Does everything up to DRIVER_OK. For a legacy device without
@@ -31,7 +31,9 @@ void driver_offer(struct driver *d, uint16_t head); // into the available ring
 void driver_kick(struct driver *d);
 
 uint16_t driver_used_index(struct driver *d);
-struct used { uint32_t id, len; } driver_used(struct driver *d, unsigned i);
+struct used {
+    uint32_t id, len;
+} driver_used(struct driver *d, unsigned i);
 
 uint32_t driver_status(struct driver *d);
 
