@@ -703,6 +703,22 @@ Test(virtio_mmio, legacy_registers)
     destroy();
 }
 
+// Linux writes the page size when it finds the device and resets the device after that.
+Test(virtio_mmio, legacy_page_size_survives_a_reset)
+{
+    create(true);
+    wr(&b, 0x28, 4096);
+    wr(&b, 0x70, 0);
+    wr(&b, 0x38, QSIZE);
+    wr(&b, 0x3c, 4096);
+    wr(&b, 0x40, (uint32_t)(RING / 4096));
+    EXPECT(echo->v.s.queue[0].ready, 1);
+    EXPECT(echo->v.s.queue[0].desc, RING);
+    EXPECT(echo->v.s.queue[0].avail, RING + 16 * QSIZE);
+    EXPECT(echo->v.s.queue[0].used, RING + 4096);
+    destroy();
+}
+
 Test(virtio_mmio, features_are_checked)
 {
     create(false);
