@@ -4,6 +4,7 @@
 #define BASE_BITS_H
 
 #include <stdbool.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
 

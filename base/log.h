@@ -20,7 +20,8 @@
     X(MMU, "mmu", "translation-table walks and TLB maintenance")           \
     X(UNIMP, "unimp", "things the guest uses that armlet does not have")   \
     X(GUEST_ERROR, "guest_error", "things the guest does wrong")           \
-    X(STATS, "stats", "counters at exit")
+    X(STATS, "stats", "counters at exit")                                  \
+    X(PROFILE, "profile", "at exit, how concentrated execution was (slower)")
 
 enum log_bit {
 #define X(id, name, help) LOG_BIT_##id,

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Self-hosted debug as far as software step needs it: the OS lock, claim tags, and the stepped
+// instruction (Arm ARM D2.12). Breakpoint and watchpoint registers are storage (sysregs.def); they
+// never match.
+//
+// Stepping: with PSTATE.SS set a block is one instruction. The step_begin helper announces it; when
+// interrupts are looked at next without an exception in between it has completed and PSTATE.SS
+// falls, which makes the step exception due before the next instruction.
+#include "frontend/debug_regs.h"
+
+#include "frontend/sysreg.h"
+
+bool debug_write_oslar(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
+{
+    cpu->v.r[A64_OSLSR_EL1] = deposit64(cpu->v.r[A64_OSLSR_EL1], 1, 1, value & 1);
+    a64_update_mode(cpu);
+    return true;
+}
+
+// Reading CLAIMSET says which tags exist, CLAIMCLR which are set.
+bool debug_read_claimset(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *value)
+{
+    *value = 0xff;
+    return true;
+}
+
+bool debug_read_claimclr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *value)
+{
+    *value = cpu->claim;
+    return true;
+}
+
+bool debug_write_claimset(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
+{
+    cpu->claim |= (uint8_t)value;
+    return true;
+}
+
+bool debug_write_claimclr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
+{
+    cpu->claim &= (uint8_t)~value;
+    return true;
+}
+
+// Translation ------------------------------------------------------------------------------------
+
+bool tr_debug_before(struct tr *t)
+{
+    if (likely(!(t->mode & (A64_MODE_STEP | A64_MODE_STEP_PENDING | A64_MODE_IL))))
+        return false;
+    if (t->mode & A64_MODE_STEP_PENDING)
+        return tr_raise(t, A64_EXC(EC_STEP, 0));
+    if (t->mode & A64_MODE_IL)
+        return tr_raise(t, A64_EXC(EC_ILLEGAL_STATE, 0));
+    ir_call(&t->ir, A64_HELPER_step_begin, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+    return false;
+}
+
+void tr_debug_after(struct tr *t)
+{
+    if (likely(!(t->mode & A64_MODE_STEP)))
+        return;
+    // The syndrome tells a load-exclusive: stepping into the loop around it would never end.
+    struct ir_insn *begin = NULL;
+    for (unsigned n = 0; n < t->ir.nr; n++) {
+        struct ir_insn *i = &t->ir.insn[n];
+        if (i->op == IR_CALL && i->attr == A64_HELPER_step_begin)
+            begin = i;
+        if (i->op == IR_LDX && begin)
+            begin->imm = 1;
+    }
+    tr_exit_next(t);
+}

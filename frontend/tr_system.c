@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Translation of exception generation, hints, barriers, PSTATE, and system registers and
+// instructions (Arm ARM C3.2, C5). What exists and who may use it is in sysregs.def.
+//
+// Registers that are plain storage become a move; whatever has a side effect is a helper call, and
+// a write then ends the block so that masks, mode and contexts are looked at again.
+#include "frontend/sysreg.h"
+#include "frontend/translate.h"
+
+// Exceptions -------------------------------------------------------------------------------------
+
+bool tr_svc(struct tr *t, enum a64_op op, const struct a64_exc *f)
+{
+    return tr_raise(t, A64_EXC(EC_SVC64, f->imm16) | A64_EXC_NEXT);
+}
+
+// There is no EL2: what calls itself firmware answers.
+bool tr_hvc(struct tr *t, enum a64_op op, const struct a64_exc *f)
+{
+    if (!tr_el(t))
+        return tr_undefined(t);
+    ir_call(&t->ir, A64_HELPER_hvc, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+    tr_exit_next(t);
+    return true;
+}
+
+bool tr_smc(struct tr *t, enum a64_op op, const struct a64_exc *f)
+{
+    return tr_undefined(t); // no EL3
+}
+
+bool tr_brk(struct tr *t, enum a64_op op, const struct a64_exc *f)
+{
+    return tr_raise(t, A64_EXC(EC_BRK64, f->imm16));
+}
+
+// Halting debug does not exist.
+bool tr_hlt(struct tr *t, enum a64_op op, const struct a64_exc *f)
+{
+    return tr_undefined(t);
+}
+
+bool tr_dcps(struct tr *t, enum a64_op op, const struct a64_exc *f)
+{
+    return tr_undefined(t);
+}
+
+bool tr_drps(struct tr *t, enum a64_op op, const struct a64_none *f)
+{
+    return tr_undefined(t);
+}
+
+bool tr_eret(struct tr *t, enum a64_op op, const struct a64_none *f)
+{
+    if (!tr_el(t))
+        return tr_undefined(t);
+    ir_call(&t->ir, A64_HELPER_eret, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+    ir_exit_pc(&t->ir);
+    t->end = true;
+    return true;
+}
+
+// Hints ------------------------------------------------------------------------------------------
+
+bool tr_nop(struct tr *t, enum a64_op op, const struct a64_hint *f)
+{
+    return true;
+}
+
+bool tr_yield(struct tr *t, enum a64_op op, const struct a64_hint *f)
+{
+    return true;
+}
+
+static bool wait(struct tr *t, enum a64_helper helper)
+{
+    ir_call(&t->ir, helper, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+    tr_exit_next(t);
+    return true;
+}
+
+bool tr_wfi(struct tr *t, enum a64_op op, const struct a64_hint *f)
+{
+    return wait(t, A64_HELPER_wfi);
+}
+
+bool tr_wfe(struct tr *t, enum a64_op op, const struct a64_hint *f)
+{
+    return wait(t, A64_HELPER_wfe);
+}
+
+bool tr_sev(struct tr *t, enum a64_op op, const struct a64_hint *f)
+{
+    ir_call(&t->ir, A64_HELPER_sev, IR_NONE, IR_NONE, IR_NONE, IR_NONE, op == A64_SEVL);
+    return true;
+}
+
+// Barriers ---------------------------------------------------------------------------------------
+
+bool tr_clrex(struct tr *t, enum a64_op op, const struct a64_barrier *f)
+{
+    ir_emit(&t->ir, IR_CLREX, IR_I64, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+    return true;
+}
+
+static bool fence(struct tr *t)
+{
+    ir_emit(&t->ir, IR_FENCE, IR_I64, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+    return true;
+}
+
+// The host orders loads with loads, and stores with stores; only the full kind costs something.
+bool tr_dmb(struct tr *t, enum a64_op op, const struct a64_barrier *f)
+{
+    unsigned kind = f->crm & 3;
+    return kind == 1 || kind == 2 ? true : fence(t);
+}
+
+bool tr_dsb(struct tr *t, enum a64_op op, const struct a64_barrier *f)
+{
+    return fence(t);
+}
+
+bool tr_isb(struct tr *t, enum a64_op op, const struct a64_barrier *f)
+{
+    tr_exit_next(t);
+    return true;
+}
+
+bool tr_sb(struct tr *t, enum a64_op op, const struct a64_none *f)
+{
+    return true; // nothing is speculated
+}
+
+// PSTATE -----------------------------------------------------------------------------------------
+
+static bool trap_el0(struct tr *t, unsigned id, unsigned rt, bool read)
+{
+    return tr_raise(t, A64_EXC(EC_SYSREG, a64_sysreg_iss(id, rt, read)));
+}
+
+// The field that MSR (immediate) writes, who may, and whether more than storage changes.
+static bool pstate_field(enum a64_op op, enum a64_pstate_imm *field, bool *el0, bool *exits)
+{
+    *el0 = false;
+    *exits = true;
+    switch (op) {
+    case A64_MSR_UAO:
+        *field = A64_PSTATE_UAO;
+        return true;
+    case A64_MSR_PAN:
+        *field = A64_PSTATE_PAN;
+        return true;
+    case A64_MSR_SPSEL:
+        *field = A64_PSTATE_SPSEL;
+        return true;
+    case A64_MSR_SSBS:
+    case A64_MSR_DIT:
+        *field = op == A64_MSR_DIT ? A64_PSTATE_DIT : A64_PSTATE_SSBS;
+        *el0 = true;
+        *exits = false;
+        return true;
+    case A64_MSR_DAIFSET:
+    case A64_MSR_DAIFCLR:
+        *field = op == A64_MSR_DAIFSET ? A64_PSTATE_DAIFSET : A64_PSTATE_DAIFCLR;
+        *el0 = true; // behind a gate
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool tr_msr_imm(struct tr *t, enum a64_op op, const struct a64_msr_imm *f)
+{
+    enum a64_pstate_imm field;
+    bool el0, exits;
+    if (!pstate_field(op, &field, &el0, &exits))
+        return false;
+    if (!tr_el(t) && !el0)
+        return tr_undefined(t);
+    if (field == A64_PSTATE_DAIFSET || field == A64_PSTATE_DAIFCLR) {
+        if (!tr_el(t) && !(t->mode & A64_MODE_UMA))
+            return trap_el0(t, a64_sysreg_id(0, f->op1, 4, f->crm, f->op2), 31, false);
+        // Masking interrupts changes nothing that the block depends on; masking debug may.
+        exits = field == A64_PSTATE_DAIFCLR || f->crm & PSTATE_D;
+    }
+    ir_call(&t->ir, A64_HELPER_pstate_set, IR_NONE, IR_NONE, IR_NONE, IR_NONE,
+            (uint64_t)field << 4 | f->crm);
+    if (exits)
+        tr_exit_next(t);
+    return true;
+}
+
+// Registers --------------------------------------------------------------------------------------
+
+// Which gates are closed can be read off the mode for these; the others are the helper's.
+static bool gate_closed_by_mode(const struct tr *t, enum sysreg_gate gate)
+{
+    if (tr_el(t))
+        return false;
+    switch (gate) {
+    case GATE_UCT:
+        return !(t->mode & A64_MODE_UCT);
+    case GATE_UCI:
+        return !(t->mode & A64_MODE_UCI);
+    case GATE_UMA:
+        return !(t->mode & A64_MODE_UMA);
+    case GATE_DZE:
+        return !(t->mode & A64_MODE_DZE);
+    default:
+        return false;
+    }
+}
+
+// Everything that keeps an access from happening. True: the exception has been emitted.
+static bool refused(struct tr *t, const struct sysreg *reg, const struct a64_system *f, bool read)
+{
+    unsigned need = tr_el(t) ? read ? SYSREG_EL1_R : SYSREG_EL1_W
+                    : read   ? SYSREG_EL0_R
+                             : SYSREG_EL0_W;
+    if (!(reg->access & need))
+        return tr_undefined(t);
+    if (gate_closed_by_mode(t, reg->gate))
+        return trap_el0(t, reg->id, f->rt, read);
+    return reg->gate == GATE_FP && !tr_fp_enabled(t);
+}
+
+static bool unknown(struct tr *t, unsigned id, bool read)
+{
+    ir_call(&t->ir, A64_HELPER_sysreg_unknown, IR_NONE, IR_NONE, IR_NONE, IR_NONE,
+            id | (uint64_t)read << 16);
+    return tr_undefined(t); // never reached; every block has an end
+}
+
+static uint64_t call_imm(const struct sysreg *reg, const struct a64_system *f)
+{
+    return (uint64_t)(reg - a64_sysregs) | (uint64_t)f->rt << 16;
+}
+
+// Can the slot be read and written without asking anybody?
+static bool is_plain(const struct tr *t, const struct sysreg *reg)
+{
+    return reg->kind == SYSREG_STORED && (reg->gate == GATE_NONE || tr_el(t));
+}
+
+static bool read_special(struct tr *t, const struct sysreg *reg, ir_val d)
+{
+    uint64_t value;
+    switch (reg - a64_sysregs) {
+    case A64_SYSREG_NZCV:
+        ir_emit(&t->ir, IR_GET_NZCV, IR_I64, d, IR_NONE, IR_NONE, IR_NONE, 0);
+        return true;
+    case A64_SYSREG_SP_EL0:
+        if (!(t->mode & A64_MODE_SPSEL))
+            return tr_undefined(t);
+        ir_MOV(&t->ir, IR_I64, d, ir_r(A64_SP_EL0), 0);
+        return true;
+    case A64_SYSREG_SPSel:
+        value = t->mode & A64_MODE_SPSEL ? 1 : 0;
+        break;
+    default: // CurrentEL
+        value = 1 << 2;
+    }
+    ir_MOV(&t->ir, IR_I64, d, ir_const(&t->ir, value), 0);
+    return true;
+}
+
+bool tr_mrs(struct tr *t, enum a64_op op, const struct a64_system *f)
+{
+    unsigned id = a64_sysreg_id(f->op0, f->op1, f->crn, f->crm, f->op2);
+    const struct sysreg *reg = a64_sysreg_find(id);
+    ir_val d = f->rt == 31 ? ir_tmp(&t->ir) : tr_xd(f->rt);
+    if (!reg && a64_sysreg_is_raz(id)) {
+        if (!tr_el(t))
+            return tr_undefined(t);
+        ir_MOV(&t->ir, IR_I64, d, ir_const(&t->ir, 0), 0);
+        return true;
+    }
+    if (!reg)
+        return unknown(t, id, true);
+    if (refused(t, reg, f, true))
+        return true;
+    if (reg->kind == SYSREG_SPECIAL)
+        return read_special(t, reg, d);
+    if (is_plain(t, reg))
+        ir_MOV(&t->ir, IR_I64, d, ir_r(reg->slot), 0);
+    else
+        ir_call(&t->ir, A64_HELPER_sysreg_read, d, IR_NONE, IR_NONE, IR_NONE, call_imm(reg, f));
+    return true;
+}
+
+static bool write_special(struct tr *t, const struct sysreg *reg, const struct a64_system *f)
+{
+    switch (reg - a64_sysregs) {
+    case A64_SYSREG_NZCV:
+        ir_emit(&t->ir, IR_SET_NZCV, IR_I64, IR_NONE, tr_x(t, f->rt), IR_NONE, IR_NONE, 0);
+        return true;
+    case A64_SYSREG_SP_EL0:
+        if (!(t->mode & A64_MODE_SPSEL))
+            return tr_undefined(t);
+        ir_MOV(&t->ir, IR_I64, ir_r(A64_SP_EL0), tr_x(t, f->rt), 0);
+        return true;
+    default: // SPSel
+        ir_call(&t->ir, A64_HELPER_sysreg_write, IR_NONE, tr_x(t, f->rt), IR_NONE, IR_NONE,
+                call_imm(reg, f));
+        tr_exit_next(t);
+        return true;
+    }
+}
+
+// value & mask | fixed bits, into the slot.
+static void write_plain(struct tr *t, const struct sysreg *reg, ir_val value)
+{
+    ir_val slot = ir_r(reg->slot);
+    uint64_t fixed = reg->reset & ~reg->mask;
+    if (reg->mask == ~UINT64_C(0)) {
+        ir_MOV(&t->ir, IR_I64, slot, value, 0);
+        return;
+    }
+    ir_val kept = fixed ? ir_tmp(&t->ir) : slot;
+    ir_AND(&t->ir, IR_I64, kept, value, ir_const(&t->ir, reg->mask));
+    if (fixed)
+        ir_OR(&t->ir, IR_I64, slot, kept, ir_const(&t->ir, fixed));
+}
+
+bool tr_msr(struct tr *t, enum a64_op op, const struct a64_system *f)
+{
+    unsigned id = a64_sysreg_id(f->op0, f->op1, f->crn, f->crm, f->op2);
+    const struct sysreg *reg = a64_sysreg_find(id);
+    if (!reg)
+        return unknown(t, id, false);
+    if (refused(t, reg, f, false))
+        return true;
+    if (reg->kind == SYSREG_SPECIAL)
+        return write_special(t, reg, f);
+    ir_val value = tr_x(t, f->rt);
+    if (is_plain(t, reg) && !reg->changed) {
+        write_plain(t, reg, value);
+        return true;
+    }
+    ir_call(&t->ir, A64_HELPER_sysreg_write, IR_NONE, value, IR_NONE, IR_NONE, call_imm(reg, f));
+    tr_exit_next(t);
+    return true;
+}
+
+// System instructions ----------------------------------------------------------------------------
+
+// Data cache maintenance changes nothing that the block depends on.
+static bool ends_block(const struct sysreg *reg)
+{
+    return reg->write != sysop_dc_va && reg->write != sysop_dc_setway &&
+           reg->write != sysop_dc_zva && reg->write != sysop_at;
+}
+
+bool tr_sys(struct tr *t, enum a64_op op, const struct a64_system *f)
+{
+    unsigned id = a64_sysreg_id(1, f->op1, f->crn, f->crm, f->op2);
+    const struct sysreg *reg = a64_sysreg_find(id);
+    if (!reg)
+        return unknown(t, id, false);
+    if (refused(t, reg, f, false))
+        return true;
+    ir_call(&t->ir, A64_HELPER_sys_op, IR_NONE, tr_x(t, f->rt), IR_NONE, IR_NONE, call_imm(reg, f));
+    if (ends_block(reg))
+        tr_exit_next(t);
+    return true;
+}
+
+// No system instruction of armlet's has a result.
+bool tr_sysl(struct tr *t, enum a64_op op, const struct a64_system *f)
+{
+    return unknown(t, a64_sysreg_id(1, f->op1, f->crn, f->crm, f->op2), true);
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "jit/jit.h"
+
+#include "jit/ir.h"
+#include "jit/tb.h"
+#include "jit/tlb.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void jit_init(struct jit *jit, const struct guest *guest, const struct log *log)
+{
+    *jit = (struct jit){ .guest = guest, .log = log };
+    mutex_init(&jit->lock);
+    jit->ir = malloc(guest->translator_size);
+    assert(jit->ir);
+}
+
+void jit_fini(struct jit *jit)
+{
+    tb_fini(jit);
+    for (unsigned n = 0; n < jit->nr_regions; n++)
+        free(jit->regions[n].page_flags);
+    free(jit->ir);
+    mutex_fini(&jit->lock);
+}
+
+void jit_add_ram(struct jit *jit, gpa_t base, uint64_t size, void *host, bool rom)
+{
+    assert(jit->nr_regions < JIT_MAX_REGIONS && !((base | size) & ~PAGE_MASK));
+    uint8_t *flags = calloc(1, size >> PAGE_BITS);
+    assert(flags);
+    jit->regions[jit->nr_regions++] =
+        (struct ram_region){ .base = base, .size = size, .host = host, .rom = rom, .page_flags = flags };
+}
+
+const struct ram_region *jit_region(const struct jit *jit, gpa_t pa)
+{
+    for (unsigned n = 0; n < jit->nr_regions; n++)
+        if (pa - jit->regions[n].base < jit->regions[n].size)
+            return &jit->regions[n];
+    return NULL;
+}
+
+void jit_add_cpu(struct jit *jit, struct vcpu *cpu)
+{
+    assert(jit->nr_cpus < JIT_MAX_CPUS);
+    jit->cpus[jit->nr_cpus++] = cpu;
+    cpu->jit = jit;
+    cpu->guest = jit->guest;
+    tlb_init(cpu);
+}
+
+void jit_ram_written(struct jit *jit, gpa_t pa, uint64_t size)
+{
+    if (!size)
+        return;
+    for (gpa_t page = pa & PAGE_MASK; page <= ((pa + size - 1) & PAGE_MASK); page += PAGE_SIZE) {
+        const struct ram_region *r = jit_region(jit, page);
+        if (r && __atomic_load_n(&r->page_flags[(page - r->base) >> PAGE_BITS], __ATOMIC_RELAXED) & PAGE_CODE)
+            tb_suspect_page(jit, page);
+    }
+}
+
+static uint64_t *phys_word(const struct jit *jit, gpa_t pa)
+{
+    const struct ram_region *r = jit_region(jit, pa);
+    return r ? (uint64_t *)(void *)(r->host + (pa - r->base)) : NULL;
+}
+
+bool jit_phys_read64(struct jit *jit, gpa_t pa, uint64_t *value)
+{
+    uint64_t *p = phys_word(jit, pa);
+    if (p)
+        *value = __atomic_load_n(p, __ATOMIC_ACQUIRE);
+    return p;
+}
+
+bool jit_phys_cmpxchg64(struct jit *jit, gpa_t pa, uint64_t old, uint64_t new_value, bool *ok)
+{
+    const struct ram_region *r = jit_region(jit, pa);
+    if (!r || r->rom)
+        return false;
+    *ok = __atomic_compare_exchange_n(phys_word(jit, pa), &old, new_value, false, __ATOMIC_SEQ_CST,
+                                      __ATOMIC_RELAXED);
+    return true;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the vCPUs of a machine share: physical memory, the block cache, the log.
+//
+// Owned by the machine; set up before any vCPU runs. `lock` guards the block cache; everything
+// else is constant once vCPUs run, page flags excepted (atomic).
+#ifndef JIT_JIT_H
+#define JIT_JIT_H
+
+#include "base/log.h"
+#include "base/thread.h"
+#include "jit/mem.h"
+#include "jit/vcpu.h"
+
+#define JIT_MAX_REGIONS 8
+#define JIT_MAX_CPUS    64
+#define JIT_CODE_BUCKETS 4096u
+
+struct jit {
+    const struct guest *guest;
+    const struct log *log;
+    struct phys_ops phys;
+    struct ram_region regions[JIT_MAX_REGIONS];
+    unsigned nr_regions;
+    struct vcpu *cpus[JIT_MAX_CPUS];
+    unsigned nr_cpus;
+
+    // Stores beside code fault the page's blocks at once, for guests that forget IC. Set before
+    // the guest runs.
+    bool protect_code;
+    bool profile; // count executions of every block
+
+    struct mutex lock;
+    struct code_page *pages[JIT_CODE_BUCKETS]; // by physical page
+    struct tb *retired;                        // to be freed at the next safe point
+    size_t bytes;                              // in blocks and pages
+    struct ir *ir;                             // scratch for translation
+};
+
+void jit_init(struct jit *jit, const struct guest *guest, const struct log *log);
+void jit_fini(struct jit *jit);
+// Adds RAM. host stays the caller's and must outlive the jit. Not while vCPUs run.
+void jit_add_ram(struct jit *jit, gpa_t base, uint64_t size, void *host, bool rom);
+// The region that holds pa, or NULL.
+const struct ram_region *jit_region(const struct jit *jit, gpa_t pa);
+void jit_add_cpu(struct jit *jit, struct vcpu *cpu);
+
+// Somebody other than a vCPU's store has changed RAM (DMA, loader, debugger). Any thread.
+void jit_ram_written(struct jit *jit, gpa_t pa, uint64_t size);
+
+// For translation-table walks: naturally aligned descriptors, RAM only. False: not RAM.
+bool jit_phys_read64(struct jit *jit, gpa_t pa, uint64_t *value);
+// Atomically replaces old by new; *ok tells whether it did. False: not RAM.
+bool jit_phys_cmpxchg64(struct jit *jit, gpa_t pa, uint64_t old, uint64_t new_value, bool *ok);
+
+#endif

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "jit/tb.h"
+
+#include "jit/interp.h"
+#include "jit/ir.h"
+#include "jit/tlb.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Beyond this everything is thrown away at the next safe point.
+#define CACHE_LIMIT (512u << 20)
+
+static struct code_page **bucket(struct jit *jit, gpa_t page)
+{
+    return &jit->pages[(page >> PAGE_BITS) * 0x9e3779b1u >> 7 & (JIT_CODE_BUCKETS - 1)];
+}
+
+static struct code_page *find_page(struct jit *jit, gpa_t page, uint64_t mode)
+{
+    for (struct code_page *p = *bucket(jit, page); p; p = p->next)
+        if (p->page == page && p->mode == mode)
+            return p;
+    const struct ram_region *r = jit_region(jit, page);
+    if (!r)
+        return NULL;
+    struct code_page *p = calloc(1, sizeof *p);
+    assert(p);
+    p->page = page;
+    p->mode = mode;
+    p->host = r->host + (page - r->base);
+    p->flags = &r->page_flags[(page - r->base) >> PAGE_BITS];
+    struct code_page **b = bucket(jit, page);
+    p->next = *b;
+    *b = p;
+    jit->bytes += sizeof *p;
+    return p;
+}
+
+static void log_block(struct vcpu *cpu, const struct tb *tb, const struct ir *ir)
+{
+    const struct log *log = cpu->jit->log;
+    if (log_enabled(log, LOG_IN_ASM)) {
+        log_printf(log, LOG_IN_ASM, "block %#" PRIx64 " phys %#" PRIx64 " mode %#" PRIx64 "\n",
+                   (cpu->pc & PAGE_MASK) + tb->off, tb->page->page + tb->off, ir->mode);
+        for (unsigned n = 0; n < tb->n_insns; n++) {
+            char text[128];
+            gva_t pc = (cpu->pc & PAGE_MASK) + tb->off + 4 * n;
+            cpu->guest->disas(tb->insns[n], pc, text, sizeof text);
+            log_printf(log, LOG_IN_ASM, "  %016" PRIx64 "  %08x  %s\n", pc, tb->insns[n], text);
+        }
+    }
+    if (log_enabled(log, LOG_IR))
+        ir_print(ir, log->file ? log->file : stderr);
+}
+
+// Makes a write to a page with code take the slow path, in every vCPU.
+static void protect(struct jit *jit, struct code_page *p)
+{
+    unsigned old = __atomic_fetch_or(p->flags, PAGE_CODE, __ATOMIC_SEQ_CST);
+    if (old & PAGE_CODE || !jit->protect_code)
+        return;
+    for (unsigned n = 0; n < jit->nr_cpus; n++)
+        tlb_protect_page(jit->cpus[n], p->host);
+}
+
+static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
+{
+    struct jit *jit = cpu->jit;
+    struct ir *ir = jit->ir;
+    uint32_t n_insns = 0;
+    protect(jit, p);
+    ir_begin(ir, jit->guest, off, p->mode);
+    jit->guest->translate_block(ir, p->host, &n_insns);
+    assert(!ir->overflow && n_insns);
+    ir_opt_all(ir);
+    struct tb *tb = calloc(1, sizeof *tb + n_insns * sizeof tb->insns[0]);
+    assert(tb);
+    tb->page = p;
+    tb->off = off;
+    tb->n_insns = n_insns;
+    memcpy(tb->insns, p->host + off, n_insns * 4);
+    log_block(cpu, tb, ir);
+    interp_compile(jit, ir, tb);
+    jit->bytes += sizeof *tb + n_insns * 4 + tb->n_iops * 34;
+    tb->next = p->all;
+    p->all = tb;
+    p->entry[off >> 2] = tb;
+    cpu->stats.tb_translated++;
+    cpu->stats.insns_translated += n_insns;
+    return tb;
+}
+
+static void retire(struct jit *jit, struct tb **link)
+{
+    struct tb *tb = *link;
+    *link = tb->next;
+    tb->next = jit->retired;
+    jit->retired = tb;
+}
+
+// A suspect block for this offset whose bytes still stand; changed ones are retired.
+static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off)
+{
+    for (struct tb **link = &p->all; *link;) {
+        struct tb *tb = *link;
+        if (tb->off != off || !tb->suspect) {
+            link = &tb->next;
+            continue;
+        }
+        if (memcmp(tb->insns, p->host + off, tb->n_insns * 4)) {
+            cpu->stats.tb_retired++;
+            retire(cpu->jit, link);
+            continue;
+        }
+        cpu->stats.tb_revalidated++;
+        tb->suspect = false;
+        p->entry[off >> 2] = tb;
+        protect(cpu->jit, p);
+        return tb;
+    }
+    return NULL;
+}
+
+static void fault(struct vcpu *cpu, enum mem_fault_kind kind, gva_t pc)
+{
+    cpu->guest->record_fault(cpu, kind, pc, MEM_FETCH, 0);
+}
+
+struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
+{
+    struct jit *jit = cpu->jit;
+    struct itlb_entry *e = &cpu->itlb[pc >> PAGE_BITS & (ITLB_SIZE - 1)];
+    struct code_page *p;
+    if (pc & 3) {
+        fault(cpu, FAULT_ALIGNMENT, pc);
+        return NULL;
+    }
+    cpu->stats.tb_slow_lookup++;
+    mutex_lock(&jit->lock);
+    if (e->tag == ((pc & PAGE_MASK) | cpu->ictx) && e->mode == cpu->mode) {
+        p = e->page;
+    } else {
+        struct translation t;
+        if (!cpu->guest->translate(cpu, pc, MEM_FETCH, 0, &t)) {
+            mutex_unlock(&jit->lock);
+            return NULL;
+        }
+        p = find_page(jit, t.page, cpu->mode);
+        if (!p) {
+            mutex_unlock(&jit->lock);
+            fault(cpu, FAULT_BUS, pc);
+            return NULL;
+        }
+        *e = (struct itlb_entry){ .tag = (pc & PAGE_MASK) | cpu->ictx, .mode = cpu->mode, .page = p };
+        if (t.log2_size > PAGE_BITS)
+            cpu->tlb_big[pc >> 55 & 1] |= 1u << (t.log2_size > 31 ? 31 : t.log2_size);
+        if (!t.global)
+            tlb_note_nonglobal(cpu, pc, cpu->ictx);
+        cpu->stats.itlb_fill++;
+    }
+    unsigned off = pc & ~PAGE_MASK;
+    struct tb *tb = p->entry[off >> 2];
+    if (!tb)
+        tb = revalidate(cpu, p, off);
+    if (!tb)
+        tb = translate(cpu, p, off);
+    mutex_unlock(&jit->lock);
+    return tb;
+}
+
+static void suspect(struct code_page *p)
+{
+    __atomic_and_fetch(p->flags, (uint8_t)~PAGE_CODE, __ATOMIC_SEQ_CST);
+    for (struct tb *tb = p->all; tb; tb = tb->next) {
+        tb->suspect = true;
+        interp_unchain(tb);
+    }
+    memset(p->entry, 0, sizeof p->entry);
+}
+
+void tb_suspect_page(struct jit *jit, gpa_t page)
+{
+    mutex_lock(&jit->lock);
+    for (struct code_page *p = *bucket(jit, page); p; p = p->next)
+        if (p->page == page)
+            suspect(p);
+    mutex_unlock(&jit->lock);
+}
+
+void tb_suspect_all(struct jit *jit)
+{
+    mutex_lock(&jit->lock);
+    for (unsigned b = 0; b < JIT_CODE_BUCKETS; b++)
+        for (struct code_page *p = jit->pages[b]; p; p = p->next)
+            suspect(p);
+    mutex_unlock(&jit->lock);
+}
+
+static void free_list(struct jit *jit, struct tb *tb)
+{
+    while (tb) {
+        struct tb *next = tb->next;
+        jit->bytes -= sizeof *tb + tb->n_insns * 4 + tb->n_iops * 34;
+        free(tb->code);
+        free(tb);
+        tb = next;
+    }
+}
+
+static void flush(struct jit *jit)
+{
+    for (unsigned b = 0; b < JIT_CODE_BUCKETS; b++) {
+        for (struct code_page *p = jit->pages[b], *next; p; p = next) {
+            next = p->next;
+            free_list(jit, p->all);
+            jit->bytes -= sizeof *p;
+            free(p);
+        }
+        jit->pages[b] = NULL;
+    }
+    for (unsigned n = 0; n < jit->nr_cpus; n++)
+        memset(jit->cpus[n]->itlb, 0xff, sizeof jit->cpus[n]->itlb);
+}
+
+void tb_safe_point(struct jit *jit)
+{
+    if (likely(!jit->retired && jit->bytes <= CACHE_LIMIT))
+        return;
+    mutex_lock(&jit->lock);
+    free_list(jit, jit->retired);
+    jit->retired = NULL;
+    if (jit->bytes > CACHE_LIMIT)
+        flush(jit);
+    mutex_unlock(&jit->lock);
+}
+
+void tb_fini(struct jit *jit)
+{
+    free_list(jit, jit->retired);
+    jit->retired = NULL;
+    flush(jit);
+}

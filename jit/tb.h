@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The cache of translated blocks.
+//
+// Blocks are kept by physical page and mode: a code_page holds one entry a word of the page, so
+// that with the instruction TLB (virtual page and context to code_page) finding a block is two
+// loads and a compare. Within a page blocks are chained directly; whatever crosses a page goes
+// through the instruction TLB, and so survives changes of the address space.
+//
+// Changed code: IC, DMA and stores to protected pages make a page's blocks suspect: they leave the
+// entry table and lose their chains, and on the next entry their bytes are compared. Unchanged ones
+// live on, the others are retired and freed at a safe point.
+#ifndef JIT_TB_H
+#define JIT_TB_H
+
+#include "jit/jit.h"
+
+struct iop;
+
+struct tb {
+    struct iop *code;        // interpreter form
+    uint32_t n_insns;
+    uint32_t n_iops;
+    uint32_t off;            // page offset of the first instruction
+    bool suspect;            // bytes have to be compared before the next entry
+    uint64_t executions;     // counted when jit.profile
+    struct code_page *page;
+    struct tb *next;         // of the page's list, or of the retired ones
+    uint16_t *offs;          // page offset of the instruction each iop belongs to
+    uint32_t insns[];        // the guest code it was made from
+};
+
+#define PAGE_WORDS (PAGE_SIZE / 4)
+
+struct code_page {
+    gpa_t page;
+    uint64_t mode;
+    const uint8_t *host;
+    uint8_t *flags;            // page_flags byte
+    struct code_page *next;    // in the bucket
+    struct tb *all;
+    struct tb *entry[PAGE_WORDS];
+};
+
+// The block at pc, translated if need be. NULL: a fetch fault is recorded. vCPU's thread.
+struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc);
+
+static inline struct tb *tb_find(struct vcpu *cpu, gva_t pc)
+{
+    const struct itlb_entry *e = &cpu->itlb[pc >> PAGE_BITS & (ITLB_SIZE - 1)];
+    cpu->stats.tb_lookup++;
+    if (likely(e->tag == ((pc & (PAGE_MASK | 3)) | cpu->ictx) && e->mode == cpu->mode)) {
+        struct tb *tb = e->page->entry[(pc & ~PAGE_MASK) >> 2];
+        if (likely(tb))
+            return tb;
+    }
+    return tb_find_slow(cpu, pc);
+}
+
+// The guest may have changed code in this physical page, or anywhere. Any thread.
+void tb_suspect_page(struct jit *jit, gpa_t page);
+void tb_suspect_all(struct jit *jit);
+
+// Frees retired blocks. vCPU's thread, outside any block.
+void tb_safe_point(struct jit *jit);
+void tb_fini(struct jit *jit);
+
+#endif

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "jit/tlb.h"
+
+#include "jit/tb.h"
+
+#include <assert.h>
+#include <string.h>
+
+// Where one page's part of an access ends up: in RAM, or at a device.
+struct place {
+    uint8_t *host; // NULL: not RAM, or RAM that a write may not touch
+    gpa_t pa;
+    bool device;   // by attribute: unaligned accesses fault
+    uint8_t *code_flags; // the page's flags, when a write has to tell the block cache
+};
+
+static void fill(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned attr,
+                 const struct translation *t, const uint8_t *host)
+{
+    unsigned n = tlb_index(va);
+    uint32_t ctx = attr & MEM_UNPRIV ? cpu->uctx : cpu->dctx;
+    struct tlb_entry *e = access == MEM_WRITE ? &cpu->wtlb[n] : &cpu->rtlb[n];
+    struct tlb_meta *meta = access == MEM_WRITE ? &cpu->wmeta[n] : &cpu->rmeta[n];
+    e->tag = (va & PAGE_MASK) | ctx;
+    e->addend = (uint64_t)(uintptr_t)host - va;
+    meta->log2_size = t->log2_size;
+    cpu->tlb_big[va >> 55 & 1] |= t->log2_size > PAGE_BITS ? 1u << (t->log2_size > 31 ? 31 : t->log2_size) : 0;
+    cpu->stats.tlb_fill++;
+    if (!t->global)
+        tlb_note_nonglobal(cpu, va, ctx);
+}
+
+// Translates va for the access and enters it into the TLB if it may be there.
+static bool resolve(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned attr,
+                    struct place *p)
+{
+    struct translation t;
+    if (!cpu->guest->translate(cpu, va, access, attr, &t))
+        return false;
+    *p = (struct place){ .pa = t.page | (va & ~PAGE_MASK), .device = t.device };
+    const struct ram_region *r = jit_region(cpu->jit, p->pa);
+    if (!r || (r->rom && access == MEM_WRITE))
+        return true;
+    p->host = r->host + (p->pa - r->base);
+    uint8_t *flags = &r->page_flags[(p->pa - r->base) >> PAGE_BITS];
+    unsigned f = __atomic_load_n(flags, __ATOMIC_RELAXED);
+    bool guarded = f & PAGE_WATCH ||
+                   (access == MEM_WRITE && (f & PAGE_DIRTY_LOG || t.dirty_trap ||
+                                            (f & PAGE_CODE && cpu->jit->protect_code)));
+    if (access == MEM_WRITE && f & PAGE_CODE && cpu->jit->protect_code)
+        p->code_flags = flags;
+    if (!guarded && !t.device)
+        fill(cpu, va, access, attr, &t, p->host);
+    return true;
+}
+
+static void copy(void *to, const void *from, unsigned size)
+{
+    // Guests access memory unaligned.
+    typedef uint16_t u16 __attribute__((aligned(1)));
+    typedef uint32_t u32 __attribute__((aligned(1)));
+    typedef uint64_t u64 __attribute__((aligned(1)));
+    // One host access for every size that the guest sees as one.
+    switch (size) {
+    case 1: *(volatile uint8_t *)to = *(const volatile uint8_t *)from; break;
+    case 2: *(volatile u16 *)to = *(const volatile u16 *)from; break;
+    case 4: *(volatile u32 *)to = *(const volatile u32 *)from; break;
+    case 8: *(volatile u64 *)to = *(const volatile u64 *)from; break;
+    default: memcpy(to, from, size);
+    }
+}
+
+// Does a device access in naturally aligned pieces of at most eight bytes.
+static bool mmio(struct vcpu *cpu, gpa_t pa, unsigned size, uint8_t *data, bool write)
+{
+    const struct phys_ops *phys = &cpu->jit->phys;
+    cpu->stats.mmio++;
+    for (unsigned done = 0; done < size;) {
+        unsigned n = 8;
+        while (n > size - done || (pa + done) & (n - 1))
+            n >>= 1;
+        uint64_t v = 0;
+        if (write)
+            memcpy(&v, data + done, n);
+        bool ok = write ? phys->write(phys->opaque, pa + done, n, v)
+                        : phys->read(phys->opaque, pa + done, n, &v);
+        if (!ok)
+            return false;
+        if (!write)
+            memcpy(data + done, &v, n);
+        done += n;
+    }
+    return true;
+}
+
+// One page's part of an access whose every byte is known to be reachable.
+static bool move(struct vcpu *cpu, const struct place *p, unsigned size, void *data, bool write)
+{
+    if (!p->host)
+        return mmio(cpu, p->pa, size, data, write);
+    if (write)
+        copy(p->host, data, size);
+    else
+        copy(data, p->host, size);
+    if (p->code_flags)
+        tb_suspect_page(cpu->jit, p->pa & PAGE_MASK);
+    return true;
+}
+
+static bool misaligned(gva_t va, unsigned size, unsigned attr)
+{
+    return va & ((attr & MEM_PAIR ? size / 2 : size) - 1);
+}
+
+static bool access_slow(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, void *data,
+                        bool write)
+{
+    enum mem_access access = write ? MEM_WRITE : MEM_READ;
+    cpu->stats.slow_access++;
+    bool unaligned = misaligned(va, size, attr);
+    if (unaligned && attr & MEM_ALIGNED) {
+        cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, access, attr);
+        return false;
+    }
+    unsigned first = PAGE_SIZE - (va & ~PAGE_MASK);
+    bool crosses = first < size;
+    gva_t va2 = (va & PAGE_MASK) + PAGE_SIZE;
+    struct place p, p2;
+    if (!resolve(cpu, va, access, attr, &p) || (crosses && !resolve(cpu, va2, access, attr, &p2)))
+        return false;
+    if (unaligned && (p.device || (crosses && p2.device))) {
+        cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, access, attr);
+        return false;
+    }
+    bool ok = move(cpu, &p, crosses ? first : size, data, write);
+    if (!ok || (crosses && !move(cpu, &p2, size - first, (uint8_t *)data + first, write))) {
+        cpu->guest->record_fault(cpu, FAULT_BUS, ok ? va2 : va, access, attr);
+        return false;
+    }
+    return true;
+}
+
+// Finds va in a table; the host address, or NULL.
+static inline void *hit(const struct vcpu *cpu, const struct tlb_entry *table, gva_t va,
+                        unsigned size, unsigned attr)
+{
+    const struct tlb_entry *e = &table[tlb_index(va)];
+    uint32_t ctx = attr & MEM_UNPRIV ? cpu->uctx : cpu->dctx;
+    if (unlikely(e->tag != tlb_want(va, size, ctx)))
+        return NULL;
+    if (unlikely(attr & MEM_ALIGNED && misaligned(va, size, attr)))
+        return NULL;
+    return (void *)(uintptr_t)(va + e->addend);
+}
+
+bool mem_load(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, void *out)
+{
+    const void *host = hit(cpu, cpu->rtlb, va, size, attr);
+    if (unlikely(!host))
+        return access_slow(cpu, va, size, attr, out, false);
+    copy(out, host, size);
+    return true;
+}
+
+bool mem_store(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, const void *in)
+{
+    void *host = hit(cpu, cpu->wtlb, va, size, attr);
+    if (unlikely(!host))
+        return access_slow(cpu, va, size, attr, (void *)(uintptr_t)in, true);
+    copy(host, in, size);
+    if (attr & MEM_RELEASE)
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return true;
+}
+
+bool mem_probe(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access, unsigned attr)
+{
+    const struct tlb_entry *table = access == MEM_WRITE ? cpu->wtlb : cpu->rtlb;
+    if (likely(hit(cpu, table, va, size, attr & ~(unsigned)MEM_ALIGNED)))
+        return true;
+    struct place p;
+    gva_t last = (va + size - 1) & PAGE_MASK;
+    return resolve(cpu, va, access, attr, &p) &&
+           (last == (va & PAGE_MASK) || resolve(cpu, last, access, attr, &p));
+}
+
+void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr)
+{
+    void *host = hit(cpu, cpu->wtlb, va, size, attr | MEM_ALIGNED);
+    if (likely(host))
+        return host;
+    cpu->stats.slow_access++;
+    struct place p;
+    if (va & (size - 1)) {
+        cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, MEM_WRITE, attr);
+        return NULL;
+    }
+    if (!resolve(cpu, va, MEM_WRITE, attr, &p))
+        return NULL;
+    if (!p.host) {
+        cpu->guest->record_fault(cpu, FAULT_BUS, va, MEM_WRITE, attr);
+        return NULL;
+    }
+    if (p.code_flags)
+        tb_suspect_page(cpu->jit, p.pa & PAGE_MASK);
+    return p.host;
+}
+
+// Contexts ---------------------------------------------------------------------------------------
+
+unsigned tlb_context(struct vcpu *cpu, uint64_t key)
+{
+    // Newest first: a switch mostly goes back to one of the last few.
+    for (unsigned n = cpu->nr_ctx; n-- > 0;)
+        if (cpu->ctx_keys[n] == key)
+            return n;
+    if (cpu->nr_ctx == TLB_NR_CTX)
+        tlb_flush_all(cpu);
+    cpu->ctx_keys[cpu->nr_ctx] = key;
+    return cpu->nr_ctx++;
+}
+
+void tlb_retire(struct vcpu *cpu, bool (*match)(uint64_t key, uint64_t arg), uint64_t arg)
+{
+    for (unsigned n = 0; n < cpu->nr_ctx; n++)
+        if (cpu->ctx_keys[n] != TLB_KEY_RETIRED && match(cpu->ctx_keys[n], arg))
+            cpu->ctx_keys[n] = TLB_KEY_RETIRED;
+}
+
+void tlb_init(struct vcpu *cpu)
+{
+    tlb_flush_all(cpu);
+    cpu->stats.tlb_flush_all = 0;
+}
+
+void tlb_flush_all(struct vcpu *cpu)
+{
+    memset(cpu->rtlb, 0xff, sizeof cpu->rtlb); // TLB_TAG_EMPTY
+    memset(cpu->wtlb, 0xff, sizeof cpu->wtlb);
+    memset(cpu->itlb, 0xff, sizeof cpu->itlb);
+    cpu->tlb_big[0] = cpu->tlb_big[1] = 0;
+    cpu->nr_ctx = 0;
+    cpu->nr_nonglobal = 0;
+    cpu->stats.tlb_flush_all++;
+}
+
+static void flush_slot(struct vcpu *cpu, unsigned n, gva_t va)
+{
+    if (((cpu->rtlb[n].tag ^ va) << 8) >> 8 < PAGE_SIZE)
+        cpu->rtlb[n].tag = TLB_TAG_EMPTY;
+    if (((cpu->wtlb[n].tag ^ va) << 8) >> 8 < PAGE_SIZE)
+        cpu->wtlb[n].tag = TLB_TAG_EMPTY;
+}
+
+// Does the mapping of 2^log2_size bytes that the tag's entry came from hold va?
+static bool in_mapping(uint64_t tag, unsigned log2_size, gva_t va)
+{
+    return tag != TLB_TAG_EMPTY && (((tag ^ va) & PAGE_MASK) << 8) >> 8 < BIT(log2_size);
+}
+
+void tlb_flush_va(struct vcpu *cpu, gva_t va)
+{
+    cpu->stats.tlb_flush_page++;
+    va &= PAGE_MASK;
+    flush_slot(cpu, tlb_index(va), va);
+    // Instruction entries do not remember their mapping's size: where blocks are about, all go.
+    if (cpu->tlb_big[va >> 55 & 1]) {
+        for (unsigned n = 0; n < TLB_SIZE; n++) {
+            if (in_mapping(cpu->rtlb[n].tag, cpu->rmeta[n].log2_size, va))
+                cpu->rtlb[n].tag = TLB_TAG_EMPTY;
+            if (in_mapping(cpu->wtlb[n].tag, cpu->wmeta[n].log2_size, va))
+                cpu->wtlb[n].tag = TLB_TAG_EMPTY;
+        }
+        memset(cpu->itlb, 0xff, sizeof cpu->itlb);
+    } else {
+        cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)].tag = TLB_TAG_EMPTY;
+    }
+}
+
+void tlb_note_nonglobal(struct vcpu *cpu, gva_t va, uint32_t ctx)
+{
+    if (!(cpu->ctx_keys[ctx] & TLB_KEY_NO_ASID))
+        return;
+    if (cpu->nr_nonglobal < ARRAY_SIZE(cpu->nonglobal))
+        cpu->nonglobal[cpu->nr_nonglobal] = va;
+    cpu->nr_nonglobal++;
+}
+
+void tlb_drop_nonglobal(struct vcpu *cpu)
+{
+    if (cpu->nr_nonglobal > ARRAY_SIZE(cpu->nonglobal)) {
+        memset(cpu->itlb, 0xff, sizeof cpu->itlb);
+        for (unsigned n = 0; n < TLB_SIZE; n++) {
+            if (cpu->rtlb[n].tag != TLB_TAG_EMPTY && cpu->ctx_keys[cpu->rtlb[n].tag & 0xfff] & TLB_KEY_NO_ASID)
+                cpu->rtlb[n].tag = TLB_TAG_EMPTY;
+            if (cpu->wtlb[n].tag != TLB_TAG_EMPTY && cpu->ctx_keys[cpu->wtlb[n].tag & 0xfff] & TLB_KEY_NO_ASID)
+                cpu->wtlb[n].tag = TLB_TAG_EMPTY;
+        }
+    } else {
+        for (unsigned i = 0; i < cpu->nr_nonglobal; i++) {
+            flush_slot(cpu, tlb_index(cpu->nonglobal[i]), cpu->nonglobal[i]);
+            cpu->itlb[cpu->nonglobal[i] >> PAGE_BITS & (ITLB_SIZE - 1)].tag = TLB_TAG_EMPTY;
+        }
+    }
+    cpu->nr_nonglobal = 0;
+}
+
+void tlb_protect_page(struct vcpu *cpu, const uint8_t *host)
+{
+    for (unsigned n = 0; n < TLB_SIZE; n++) {
+        struct tlb_entry *e = &cpu->wtlb[n];
+        if (e->tag != TLB_TAG_EMPTY && (uint8_t *)(uintptr_t)((e->tag & PAGE_MASK) + e->addend) == host)
+            e->tag = TLB_TAG_EMPTY;
+    }
+}

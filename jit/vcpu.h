@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The head of every CPU state: what engines and generated code touch, hot first.
+//
+// One `struct vcpu` a virtual CPU, embedded first in the frontend's own state. Unless a field says
+// otherwise it belongs to the vCPU's thread; other threads speak to it through exit_request alone.
+// Between blocks everything is here: an engine that keeps more in host registers spills it before
+// it hands over.
+#ifndef JIT_VCPU_H
+#define JIT_VCPU_H
+
+#include "jit/fp.h"
+#include "jit/guest.h"
+
+#define VCPU_NR_R   160 // integer registers and plain system registers
+#define VCPU_NR_V   32  // vector registers
+#define VCPU_NR_TMP 96  // block temporaries
+#define IR_SCRATCH_TMP 4 // more of them, for an engine's own use within one op
+#define TLB_BITS    11
+#define TLB_SIZE    (1u << TLB_BITS)
+#define ITLB_BITS   9
+#define ITLB_SIZE   (1u << ITLB_BITS)
+
+// A vector register, or a temporary of any type. Scalars are the low bits, the rest zero.
+union vec {
+    uint8_t u8[16];
+    int8_t s8[16];
+    uint16_t u16[8];
+    int16_t s16[8];
+    uint32_t u32[4];
+    int32_t s32[4];
+    uint64_t u64[2];
+    int64_t s64[2];
+} __attribute__((aligned(16)));
+
+// Bits of nzcv, and of the 4-bit value conditions are tested on.
+enum { NZCV_V = 1, NZCV_C = 2, NZCV_Z = 4, NZCV_N = 8 };
+
+// Reasons to leave translated code at the next block entry. Set by anybody (vcpu_kick), taken by
+// the vCPU's thread.
+enum exit_request {
+    EXIT_REQ_INTERRUPT = 1, // look at the interrupt lines
+    EXIT_REQ_STOP = 2,      // return to the vCPU thread's loop
+    EXIT_REQ_WORK = 4,      // work queued by another vCPU (TLB maintenance)
+};
+
+// What exec_run() returns to the vCPU thread.
+enum vcpu_exit {
+    VCPU_EXIT_NONE,    // internal: go on
+    VCPU_EXIT_STOP,    // EXIT_REQ_STOP was seen (and is cleared)
+    VCPU_EXIT_HALT,    // the guest waits for an interrupt
+};
+
+// Tag: virtual page | context id. Host address = virtual address + addend.
+struct tlb_entry {
+    uint64_t tag;
+    uint64_t addend;
+};
+#define TLB_TAG_EMPTY UINT64_MAX // context 0xfff is never handed out
+#define TLB_NR_CTX    0xfffu
+#define TLB_KEY_RETIRED UINT64_MAX
+
+struct code_page;
+struct itlb_entry {
+    uint64_t tag;  // virtual page | fetch context id
+    uint64_t mode; // mode bits the page's blocks were made for
+    struct code_page *page;
+};
+
+// Cold facts about the TLB entry with the same index.
+struct tlb_meta {
+    uint8_t log2_size; // of the mapping
+};
+
+struct vcpu_stats {
+#define STAT(name, help) uint64_t name;
+#include "jit/stats.def"
+#undef STAT
+};
+
+struct vcpu {
+    // Looked at by every block.
+    uint32_t exit_request; // atomic; EXIT_REQ_*
+    uint32_t nzcv;         // the four flags, packed, at every block boundary
+    uint64_t pc_page;      // virtual page of the running block
+    uint64_t pc;           // next instruction, exact whenever no block runs
+    uint64_t icount;       // instructions executed, exact whenever no block runs
+    uint32_t dctx, uctx;   // data contexts: the current one, and the unprivileged one
+    uint32_t ictx;         // fetch context
+    uint32_t mode;         // mode bits that key a block; written through the frontend only
+    bool bail;             // a helper gave up; nothing of its instruction is committed
+    uint8_t halt;          // a helper asks to leave at the end of this block (enum vcpu_exit)
+
+    // The local exclusive monitor: address, the bytes seen, their number (0: open).
+    uint64_t excl_addr, excl_value[2];
+    uint32_t excl_size;
+
+    struct fp_env fp;
+
+    uint64_t r[VCPU_NR_R];
+    union vec v[VCPU_NR_V];
+    union vec tmp[VCPU_NR_TMP + IR_SCRATCH_TMP];
+    union vec zero, sink; // what an absent operand reads and writes
+
+    // Softmmu; see jit/tlb.h.
+    struct tlb_entry rtlb[TLB_SIZE], wtlb[TLB_SIZE];
+    struct itlb_entry itlb[ITLB_SIZE];
+    struct tlb_meta rmeta[TLB_SIZE], wmeta[TLB_SIZE];
+    uint32_t tlb_big[2];        // mapping sizes present, bit n = 2^n bytes, by half of the VA space
+    uint64_t ctx_keys[TLB_NR_CTX]; // TLB_KEY_RETIRED for a dead id
+    uint32_t nr_ctx;            // ids 0 .. nr_ctx-1 are handed out
+    gva_t nonglobal[64];        // pages cached in ASID-less contexts although not global
+    uint32_t nr_nonglobal;      // of them; above the array's size: too many to list
+
+    struct tb *tb;              // running block (interpreter), for bail-outs
+    struct jit *jit;
+    const struct guest *guest;
+    struct vcpu_stats stats;
+    unsigned index;
+};
+
+// Asks the vCPU to leave translated code soon. Any thread.
+static inline void vcpu_kick(struct vcpu *cpu, unsigned req)
+{
+    __atomic_or_fetch(&cpu->exit_request, req, __ATOMIC_SEQ_CST);
+}
+
+#endif

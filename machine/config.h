@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the user asked for: the command line as plain data, checked, before anything is started.
+//
+// options.c fills it, main.c and the board read it. Strings belong to the struct (they are kept in
+// its pool until machine_config_fini()) or are literals; NULL means "not given". Nothing here
+// changes once a machine has been made from it, so any thread may read it without a lock.
+#ifndef MACHINE_CONFIG_H
+#define MACHINE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Bounds of arrays below; asking for more is a usage error.
+enum {
+    CONFIG_MAX_DRIVES = 32,
+    CONFIG_MAX_DEVICES = 32, // the board has as many virtio-mmio slots
+    CONFIG_MAX_CHARDEVS = 16,
+    CONFIG_MAX_SERIALS = 1,
+};
+
+enum config_accel {
+    CONFIG_ACCEL_INTERP,
+};
+
+enum config_drive_if {
+    CONFIG_IF_VIRTIO, // a virtio-blk-device comes with the drive
+    CONFIG_IF_NONE,   // a -device names the drive by its id
+};
+
+enum config_drive_format {
+    CONFIG_FORMAT_UNSAID, // raw, unless the file looks like something else
+    CONFIG_FORMAT_RAW,
+};
+
+// A guest's flush is durable before it completes in both.
+enum config_drive_cache {
+    CONFIG_CACHE_WRITEBACK,
+    CONFIG_CACHE_WRITETHROUGH, // so is every write
+};
+
+struct config_drive {
+    const char *file;
+    const char *id;
+    int format;    // enum config_drive_format
+    int interface; // enum config_drive_if
+    int cache;     // enum config_drive_cache
+    int media;     // only disks exist
+    bool readonly;
+    bool snapshot; // writes go to a temporary layer; -snapshot sets it on every drive
+    int discard;   // discards always reach the file
+};
+
+enum config_char_backend {
+    CONFIG_CHAR_NULL,
+    CONFIG_CHAR_STDIO,
+    CONFIG_CHAR_FILE, // output only
+};
+
+struct config_chardev {
+    const char *id;
+    int backend;      // enum config_char_backend
+    const char *path; // of a file
+    bool mux;         // Ctrl-A is armlet's escape character
+    bool signal;      // stdio: Ctrl-C ends armlet instead of reaching the guest
+    bool append;      // file: keep what it holds
+};
+
+// The properties of every kind of device together; a driver's row in device_types.def says which
+// of them it takes.
+struct config_device {
+    int type; // enum device_type
+    const char *id;
+    const char *drive;
+    const char *serial;
+    const struct config_drive *backend; // the drive that `drive` names
+};
+
+struct config_machine_props {
+    const char *dumpdtb; // write the device tree here and leave
+    int type;            // only virt
+    int gic_version;     // 3
+    int accel;           // -machine accel=..., the older spelling of -accel
+    bool virtualization, secure, its, acpi, usb, graphics; // off: this board has none of them
+};
+
+struct machine_config {
+    struct config_machine_props machine;
+    int cpu; // index into a64_models; 0 is the default
+    int smp;
+    uint64_t ram_size;  // bytes, a multiple of 1 MiB
+    bool virtio_legacy; // virtio-mmio version 1, as QEMU's default is
+
+    const char *kernel;
+    bool kernel_positional; // named without -kernel, so that its format must be recognised
+    const char *initrd;
+    const char *dtb;
+    const char *append;
+
+    struct config_drive drives[CONFIG_MAX_DRIVES];
+    size_t drive_count;
+    struct config_device devices[CONFIG_MAX_DEVICES]; // in the order given, if=virtio drives last
+    size_t device_count;
+    struct config_chardev chardevs[CONFIG_MAX_CHARDEVS];
+    size_t chardev_count;
+    int serials[CONFIG_MAX_SERIALS]; // index into chardevs, -1 for none
+    size_t serial_count;
+
+    const char *name;
+    unsigned log_mask; // LOG_* of base/log.h
+    const char *log_file;
+    bool snapshot;
+    bool no_reboot;
+    bool nodefaults;
+    bool seed_given;
+    uint64_t seed; // of what armlet draws at random for the guest (-seed)
+
+    char **pool; // the strings above
+    size_t pool_count;
+};
+
+// Defaults: virt, one CPU, 1 GiB, nothing to boot.
+void machine_config_init(struct machine_config *c);
+void machine_config_fini(struct machine_config *c);
+
+// A copy of the first n bytes of s that lives as long as c.
+const char *machine_config_strndup(struct machine_config *c, const char *s, size_t n);
+
+#endif

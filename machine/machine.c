@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "machine/machine.h"
+
+#include "devices/char/null.h"
+#include "devices/char/stdio.h"
+#include "devices/gic.h"
+#include "frontend/cpu_models.h"
+#include "jit/tb.h"
+#include "machine/devtree.h"
+#include "machine/exit_codes.h"
+#include "machine/loader.h"
+#include "machine/stats.h"
+#include "machine/virt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+// Doors between the layers -----------------------------------------------------------------------
+
+static bool phys_read(void *opaque, gpa_t pa, unsigned size, uint64_t *value)
+{
+    struct machine *m = opaque;
+    mutex_lock(&m->lock);
+    bool ok = bus_read(&m->bus, pa, size, value);
+    mutex_unlock(&m->lock);
+    return ok;
+}
+
+static bool phys_write(void *opaque, gpa_t pa, unsigned size, uint64_t value)
+{
+    struct machine *m = opaque;
+    mutex_lock(&m->lock);
+    bool ok = bus_write(&m->bus, pa, size, value);
+    mutex_unlock(&m->lock);
+    return ok;
+}
+
+static void ram_written(void *opaque, gpa_t pa, uint64_t len)
+{
+    jit_ram_written(opaque, pa, len);
+}
+
+void machine_wake(struct machine *m)
+{
+    uint64_t one = 1;
+    ssize_t n = write(m->wake_fd, &one, sizeof one); // full means it is awake anyway
+    (void)n;
+}
+
+static void clock_changed(void *opaque)
+{
+    machine_wake(opaque);
+}
+
+static void chardev_has_changed(void *opaque)
+{
+    machine_wake(opaque);
+}
+
+void machine_request(struct machine *m, enum machine_request what)
+{
+    int old = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST);
+    while (old < (int)what && !__atomic_compare_exchange_n(&m->request, &old, what, false,
+                                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        ;
+    machine_wake(m);
+}
+
+static void quit(void *opaque)
+{
+    machine_request(opaque, MACHINE_QUIT);
+}
+
+// Building ---------------------------------------------------------------------------------------
+
+static struct chardev *create_chardev(struct machine *m, const struct config_chardev *c, struct error *err)
+{
+    if (c->backend == CONFIG_CHAR_NULL)
+        return null_create();
+    struct stdio_config config = { .in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO, .escape = c->mux,
+                                   .opaque = m, .quit = quit };
+    if (c->backend == CONFIG_CHAR_FILE) {
+        config.in_fd = -1;
+        config.out_fd = open(c->path, O_WRONLY | O_CREAT | O_CLOEXEC | (c->append ? O_APPEND : O_TRUNC), 0666);
+        if (config.out_fd < 0) {
+            error_set(err, "%s: %s", c->path, strerror(errno));
+            return NULL;
+        }
+    }
+    return stdio_create(&config);
+}
+
+static bool create_chardevs(struct machine *m, struct error *err)
+{
+    for (size_t n = 0; n < m->config->chardev_count; n++) {
+        struct chardev *c = m->chardevs[n] = create_chardev(m, &m->config->chardevs[n], err);
+        if (!c)
+            return false;
+        c->changed = chardev_has_changed;
+        c->changed_opaque = m;
+    }
+    return true;
+}
+
+static void *make_tree(struct machine *m, const struct loader_range *initrd, size_t *size,
+                       struct error *err)
+{
+    const struct machine_config *c = m->config;
+    struct devtree_board board = { .ram_base = VIRT_RAM_BASE,
+                                   .ram_size = m->ram.size,
+                                   .cpus = m->nr_cpus,
+                                   .cpu_compatible = "arm,cortex-a57",
+                                   .mpidr = gic_affinity,
+                                   .devices = virt_fdt_nodes,
+                                   .opaque = m };
+    struct devtree_chosen chosen = { .stdout_path = virt_stdout_path,
+                                     .bootargs = c->append,
+                                     .initrd_start = initrd->start,
+                                     .initrd_end = initrd->end };
+    entropy_fill(&m->entropy, chosen.rng_seed, sizeof chosen.rng_seed);
+    entropy_fill(&m->entropy, chosen.kaslr_seed, sizeof chosen.kaslr_seed);
+    if (c->dtb)
+        return devtree_load(c->dtb, VIRT_RAM_BASE, m->ram.size, &chosen, size, err);
+    return devtree_make(&board, &chosen, size, err);
+}
+
+// Loads what -kernel, -initrd and -dtb name; at start and again at every reset.
+static bool load(struct machine *m, struct error *err)
+{
+    const struct machine_config *c = m->config;
+    struct loader_ram ram = { m->ram.host, VIRT_RAM_BASE, m->ram.size };
+    struct loader_kernel kernel;
+    struct loader_range initrd = { 0, 0 };
+    if (!loader_load_kernel(c->kernel, c->kernel_positional, &ram, &kernel, err))
+        return false;
+    if (c->initrd && !loader_load_initrd(c->initrd, &ram, &kernel, &initrd, err))
+        return false;
+    size_t size;
+    void *dtb = make_tree(m, &initrd, &size, err);
+    if (!dtb)
+        return false;
+    bool ok = loader_place_dtb(dtb, size, &ram, &kernel, &initrd, &m->entry_arg, err);
+    free(dtb);
+    m->entry = kernel.entry;
+    // A Linux Image keeps the architecture's rules for changed code; others may not.
+    m->jit.protect_code = kernel.format == LOADER_ELF || kernel.format == LOADER_RAW;
+    return ok;
+}
+
+static bool create_cpus(struct machine *m)
+{
+    jit_init(&m->jit, &a64_guest, &m->log);
+    m->jit.phys = (struct phys_ops){ .read = phys_read, .write = phys_write, .opaque = m };
+    m->jit.profile = log_enabled(&m->log, LOG_PROFILE);
+    jit_add_ram(&m->jit, VIRT_RAM_BASE, m->ram.size, m->ram.host, false);
+    for (unsigned n = 0; n < m->nr_cpus; n++) {
+        m->cpus[n] = aligned_alloc(64, ALIGN_UP(sizeof *m->cpus[n], 64));
+        assert(m->cpus[n]);
+        a64_cpu_init(m->cpus[n], &m->jit, &a64_models[m->config->cpu], &m->board, &m->log, n);
+        vcpu_thread_init(&m->threads[n], m->cpus[n]);
+    }
+    return true;
+}
+
+static bool build(struct machine *m, struct error *err)
+{
+    if (m->config->log_file) {
+        m->log.file = fopen(m->config->log_file, "we");
+        if (!m->log.file)
+            return error_set(err, "%s: %s", m->config->log_file, strerror(errno));
+        setvbuf(m->log.file, NULL, _IOLBF, 0);
+    }
+    bus_init(&m->bus, &m->log);
+    m->bus.ram_written = ram_written;
+    m->bus.ram_written_opaque = &m->jit;
+    if (!ram_init(&m->ram, m->config->ram_size, err) ||
+        !bus_map_ram(&m->bus, VIRT_RAM_BASE, m->ram.size, m->ram.host, false, err))
+        return false;
+    // The terminal last of all that can go wrong before the guest: errors are read in peace.
+    if (!create_cpus(m) || !create_chardevs(m, err) || !virt_init(m, err))
+        return false;
+    return m->config->machine.dumpdtb || load(m, err);
+}
+
+bool machine_init(struct machine *m, const struct machine_config *config, struct error *err)
+{
+    *m = (struct machine){ .config = config, .log.mask = config->log_mask, .nr_cpus = (unsigned)config->smp,
+                            .entropy = { config->seed_given, config->seed } };
+    mutex_init(&m->lock);
+    clock_init(&m->clock, false);
+    m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    m->clock.changed = clock_changed;
+    m->clock.opaque = m;
+    if (build(m, err))
+        return true;
+    machine_fini(m);
+    return false;
+}
+
+bool machine_dump_tree(struct machine *m, const char *path, struct error *err)
+{
+    size_t size;
+    void *tree = make_tree(m, &(struct loader_range){ 0 }, &size, err);
+    if (!tree)
+        return false;
+    FILE *f = fopen(path, "wbe");
+    bool ok = f && fwrite(tree, size, 1, f) == 1;
+    ok = f && !fclose(f) && ok;
+    free(tree);
+    return ok ? true : error_set(err, "%s: %s", path, strerror(errno));
+}
+
+void machine_fini(struct machine *m)
+{
+    virt_fini(m);
+    for (size_t n = 0; n < m->config->chardev_count; n++)
+        chardev_destroy(m->chardevs[n]);
+    if (m->jit.guest)
+        jit_fini(&m->jit); // looks at the CPUs once more
+    for (unsigned n = 0; n < m->nr_cpus; n++) {
+        vcpu_thread_fini(&m->threads[n]);
+        free(m->cpus[n]);
+    }
+    bus_fini(&m->bus);
+    ram_fini(&m->ram);
+    if (m->log.file)
+        fclose(m->log.file);
+    close(m->wake_fd);
+    clock_fini(&m->clock);
+    mutex_fini(&m->lock);
+}
+
+// Running ----------------------------------------------------------------------------------------
+
+static void start_cpus(struct machine *m)
+{
+    a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
+    clock_start(&m->clock);
+    for (unsigned n = 0; n < m->nr_cpus; n++)
+        vcpu_thread_start(&m->threads[n]);
+}
+
+static void stop_cpus(struct machine *m)
+{
+    for (unsigned n = 0; n < m->nr_cpus; n++)
+        vcpu_thread_stop(&m->threads[n]);
+    clock_stop(&m->clock);
+}
+
+#define MAX_FDS (2 + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS)
+
+// Waits for the next timer, a descriptor or a wake-up, and serves what came.
+static void serve(struct machine *m, int signal_fd, int *signal)
+{
+    struct pollfd fds[MAX_FDS] = { { .fd = m->wake_fd, .events = POLLIN }, { .fd = signal_fd, .events = POLLIN } };
+    int n = 2, first[CONFIG_MAX_CHARDEVS + 1];
+    mutex_lock(&m->lock);
+    clock_run(&m->clock);
+    for (size_t c = 0; c < m->config->chardev_count; c++) {
+        first[c] = n;
+        n += chardev_pollfds(m->chardevs[c], fds + n);
+    }
+    first[m->config->chardev_count] = n;
+    int64_t deadline = clock_deadline(&m->clock), now = clock_now(&m->clock);
+    mutex_unlock(&m->lock);
+
+    struct timespec wait = { 0 };
+    if (deadline != CLOCK_NEVER && deadline > now)
+        wait = (struct timespec){ (deadline - now) / 1000000000, (deadline - now) % 1000000000 };
+    if (ppoll(fds, (nfds_t)n, deadline == CLOCK_NEVER ? NULL : &wait, NULL) <= 0)
+        return;
+    uint64_t drained;
+    if (fds[0].revents)
+        (void)!read(m->wake_fd, &drained, sizeof drained);
+    struct signalfd_siginfo info;
+    if (fds[1].revents && read(signal_fd, &info, sizeof info) == sizeof info) {
+        *signal = (int)info.ssi_signo;
+        machine_request(m, MACHINE_QUIT);
+    }
+    mutex_lock(&m->lock);
+    for (size_t c = 0; c < m->config->chardev_count; c++)
+        for (int i = first[c]; i < first[c + 1]; i++)
+            if (fds[i].revents) {
+                chardev_ready(m->chardevs[c]);
+                break;
+            }
+    mutex_unlock(&m->lock);
+}
+
+// A reset: everything as after power-on, the same files loaded again.
+static bool reset(struct machine *m, struct error *err)
+{
+    mutex_lock(&m->lock);
+    virt_reset(m);
+    mutex_unlock(&m->lock);
+    tb_suspect_all(&m->jit);
+    ram_clear(&m->ram);
+    return load(m, err);
+}
+
+int machine_run(struct machine *m)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    int signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), signal = 0;
+    int status = EXIT_CODE_POWER_OFF, request;
+    struct stats_clock began = stats_begin();
+    do {
+        m->request = MACHINE_GO_ON;
+        start_cpus(m);
+        while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON)
+            serve(m, signal_fd, &signal);
+        stop_cpus(m);
+        struct error err;
+        if (request == MACHINE_RESET && m->config->no_reboot) {
+            status = EXIT_CODE_RESET_REFUSED;
+            break;
+        }
+        if (request == MACHINE_RESET && !reset(m, &err)) {
+            fprintf(stderr, "armlet: %s\r\n", err.text);
+            status = EXIT_CODE_ERROR;
+            break;
+        }
+    } while (request == MACHINE_RESET);
+    mutex_lock(&m->lock);
+    for (size_t n = 0; n < m->config->chardev_count; n++)
+        chardev_flush(m->chardevs[n]);
+    mutex_unlock(&m->lock);
+    close(signal_fd);
+    stats_report(m, began);
+    return signal ? 128 + signal : status;
+}

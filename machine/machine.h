@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A machine: the composition root's object. Board, CPUs, memory, back ends, and the loop that
+// serves them.
+//
+// Threads: each vCPU has its own (vcpu_thread.c); the thread that calls machine_run() serves the
+// clock and the host's file descriptors. Devices are entered under `lock` only. Requests to leave
+// (power-off, reset, quit) come from anywhere through machine_request().
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "devices/bus.h"
+#include "devices/char/char.h"
+#include "frontend/cpu.h"
+#include "jit/jit.h"
+#include "machine/config.h"
+#include "machine/entropy.h"
+#include "machine/ram.h"
+#include "machine/vcpu_thread.h"
+
+struct virt;
+
+// What machine_run() is to do next; the highest wins.
+enum machine_request {
+    MACHINE_GO_ON,
+    MACHINE_RESET,
+    MACHINE_POWER_OFF,
+    MACHINE_QUIT, // the user or a signal said so
+};
+
+struct machine {
+    const struct machine_config *config;
+    struct log log;
+    struct mutex lock;   // devices
+    struct clock clock;
+    struct entropy entropy; // machine lock
+    struct bus bus;
+    struct ram ram;
+    struct jit jit;
+    struct a64_board board;
+    struct a64_cpu *cpus[JIT_MAX_CPUS];
+    struct vcpu_thread threads[JIT_MAX_CPUS];
+    unsigned nr_cpus;
+    struct virt *virt;   // the devices
+    struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
+    int wake_fd;         // eventfd: something for machine_run() to look at
+    int request;         // atomic, enum machine_request
+    int exit_status;     // of a guest that names one
+    gpa_t entry;         // where CPU 0 starts, and with what in x0
+    uint64_t entry_arg;
+};
+
+// Builds the machine and loads what the configuration names; nothing runs yet. On failure all is
+// released and err says one line.
+bool machine_init(struct machine *m, const struct machine_config *config, struct error *err);
+void machine_fini(struct machine *m);
+
+// Writes the device tree that a guest would find into a file (-machine dumpdtb=).
+bool machine_dump_tree(struct machine *m, const char *path, struct error *err);
+
+// Runs until the guest powers off or somebody quits. Returns the process's exit status.
+int machine_run(struct machine *m);
+
+// Any thread, signal handlers included.
+void machine_request(struct machine *m, enum machine_request what);
+// Makes machine_run() look at timers and descriptors again. Any thread, signal handlers included.
+void machine_wake(struct machine *m);
+
+#endif

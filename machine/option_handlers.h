@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Between options.c and option_handlers.c: what a handler is given, and the handlers by name.
+#ifndef MACHINE_OPTION_HANDLERS_H
+#define MACHINE_OPTION_HANDLERS_H
+
+#include "machine/options.h"
+
+struct options {
+    struct machine_config *config;
+    FILE *out;
+    bool done; // something was printed instead; no machine is wanted
+    bool nographic;
+    bool serial_given;
+    const char *serial; // what -serial named, resolved once all -chardev are known
+    struct error *err;
+};
+
+struct option_row {
+    const char *name;
+    const char *argument; // NULL: takes none
+    const char *help;
+    bool (*handle)(struct options *o, const char *arg); // false: *o->err is set
+};
+
+extern const struct option_row option_rows[];
+extern const size_t option_row_count;
+
+void options_print_help(FILE *out);
+
+#define OPTION(name, argument, help, handler)                                                      \
+    bool opt_##handler(struct options *o, const char *arg);
+#include "machine/options.def"
+#undef OPTION
+
+// After the last option: defaults, references between options, what contradicts.
+bool options_check(struct options *o);
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "machine/stats.h"
+
+#include "jit/tb.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+struct stats_clock stats_begin(void)
+{
+    return (struct stats_clock){ read_clock(CLOCK_MONOTONIC), read_clock(CLOCK_PROCESS_CPUTIME_ID) };
+}
+
+static void report_counters(struct machine *m, struct stats_clock began)
+{
+    static const struct { const char *name, *help; } rows[] = {
+#define STAT(name, help) { #name, help },
+#include "jit/stats.def"
+#undef STAT
+    };
+    struct stats_clock now = stats_begin();
+    const struct log *log = &m->log;
+    uint64_t insns = 0;
+    for (unsigned n = 0; n < m->nr_cpus; n++)
+        insns += m->cpus[n]->v.icount;
+    int64_t wall = (now.wall - began.wall) / 1000000, cpu = (now.cpu - began.cpu) / 1000000;
+    log_printf(log, LOG_STATS, "%-18s %14" PRId64 "  milliseconds of wall time\n", "wall", wall);
+    log_printf(log, LOG_STATS, "%-18s %14" PRId64 "  milliseconds of host CPU time\n", "cpu", cpu);
+    log_printf(log, LOG_STATS, "%-18s %14" PRIu64 "  guest instructions\n", "instructions", insns);
+    log_printf(log, LOG_STATS, "%-18s %14" PRIu64 "  million guest instructions a second of host CPU time\n",
+               "mips", cpu ? insns / 1000 / (uint64_t)cpu : 0);
+    for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {
+        uint64_t sum = 0;
+        for (unsigned n = 0; n < m->nr_cpus; n++)
+            sum += ((const uint64_t *)&m->cpus[n]->v.stats)[r];
+        log_printf(log, LOG_STATS, "%-18s %14" PRIu64 "  %s\n", rows[r].name, sum, rows[r].help);
+    }
+}
+
+// How few of the instructions that run at all make most of what is executed -----------------------
+
+struct use {
+    uint64_t executions;
+    uint32_t insns;
+};
+
+static int by_executions(const void *a, const void *b)
+{
+    uint64_t x = ((const struct use *)a)->executions, y = ((const struct use *)b)->executions;
+    return (x < y) - (x > y);
+}
+
+static size_t collect(const struct jit *jit, struct use *uses)
+{
+    size_t n = 0;
+    for (unsigned b = 0; b < JIT_CODE_BUCKETS; b++)
+        for (const struct code_page *p = jit->pages[b]; p; p = p->next)
+            for (const struct tb *tb = p->all; tb; tb = tb->next)
+                if (tb->executions) {
+                    if (uses)
+                        uses[n] = (struct use){ tb->executions, tb->n_insns };
+                    n++;
+                }
+    return n;
+}
+
+static void report_profile(struct machine *m)
+{
+    static const unsigned shares[] = { 500, 800, 900, 950, 990, 999 }; // per mille
+    size_t n = collect(&m->jit, NULL), share = 0;
+    struct use *uses = calloc(n ? n : 1, sizeof *uses);
+    assert(uses);
+    collect(&m->jit, uses);
+    qsort(uses, n, sizeof *uses, by_executions);
+    uint64_t total = 0, distinct = 0, sum = 0, used = 0;
+    for (size_t i = 0; i < n; i++) {
+        total += uses[i].executions * uses[i].insns;
+        distinct += uses[i].insns;
+    }
+    log_printf(&m->log, LOG_PROFILE, "profile: %" PRIu64 " instructions executed, %" PRIu64 " distinct in %zu blocks\n",
+               total, distinct, n);
+    for (size_t i = 0; i < n && share < ARRAY_SIZE(shares); i++) {
+        sum += uses[i].executions * uses[i].insns;
+        used += uses[i].insns;
+        for (; share < ARRAY_SIZE(shares) && sum * 1000.0L >= (long double)total * shares[share]; share++)
+            log_printf(&m->log, LOG_PROFILE, "profile: %u.%u %% of them are made by %" PRIu64 " instructions in %zu blocks\n",
+                       shares[share] / 10, shares[share] % 10, used, i + 1);
+    }
+    free(uses);
+}
+
+void stats_report(struct machine *m, struct stats_clock began)
+{
+    if (log_enabled(&m->log, LOG_STATS))
+        report_counters(m, began);
+    if (log_enabled(&m->log, LOG_PROFILE))
+        report_profile(m);
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The virt board. Addresses, sizes and interrupt numbers are QEMU's (promised to guests only for
+// RAM; firmware and bare-metal suites hard-code more). What is not listed here does not answer.
+#include "machine/virt.h"
+
+#include "base/bits.h"
+#include "devices/gic.h"
+#include "devices/gtimer.h"
+#include "devices/pl011.h"
+#include "devices/pl031.h"
+#include "devices/pl061.h"
+#include "devices/virtio/mmio.h"
+#include "machine/board_cpu.h"
+#include "machine/devtree.h"
+#include "machine/virtio_slots.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    GIC_DIST_BASE = 0x08000000,
+    GIC_REDIST_BASE = 0x080a0000,
+    MAX_SLOTS = 64,
+};
+
+_Static_assert((int)CONFIG_MAX_DEVICES == VIRTIO_SLOTS, "one slot a -device");
+
+const char virt_stdout_path[] = "/pl011@9000000";
+
+// A register window on the bus, and what its node in the tree says.
+struct slot {
+    struct device *dev;
+    struct fdt_place place;
+};
+
+struct virt {
+    struct gic *gic;
+    struct gtimer *gtimer;
+    struct slot slots[MAX_SLOTS];
+    size_t slot_count;
+    struct board_cpu board_cpu;
+};
+
+struct row {
+    const char *name;
+    gpa_t base;
+    uint64_t stride;  // between the windows of a row with several
+    unsigned count;
+    int spi;          // of the first; the others follow
+    uint32_t phandle;
+    struct device *(*create)(struct machine *m, const char *name, unsigned n, struct irq_line irq,
+                             struct error *err);
+};
+
+static struct device *create_pl011(struct machine *m, const char *name, unsigned n,
+                                   struct irq_line irq, struct error *err)
+{
+    const struct machine_config *c = m->config;
+    struct chardev *chardev = n < c->serial_count ? m->chardevs[c->serials[n]] : NULL;
+    return pl011_create(name, &m->clock, irq, chardev, &m->log);
+}
+
+static struct device *create_pl031(struct machine *m, const char *name, unsigned n,
+                                   struct irq_line irq, struct error *err)
+{
+    return pl031_create(name, &m->clock, irq, time(NULL));
+}
+
+static struct device *create_pl061(struct machine *m, const char *name, unsigned n,
+                                   struct irq_line irq, struct error *err)
+{
+    return pl061_create(name, irq, NULL, &m->log);
+}
+
+static struct device *create_virtio(struct machine *m, const char *name, unsigned n,
+                                    struct irq_line irq, struct error *err)
+{
+    struct virtio *v = NULL;
+    if (!virtio_slot_create(m->config, n, &m->entropy, &v, err))
+        return NULL;
+    return virtio_mmio_create(name, &m->bus, &m->clock, irq, m->config->virtio_legacy, v, &m->log);
+}
+
+// ONE ROW A DEVICE. The GIC and the timers, which the others need, are made by hand below.
+// clang-format off
+static const struct row rows[] = {
+    // name       base        stride            count         spi  phandle                create
+    { "pl011",  0x09000000, 0,                1,            1,   0,                     create_pl011 },
+    { "pl031",  0x09010000, 0,                1,            2,   0,                     create_pl031 },
+    { "pl061",  0x09030000, 0,                1,            7,   DEVTREE_PHANDLE_GPIO,  create_pl061 },
+    { "virtio", 0x0a000000, VIRTIO_MMIO_SIZE, VIRTIO_SLOTS, 16,  0,                     create_virtio },
+};
+// clang-format on
+
+static bool map(struct machine *m, struct device *dev, const struct fdt_place *place,
+                struct error *err)
+{
+    struct virt *v = m->virt;
+    assert(v->slot_count < MAX_SLOTS);
+    v->slots[v->slot_count++] = (struct slot){ dev, *place };
+    return bus_map(&m->bus, place->base, dev, err);
+}
+
+static bool create_row(struct machine *m, const struct row *r, struct error *err)
+{
+    for (unsigned n = 0; n < r->count; n++) {
+        struct fdt_place place = { .base = r->base + n * r->stride,
+                                   .spi = r->spi + (int)n,
+                                   .phandle = r->phandle,
+                                   .clock_phandle = DEVTREE_PHANDLE_CLOCK };
+        char name[24];
+        snprintf(name, sizeof name, r->count > 1 ? "%s%u" : "%s", r->name, n);
+        struct irq_line irq = gic_spi_line(m->virt->gic, (unsigned)place.spi);
+        struct device *dev = r->create(m, name, n, irq, err);
+        if (!dev || !map(m, dev, &place, err))
+            return false;
+    }
+    return true;
+}
+
+// The GIC and the timers
+
+static void cpu_irq(void *opaque, unsigned cpu, bool irq, bool fiq)
+{
+    struct machine *m = opaque;
+    vcpu_thread_set_lines(&m->threads[cpu], (irq ? A64_LINE_IRQ : 0) | (fiq ? A64_LINE_FIQ : 0));
+}
+
+static void create_gtimer(struct machine *m)
+{
+    static const unsigned ppis[GTIMER_TIMERS] = { [GTIMER_PHYS] = GTIMER_PPI_PHYS,
+                                                  [GTIMER_VIRT] = GTIMER_PPI_VIRT,
+                                                  [GTIMER_HYP] = GTIMER_PPI_HYP };
+    struct irq_line lines[JIT_MAX_CPUS * GTIMER_TIMERS];
+    for (unsigned cpu = 0; cpu < m->nr_cpus; cpu++)
+        for (unsigned id = 0; id < GTIMER_TIMERS; id++)
+            lines[cpu * GTIMER_TIMERS + id] = gic_ppi_line(m->virt->gic, cpu, ppis[id]);
+    m->virt->gtimer = gtimer_create(&m->clock, m->nr_cpus, lines);
+}
+
+static bool create_gic(struct machine *m, struct error *err)
+{
+    struct virt *v = m->virt;
+    v->gic = gic_create(&(struct gic_config){
+        .cpus = m->nr_cpus, .cpu_irq = cpu_irq, .opaque = m, .log = &m->log });
+    return bus_map(&m->bus, GIC_DIST_BASE, gic_dist(v->gic), err) &&
+           bus_map(&m->bus, GIC_REDIST_BASE, gic_redist(v->gic), err);
+}
+
+bool virt_init(struct machine *m, struct error *err)
+{
+    m->virt = calloc(1, sizeof *m->virt);
+    assert(m->virt);
+    if (!create_gic(m, err))
+        return false;
+    create_gtimer(m);
+    m->virt->board_cpu = (struct board_cpu){ m, m->virt->gic, m->virt->gtimer };
+    board_cpu_init(&m->virt->board_cpu);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (!create_row(m, &rows[i], err))
+            return false;
+    return true;
+}
+
+void virt_fini(struct machine *m)
+{
+    struct virt *v = m->virt;
+    if (!v)
+        return;
+    while (v->slot_count)
+        device_destroy(v->slots[--v->slot_count].dev);
+    if (v->gtimer)
+        gtimer_destroy(v->gtimer);
+    if (v->gic)
+        gic_destroy(v->gic);
+    free(v);
+    m->virt = NULL;
+}
+
+void virt_reset(struct machine *m)
+{
+    struct virt *v = m->virt;
+    for (size_t i = 0; i < v->slot_count; i++)
+        device_reset(v->slots[i].dev);
+    gtimer_reset(v->gtimer);
+    device_reset(gic_dist(v->gic));
+}
+
+int virt_fdt_nodes(void *opaque, void *fdt)
+{
+    const struct machine *m = opaque;
+    const struct virt *v = m->virt;
+    int e = gic_fdt_node(v->gic, fdt, GIC_DIST_BASE, GIC_REDIST_BASE, DEVTREE_PHANDLE_GIC);
+    e = e ? e : gtimer_fdt_node(fdt);
+    for (size_t i = 0; !e && i < v->slot_count; i++) {
+        const struct slot *s = &v->slots[i];
+        if (s->dev->ops->fdt_node)
+            e = s->dev->ops->fdt_node(s->dev->opaque, fdt, &s->place);
+    }
+    return e;
+}

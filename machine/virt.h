@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The virt board: which device stands where, and how they are wired. QEMU's map and interrupt
+// numbers (docs/architecture.md).
+#ifndef MACHINE_VIRT_H
+#define MACHINE_VIRT_H
+
+#include "machine/machine.h"
+
+#define VIRT_RAM_BASE UINT64_C(0x40000000)
+
+// Makes the devices, maps them and fills m->board. The machine's clock, bus, log, CPUs' threads
+// and character back ends are there already.
+bool virt_init(struct machine *m, struct error *err);
+void virt_fini(struct machine *m);
+// As after power-on. Machine lock; no vCPU runs.
+void virt_reset(struct machine *m);
+// Writes the devices' nodes into an open tree; opaque is the machine.
+int virt_fdt_nodes(void *opaque, void *fdt);
+extern const char virt_stdout_path[];
+
+#endif

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What one instruction starts from and leaves behind, as both sides of the comparison (the oracle
+// under qemu-aarch64, armlet) read and write it. Plain little-endian data, the file format too.
+#ifndef TESTS_DIFF_STATE_H
+#define TESTS_DIFF_STATE_H
+
+#include <stdint.h>
+
+// The data page: at this address on both sides. Base registers point into its middle.
+#define DIFF_DATA     0x50000000u
+#define DIFF_MEM_SIZE 512u // its first bytes are compared
+
+enum diff_status {
+    DIFF_RAN,       // and went on with the next instruction
+    DIFF_UNDEFINED, // not allocated (SIGILL)
+    DIFF_FAULT,     // a data abort (SIGSEGV, SIGBUS)
+    DIFF_OTHER,     // any other exception
+};
+
+struct diff_state {
+    uint64_t x[31], sp;
+    uint64_t v[32][2];
+    uint64_t nzcv; // bits 31..28
+    uint64_t fpcr, fpsr;
+    uint64_t status; // enum diff_status; after
+    uint8_t mem[DIFF_MEM_SIZE];
+};
+
+struct diff_case {
+    uint64_t insn; // one instruction that is no branch
+    struct diff_state in;
+};
+
+#endif

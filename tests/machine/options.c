@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The command line: what is accepted, what it becomes, and the one line that wrong ones get.
+#include "base/bits.h"
+#include "base/log.h"
+#include "machine/device_types.h"
+#include "machine/option_handlers.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_ARGS 80
+
+static struct machine_config config;
+static struct error error;
+static char *printed;
+
+// Splits at single spaces; '~' in a word stands for a space.
+static enum options_result parse(const char *line)
+{
+    static char buffer[2048];
+    char *argv[MAX_ARGS] = {"armlet"};
+    int argc = 1;
+    size_t size;
+    snprintf(buffer, sizeof buffer, "%s", line);
+    for (char *w = strtok(buffer, " "); w; w = strtok(NULL, " ")) {
+        for (char *p = w; *p; p++)
+            if (*p == '~')
+                *p = ' ';
+        argv[argc++] = w;
+    }
+    machine_config_fini(&config);
+    machine_config_init(&config);
+    error = (struct error){0};
+    free(printed);
+    FILE *out = open_memstream(&printed, &size);
+    enum options_result r = options_parse(&config, argc, argv, out, &error);
+    fclose(out);
+    return r;
+}
+
+static void good(const char *line)
+{
+    enum options_result r = parse(line);
+    cr_assert_eq(r, OPTIONS_RUN, "'%s' gives %d: %s", line, r, error.text);
+}
+
+static void bad(const char *line, const char *text)
+{
+    enum options_result r = parse(line);
+    cr_expect_eq(r, OPTIONS_WRONG, "'%s' gives %d", line, r);
+    cr_expect(strstr(error.text, text), "'%s' says '%s', not '%s'", line, error.text, text);
+    cr_expect(!strchr(error.text, '\n'), "'%s' says more than a line", line);
+}
+
+static void help(const char *line, const char *text)
+{
+    enum options_result r = parse(line);
+    cr_expect_eq(r, OPTIONS_DONE, "'%s' gives %d: %s", line, r, error.text);
+    cr_expect(strstr(printed, text), "'%s' prints '%s' without '%s'", line, printed, text);
+}
+
+static void fini(void)
+{
+    machine_config_fini(&config);
+    free(printed);
+    printed = NULL;
+}
+
+TestSuite(options, .fini = fini);
+
+Test(options, defaults)
+{
+    good("-kernel K");
+    cr_expect_str_eq(config.kernel, "K");
+    cr_expect(!config.kernel_positional);
+    cr_expect_eq(config.ram_size, UINT64_C(1) << 30);
+    cr_expect_eq(config.machine.gic_version, 3);
+    cr_expect_eq(config.smp, 1);
+    cr_expect(config.virtio_legacy);
+    cr_expect_eq(config.serial_count, 1u);
+    cr_expect_eq(config.chardevs[config.serials[0]].backend, CONFIG_CHAR_STDIO);
+    cr_expect(config.chardevs[config.serials[0]].mux);
+}
+
+// What bench/compare and QEMU users type.
+Test(options, whole_line)
+{
+    good("-accel interp -M virt,gic-version=3 -m 1024 -smp 1 -nographic -nic none -kernel /k/Image "
+         "-initrd /k/initrd.gz -append console=ttyAMA0~quiet~bench=boot -drive "
+         "file=/k/disk.img,format=raw,if=none,id=d,readonly=on -device virtio-blk-device,drive=d");
+    cr_expect_str_eq(config.kernel, "/k/Image");
+    cr_expect_str_eq(config.initrd, "/k/initrd.gz");
+    cr_expect_str_eq(config.append, "console=ttyAMA0 quiet bench=boot");
+    cr_expect_eq(config.drive_count, 1u);
+    cr_expect_str_eq(config.drives[0].file, "/k/disk.img");
+    cr_expect(config.drives[0].readonly);
+    cr_expect_eq(config.drives[0].interface, CONFIG_IF_NONE);
+    cr_expect_eq(config.device_count, 1u);
+    cr_expect_eq(config.devices[0].type, DEVICE_VIRTIO_BLK);
+    cr_expect_eq(config.devices[0].backend, &config.drives[0]);
+}
+
+Test(options, positional_kernel)
+{
+    good("Image -m 512M");
+    cr_expect_str_eq(config.kernel, "Image");
+    cr_expect(config.kernel_positional);
+    good("-- Image");
+    cr_expect_str_eq(config.kernel, "Image");
+    bad("Image other", "more than one kernel");
+}
+
+Test(options, two_dashes_and_equals)
+{
+    good("--kernel K --m=64M --append=a=b");
+    cr_expect_eq(config.ram_size, 64u << 20);
+    cr_expect_str_eq(config.append, "a=b");
+}
+
+Test(options, memory_sizes)
+{
+    static const struct {
+        const char *text;
+        uint64_t size;
+    } rows[] = {
+        {"512", 512u << 20},   {"64M", 64u << 20},       {"2G", UINT64_C(2) << 30},
+        {"1g", 1u << 30},      {"size=300", 300u << 20}, {"1048576K", 1u << 30},
+        {"0x100", 256u << 20}, {"33000k", 33u << 20},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char line[64];
+        snprintf(line, sizeof line, "K -m %s", rows[i].text);
+        good(line);
+        cr_expect_eq(config.ram_size, rows[i].size, "-m %s is %llu", rows[i].text,
+                     (unsigned long long)config.ram_size);
+    }
+    static const char *const wrong[] = {
+        "0",  "-1",  "1Q",  "G", "12MM", "99999999999999999999", "18446744073709551615G",
+        "1T", "15M", "1.5G"};
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        char line[64];
+        snprintf(line, sizeof line, "K -m %s", wrong[i]);
+        bad(line, "-m");
+    }
+}
+
+Test(options, unknown_names)
+{
+    bad("-kernal K", "did you mean -kernel?");
+    bad("--inird K", "did you mean -initrd?");
+    bad("-zzzzzzzz", "unknown option");
+    bad("-ker K", "unknown option"); // no abbreviations
+    bad("K -drive fil=x", "did you mean 'file'?");
+    bad("K -drive file=x,if=nome", "did you mean 'none'?");
+    bad("K -device virtio-blk-devise,drive=d", "did you mean virtio-blk-device?");
+    bad("K -M vrit", "did you mean 'virt'?");
+    bad("K -M virt,gic-versoin=3", "did you mean 'gic-version'?");
+    bad("K -accel tcg", "interp");
+    bad("K -d nosuch", "nosuch");
+    bad("K -global virtio-mmio.force_legacy=on", "force-legacy");
+}
+
+Test(options, wrong_values)
+{
+    bad("", "nothing to boot");
+    bad("-kernel", "needs an argument");
+    bad("-append x", "-append goes with -kernel");
+    bad("-initrd x", "-initrd goes with -kernel");
+    bad("K -smp 2", "one CPU");
+    bad("K -smp cores=2", "one CPU");
+    bad("K -smp x", "not a number");
+    bad("K -M virt,gic-version=2", "gic-version");
+    bad("K -M virt,virtualization=on", "only virtualization=off");
+    bad("K -cpu cortex-m3", "no such CPU");
+    bad("K -cpu mac", "did you mean max?");
+    bad("K -cpu max,sve=on", "only sve=off");
+    bad("K -drive format=raw", "no file=");
+    bad("K -drive file=", "file= is empty");
+    bad("K -drive file=x,readonly=maybe", "neither on nor off");
+    bad("K -drive file=x,format=vmdk", "raw");
+    bad("K -drive ,", "empty item");
+    bad("K -drive file", "needs a value");
+    bad("K -device virtio-blk-device", "no drive=");
+    bad("K -device virtio-blk-device,drive=d", "no -drive of that id");
+    bad("K -device virtio-rng-device,drive=d", "no property");
+    bad("K -drive file=x,id=d -device virtio-blk-device,drive=d", "if=none");
+    bad("K -drive file=x,if=none,id=d -drive file=y,if=none,id=d", "given twice");
+    bad("K -drive file=x,if=none,id=d -device virtio-blk-device,drive=d "
+        "-device virtio-blk-device,drive=d",
+        "in use");
+    bad("K -nic user", "none");
+    bad("K -display gtk", "none");
+    bad("K -serial tcp:1", "mon:stdio");
+    bad("K -serial stdio -serial stdio", "one UART");
+    bad("K -serial chardev:x", "no -chardev");
+    bad("K -chardev stdio,id=a -chardev stdio,id=b", "once");
+    bad("K -chardev file,id=a", "path=");
+    bad("K -chardev null", "no id=");
+    bad("K -seed x", "not a number");
+}
+
+Test(options, drives)
+{
+    good("K -drive file=a,,b.img,if=none,id=x -drive file=c,snapshot=on,cache=directsync,discard=unmap "
+         "-device virtio-rng-device -device virtio-blk-device,drive=x,serial=S1,id=dev");
+    cr_expect_str_eq(config.drives[0].file, "a,b.img");
+    cr_expect(!config.drives[0].snapshot);
+    cr_expect(config.drives[1].snapshot);
+    cr_expect_eq(config.drives[1].cache, CONFIG_CACHE_WRITETHROUGH);
+    cr_expect_eq(config.device_count, 3u);
+    cr_expect_eq(config.devices[0].type, DEVICE_VIRTIO_RNG);
+    cr_expect_str_eq(config.devices[1].serial, "S1");
+    cr_expect_eq(config.devices[2].backend, &config.drives[1]);
+    good("K -drive file=a -snapshot");
+    cr_expect(config.drives[0].snapshot);
+}
+
+Test(options, too_many)
+{
+    char line[2048] = "K";
+    for (int i = 0; i <= CONFIG_MAX_DRIVES; i++)
+        strcat(line, " -drive file=x");
+    bad(line, "more than 32");
+    strcpy(line, "K");
+    for (int i = 0; i <= CONFIG_MAX_DEVICES; i++)
+        strcat(line, " -device virtio-rng-device");
+    bad(line, "more than 32");
+    strcpy(line, "K -drive file=x");
+    for (int i = 0; i < CONFIG_MAX_DEVICES; i++)
+        strcat(line, " -device virtio-rng-device");
+    bad(line, "slots are taken");
+}
+
+Test(options, serials)
+{
+    good("K -serial none");
+    cr_expect_eq(config.serial_count, 0u);
+    good("K -serial file:/tmp/x");
+    cr_expect_str_eq(config.chardevs[config.serials[0]].path, "/tmp/x");
+    good("K -serial stdio");
+    cr_expect(config.chardevs[config.serials[0]].signal);
+    good("K -nographic -serial stdio");
+    cr_expect(!config.chardevs[config.serials[0]].signal);
+    good("K -chardev null,id=n -serial chardev:n");
+    cr_expect_eq(config.chardevs[config.serials[0]].backend, CONFIG_CHAR_NULL);
+    good("K -nodefaults");
+    cr_expect_eq(config.serial_count, 0u);
+}
+
+Test(options, logging_and_rest)
+{
+    good("K -d in_asm,int -D /tmp/log -no-reboot -seed 7 -name guest -rtc base=utc "
+         "-global virtio-mmio.force-legacy=false -monitor none -net none -display none");
+    cr_expect_eq(config.log_mask, (unsigned)(LOG_IN_ASM | LOG_INT));
+    cr_expect_str_eq(config.log_file, "/tmp/log");
+    cr_expect(config.no_reboot);
+    cr_expect(config.seed_given);
+    cr_expect_eq(config.seed, 7u);
+    cr_expect(!config.virtio_legacy);
+}
+
+// The probes of bare-metal test suites, and what people ask.
+Test(options, helps)
+{
+    help("-help", "QEMU-compatible options");
+    help("-h", "-kernel");
+    help("--version", "armlet ");
+    help("-machine ?", "ARM Virtual Machine");
+    help("-M help", "gic-version");
+    help("-device ?", "virtio-blk-device");
+    help("-device help", "virtio-rng-device");
+    help("-device virtio-blk-device,help", "serial");
+    help("-chardev ?", "stdio");
+    help("-cpu help", "max");
+    help("-accel help", "interp");
+    help("-d help", "guest_error");
+    help("-drive help", "readonly");
+}
+
+// Every row can be reached, and every option that takes an argument refuses to have none.
+Test(options, every_row)
+{
+    for (size_t i = 0; i < option_row_count; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "K -%s", option_rows[i].name);
+        enum options_result r = parse(line);
+        if (option_rows[i].argument)
+            cr_expect(r == OPTIONS_WRONG && strstr(error.text, "needs an argument"), "-%s: %d %s",
+                      option_rows[i].name, r, error.text);
+        else
+            cr_expect_neq(r, OPTIONS_WRONG, "-%s: %s", option_rows[i].name, error.text);
+    }
+}
