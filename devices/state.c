@@ -68,13 +68,21 @@ static bool next(const struct state_reader *r, struct section *s)
     return s->len <= r->len - r->pos - sizeof *s && !s->tag[TAG_SIZE - 1];
 }
 
+// The padding counts: there is one way to write a tag.
+static bool has_tag(const struct section *s, const char *tag)
+{
+    char padded[TAG_SIZE] = {0};
+    memcpy(padded, tag, strnlen(tag, TAG_SIZE - 1));
+    return !memcmp(s->tag, padded, TAG_SIZE);
+}
+
 bool state_get(struct state_reader *r, const char *tag, uint32_t version, void *data, size_t len,
                struct error *err)
 {
     struct section s;
     if (!next(r, &s))
         return error_set(err, "saved state: it ends where section \"%s\" should be", tag);
-    if (strcmp(s.tag, tag))
+    if (!has_tag(&s, tag))
         return error_set(err, "saved state: section \"%s\" expected, \"%s\" found", tag, s.tag);
     if (s.version != version)
         return error_set(err, "saved state: section \"%s\" has version %u, not %u", tag, s.version,
@@ -94,7 +102,7 @@ bool state_get(struct state_reader *r, const char *tag, uint32_t version, void *
 long state_peek(const struct state_reader *r, const char *tag)
 {
     struct section s;
-    if (!next(r, &s) || strcmp(s.tag, tag))
+    if (!next(r, &s) || !has_tag(&s, tag))
         return -1;
     return (long)s.len;
 }
