@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Beyond this everything is thrown away at the next safe point.
-#define CACHE_LIMIT (512u << 20)
-
 struct code_page **tb_bucket(struct jit *jit, gpa_t page)
 {
     return &jit->pages[(page >> PAGE_BITS) * 0x9e3779b1u >> 7 & (JIT_CODE_BUCKETS - 1)];
@@ -71,9 +68,13 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     struct jit *jit = cpu->jit;
     struct ir *ir = jit->ir;
     uint32_t n_insns = 0;
+    // What is translated and what it is compared with later must be the same bytes, whoever writes
+    // to the page meanwhile.
+    uint8_t code[PAGE_SIZE];
     protect(jit, p);
+    memcpy(code + off, p->host + off, PAGE_SIZE - off);
     ir_begin(ir, jit->guest, off, p->mode);
-    jit->guest->translate_block(ir, p->host, &n_insns);
+    jit->guest->translate_block(ir, code, &n_insns);
     assert(!ir->overflow && n_insns);
     ir_opt_all(ir);
     struct tb *tb = calloc(1, sizeof *tb + n_insns * sizeof tb->insns[0]);
@@ -82,7 +83,7 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     tb->off = off;
     tb->n_insns = n_insns;
     tb->countdown = TB_LOOK_EVERY;
-    memcpy(tb->insns, p->host + off, n_insns * 4);
+    memcpy(tb->insns, code + off, n_insns * 4);
     log_block(cpu, tb, ir);
     interp_compile(jit, ir, tb);
     jit->bytes += sizeof *tb + n_insns * 4 + tb->n_iops * 34;
@@ -111,6 +112,8 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
             link = &tb->next;
             continue;
         }
+        // First the flag, then the bytes: who writes now either is seen here or sees the flag.
+        protect(cpu->jit, p);
         if (memcmp(tb->insns, p->host + off, tb->n_insns * 4)) {
             cpu->stats.tb_retired++;
             retire(cpu->jit, link);
@@ -119,7 +122,6 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
         cpu->stats.tb_revalidated++;
         tb->suspect = false;
         p->entry[off >> 2] = tb;
-        protect(cpu->jit, p);
         region_revalidate(cpu->jit, p, tb);
         return tb;
     }
@@ -231,12 +233,12 @@ static void flush(struct jit *jit)
 
 void tb_safe_point(struct jit *jit)
 {
-    if (likely(!jit->retired && jit->bytes <= CACHE_LIMIT))
+    if (likely(!jit->retired && jit->bytes <= jit->cache_limit))
         return;
     mutex_lock(&jit->lock);
     free_list(jit, jit->retired);
     jit->retired = NULL;
-    if (jit->bytes > CACHE_LIMIT)
+    if (jit->bytes > jit->cache_limit)
         flush(jit);
     mutex_unlock(&jit->lock);
 }

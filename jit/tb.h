@@ -60,7 +60,8 @@ static inline struct tb *tb_find(struct vcpu *cpu, gva_t pc)
 {
     const struct itlb_entry *e = &cpu->itlb[pc >> PAGE_BITS & (ITLB_SIZE - 1)];
     cpu->stats.tb_lookup++;
-    if (likely(e->tag == ((pc & (PAGE_MASK | 3)) | cpu->ictx) && e->mode == cpu->mode)) {
+    // By exclusive or, so that the low bits of a misaligned pc never vanish in the context's.
+    if (likely(e->tag == ((pc & (PAGE_MASK | 3)) ^ cpu->ictx) && e->mode == cpu->mode)) {
         struct tb *tb = e->page->entry[(pc & ~PAGE_MASK) >> 2];
         if (likely(tb))
             return tb;

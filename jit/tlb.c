@@ -165,9 +165,10 @@ bool mem_load(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, void *ou
 bool mem_store(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, const void *in)
 {
     void *host = hit(cpu, cpu->wtlb, va, size, attr);
-    if (unlikely(!host))
-        return access_slow(cpu, va, size, attr, (void *)(uintptr_t)in, true);
-    copy(host, in, size);
+    if (likely(host))
+        copy(host, in, size);
+    else if (!access_slow(cpu, va, size, attr, (void *)(uintptr_t)in, true))
+        return false;
     if (attr & MEM_RELEASE)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return true;
