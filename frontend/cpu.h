@@ -100,6 +100,10 @@ struct a64_cpu {
     // next step exception says of the instruction stepped.
     bool stepping, step_valid, step_ex;
 
+    // Where TLB contexts were found last; checked against vcpu.ctx_keys[] before use. By kind for
+    // those of EL1, by ASID modulo the table's size for EL0's.
+    uint16_t ctx_el1[4], ctx_asid[256];
+
     const struct a64_model *model;
     const struct a64_board *board;
     const struct log *log;

@@ -259,10 +259,10 @@ void a64_eret(struct a64_cpu *cpu)
     v->pc = untag_pc(cpu, v->r[A64_ELR_EL1]);
     v->excl_size = 0;
     __atomic_store_n(&cpu->event, true, __ATOMIC_RELAXED);
-    if (illegal)
+    if (unlikely(illegal))
         log_printf(cpu->log, LOG_GUEST_ERROR, "illegal exception return: SPSR_EL1 %#" PRIx64 "\n",
                    spsr);
-    else
+    else if (log_enabled(cpu->log, LOG_INT))
         log_printf(cpu->log, LOG_INT, "return to EL%u pc %#" PRIx64 "\n", el, v->pc);
     a64_update_mode(cpu);
     a64_check_interrupts(cpu);

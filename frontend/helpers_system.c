@@ -82,12 +82,14 @@ void a64_helper_pstate_set(struct vcpu *v, void *d, const void *a, const void *b
     switch (imm >> 4) {
     case A64_PSTATE_DAIFSET:
         cpu->daif |= (uint8_t)value;
-        if (!(value & PSTATE_D))
-            return; // masks only: nothing else depends on it
+        if (likely(!(cpu->v.r[A64_MDSCR_EL1] & MDSCR_SS)))
+            return; // D takes part in software step alone
         break;
     case A64_PSTATE_DAIFCLR:
         cpu->daif &= (uint8_t)~value;
         a64_check_interrupts(cpu);
+        if (likely(!(cpu->v.r[A64_MDSCR_EL1] & MDSCR_SS)))
+            return;
         break;
     case A64_PSTATE_SPSEL:
         cpu->spsel = value & 1;

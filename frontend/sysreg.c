@@ -295,7 +295,8 @@ bool sysreg_read_daif(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *v
 bool sysreg_write_daif(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
 {
     cpu->daif = value >> 6 & 15;
-    a64_update_mode(cpu); // D takes part in software step
+    if (unlikely(cpu->v.r[A64_MDSCR_EL1] & MDSCR_SS))
+        a64_update_mode(cpu); // D takes part in software step
     a64_check_interrupts(cpu);
     return true;
 }

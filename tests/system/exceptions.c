@@ -76,8 +76,10 @@ static const struct {
     { "msr spsel at EL0", 0xd50041bf, 0, 0, 0, false },
     { "msr uao at EL0", 0xd500417f, 0, 0, 0, false },
     // MSR (immediate): op0 0, op2 6, op1 3, CRn 4, Rt 31, CRm the operand.
-    { "msr daifset at EL0", 0xd50342df, 0, 0x18, 6 << 17 | 3 << 14 | 4 << 10 | 31 << 5 | 2 << 1, false },
-    { "msr daifclr at EL0", 0xd50342ff, 0, 0x18, 7 << 17 | 3 << 14 | 4 << 10 | 31 << 5 | 2 << 1, false },
+    { "msr daifset at EL0", 0xd50342df, 0, 0x18, 6 << 17 | 3 << 14 | 4 << 10 | 31 << 5 | 2 << 1,
+      false },
+    { "msr daifclr at EL0", 0xd50342ff, 0, 0x18, 7 << 17 | 3 << 14 | 4 << 10 | 31 << 5 | 2 << 1,
+      false },
     { "fadd, FP trapped", 0x1e602800, 1, 0x07, 0x1e00000, false },
     { "ldr q, FP trapped", 0x3dc00000, 0, 0x07, 0x1e00000, false },
     { "mrs fpcr, FP trapped", 0xd53b4400, 1, 0x07, 0x1e00000, false },

@@ -95,8 +95,7 @@ static bool is_op(const struct row *r)
 
 static uint32_t insn_of(const struct row *r, bool read)
 {
-    return is_op(r) ? INSN_SYS(id_of(r), 0)
-                    : read ? INSN_MRS(id_of(r), 0) : INSN_MSR(id_of(r), 0);
+    return is_op(r) ? INSN_SYS(id_of(r), 0) : read ? INSN_MRS(id_of(r), 0) : INSN_MSR(id_of(r), 0);
 }
 
 // Everything that could trap EL0 open.
