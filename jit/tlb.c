@@ -56,12 +56,16 @@ static bool resolve(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned
 
 static void copy(void *to, const void *from, unsigned size)
 {
+    // Guests access memory unaligned.
+    typedef uint16_t u16 __attribute__((aligned(1)));
+    typedef uint32_t u32 __attribute__((aligned(1)));
+    typedef uint64_t u64 __attribute__((aligned(1)));
     // One host access for every size that the guest sees as one.
     switch (size) {
     case 1: *(volatile uint8_t *)to = *(const volatile uint8_t *)from; break;
-    case 2: *(volatile uint16_t *)to = *(const volatile uint16_t *)from; break;
-    case 4: *(volatile uint32_t *)to = *(const volatile uint32_t *)from; break;
-    case 8: *(volatile uint64_t *)to = *(const volatile uint64_t *)from; break;
+    case 2: *(volatile u16 *)to = *(const volatile u16 *)from; break;
+    case 4: *(volatile u32 *)to = *(const volatile u32 *)from; break;
+    case 8: *(volatile u64 *)to = *(const volatile u64 *)from; break;
     default: memcpy(to, from, size);
     }
 }
