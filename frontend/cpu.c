@@ -185,6 +185,16 @@ void a64_check_interrupts(struct a64_cpu *cpu)
         vcpu_kick(&cpu->v, EXIT_REQ_INTERRUPT);
 }
 
+void a64_set_daif(struct a64_cpu *cpu, unsigned daif)
+{
+    cpu->daif = (uint8_t)daif;
+    a64_check_interrupts(cpu);
+    if (unlikely(cpu->v.r[A64_MDSCR_EL1] & MDSCR_SS)) {
+        a64_update_mode(cpu); // D takes part in software step
+        vcpu_kick(&cpu->v, EXIT_REQ_INTERRUPT);
+    }
+}
+
 bool a64_set_lines(struct a64_cpu *cpu, unsigned lines)
 {
     __atomic_store_n(&cpu->irq_lines, lines, __ATOMIC_SEQ_CST);

@@ -134,6 +134,9 @@ void a64_update_mode(struct a64_cpu *cpu);
 void a64_update_context(struct a64_cpu *cpu);
 // Asks for EXIT_REQ_INTERRUPT if a line is up and unmasked. After any unmasking.
 void a64_check_interrupts(struct a64_cpu *cpu);
+// PSTATE.DAIF from here on (PSTATE_*). A block may go on to its successor after it: what has to be
+// looked at again is asked for.
+void a64_set_daif(struct a64_cpu *cpu, unsigned daif);
 // The interrupt controller's door: sets the lines and kicks the vCPU. Any thread. True if a
 // sleeping vCPU should wake.
 bool a64_set_lines(struct a64_cpu *cpu, unsigned lines);

@@ -2,8 +2,8 @@
 // Helpers of the system instructions. Each says what its operands are; imm of those that name a
 // register is its index in a64_sysregs[] | Rt << 16.
 //
-// A helper that refuses calls a64_fail() before it has changed anything; whoever changes what
-// blocks, contexts or masks depend on is followed by EXIT.
+// A helper that refuses calls a64_fail() before it has changed anything; one that changes the mode
+// or contexts is followed by EXIT, one that may unmask or cause interrupts by the block's end.
 #include "frontend/helpers.h"
 #include "frontend/sysreg.h"
 #include "jit/tb.h"
@@ -81,16 +81,11 @@ void a64_helper_pstate_set(struct vcpu *v, void *d, const void *a, const void *b
     unsigned value = imm & 15;
     switch (imm >> 4) {
     case A64_PSTATE_DAIFSET:
-        cpu->daif |= (uint8_t)value;
-        if (likely(!(cpu->v.r[A64_MDSCR_EL1] & MDSCR_SS)))
-            return; // D takes part in software step alone
-        break;
+        a64_set_daif(cpu, cpu->daif | value);
+        return;
     case A64_PSTATE_DAIFCLR:
-        cpu->daif &= (uint8_t)~value;
-        a64_check_interrupts(cpu);
-        if (likely(!(cpu->v.r[A64_MDSCR_EL1] & MDSCR_SS)))
-            return;
-        break;
+        a64_set_daif(cpu, cpu->daif & ~value);
+        return;
     case A64_PSTATE_SPSEL:
         cpu->spsel = value & 1;
         break;
@@ -109,6 +104,20 @@ void a64_helper_pstate_set(struct vcpu *v, void *d, const void *a, const void *b
         return;
     }
     a64_update_mode(cpu);
+}
+
+// d = DAIF
+void a64_helper_daif_read(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                          uint64_t imm)
+{
+    *(uint64_t *)d = (uint64_t)a64(v)->daif << 6;
+}
+
+// DAIF = a
+void a64_helper_daif_write(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                           uint64_t imm)
+{
+    a64_set_daif(a64(v), *(const uint64_t *)a >> 6 & 15);
 }
 
 void a64_helper_eret(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
@@ -136,7 +145,6 @@ void a64_helper_wfi(struct vcpu *v, void *d, const void *a, const void *b, const
         a64_fail(cpu, A64_EXC(EC_WFX, WFX_ISS(0)));
         return;
     }
-    v->stats.halts++;
     v->halt = VCPU_EXIT_HALT;
 }
 

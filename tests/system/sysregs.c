@@ -384,7 +384,7 @@ Test(sysregs, id_registers)
     cr_expect_eq(id_reg("ID_AA64ISAR0_EL1"), 0x0021100110212120);
     cr_expect_eq(id_reg("ID_AA64ISAR1_EL1"), 0x0000001100211001);
     cr_expect_eq(id_reg("ID_AA64MMFR0_EL1"), 0x0000000000100024);
-    cr_expect_eq(id_reg("ID_AA64MMFR1_EL1"), 0x0000000000201002);
+    cr_expect_eq(id_reg("ID_AA64MMFR1_EL1"), 0x1000000000201002);
     cr_expect_eq(id_reg("ID_AA64MMFR2_EL1"), 0x1000000000000011);
     cr_expect_eq(id_reg("CTR_EL0"), 0x9444c004);
     cr_expect_eq(id_reg("CLIDR_EL1"), 0x0a200023);
