@@ -93,6 +93,7 @@ struct a64_cpu {
     bool event;          // atomic; the event register (SEV, WFE)
     uint8_t claim;       // DBGCLAIM tags
     struct a64_fault fault;
+    bool retarget;       // no fault: pc had a tag that its regime ignores
     bool exc_recorded;   // instead of the fault, `exc` is what raise_fault() takes: A64_EXC()
     uint64_t exc;
 
@@ -179,6 +180,8 @@ void a64_raise_fault(struct vcpu *cpu);                // guest.raise_fault
 void a64_interrupt(struct vcpu *cpu);                  // guest.interrupt
 void a64_record_fault(struct vcpu *cpu, enum mem_fault_kind kind, gva_t va, enum mem_access access,
                       unsigned attr);                  // guest.record_fault
+// A branch's target without the tag, where the regime ignores it.
+gva_t a64_untag_pc(const struct a64_cpu *cpu, gva_t pc);
 void a64_eret(struct a64_cpu *cpu);                    // sets pc, PSTATE; illegal return handled
 // From a helper with HELPER_BAILS that has committed nothing: its instruction takes this exception.
 void a64_fail(struct a64_cpu *cpu, uint64_t what);

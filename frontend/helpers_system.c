@@ -233,7 +233,10 @@ static bool zero_slow(struct a64_cpu *cpu, gva_t va, gva_t line)
     }
     for (unsigned n = 0; ok && n < 64; n += sizeof zero)
         ok = mem_store(v, line + n, sizeof zero, 0, zero);
-    v->bail = !ok;
+    if (!ok) {
+        v->bail = true;
+        cpu->fault.va = va; // as given, not the line's
+    }
     return ok;
 }
 
