@@ -6,9 +6,9 @@
 
 #include <stdint.h>
 
-// The data page: at this address on both sides. Base registers point into its middle.
+// The data page: at this address on both sides, zero beyond DIFF_MEM_SIZE.
 #define DIFF_DATA     0x50000000u
-#define DIFF_MEM_SIZE 512u // its first bytes are compared
+#define DIFF_MEM_SIZE 512u // what is seeded and compared
 
 enum diff_status {
     DIFF_RAN,       // and went on with the next instruction

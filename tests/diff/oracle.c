@@ -26,7 +26,10 @@ struct shared {
 
 #define SHARED ((struct shared *)(uintptr_t)MEM)
 
-extern const char routine[], routine_insn[], routine_after[], routine_end[];
+// The routine, and where in it the instruction and what follows it are, and its end (the compiler
+// may not subtract addresses of different objects).
+extern const char routine[];
+extern const uint64_t routine_insn, routine_after, routine_end;
 
 #define STR2(x) #x
 #define STR(x)  STR2(x)
@@ -61,6 +64,8 @@ _Static_assert(offsetof(struct shared, host_sp) == OFF_HOST, "host_sp");
 
 __asm__(
     ".section .rodata\n"
+    ".globl routine, routine_insn, routine_after, routine_end\n"
+    ".balign 8\n"
     "routine:\n"
     "stp x29, x30, [sp, #-16]!\n stp x27, x28, [sp, #-16]!\n stp x25, x26, [sp, #-16]!\n"
     "stp x23, x24, [sp, #-16]!\n stp x21, x22, [sp, #-16]!\n stp x19, x20, [sp, #-16]!\n"
@@ -77,8 +82,8 @@ __asm__(
     Q_PAIRS("ldp")
     X_PAIRS("ldp")
     "ldp x28, x29, [x30, #224]\n ldr x30, [x30, #240]\n"
-    "routine_insn:\n nop\n"
-    "routine_after:\n"
+    "1:\n nop\n"
+    "2:\n"
     "msr tpidr_el0, x30\n"
     "movz x30, #0x6000, lsl #16\n movk x30, #0x1000\n"
     X_PAIRS("stp")
@@ -98,7 +103,11 @@ __asm__(
     "ldp x19, x20, [sp], #16\n ldp x21, x22, [sp], #16\n ldp x23, x24, [sp], #16\n"
     "ldp x25, x26, [sp], #16\n ldp x27, x28, [sp], #16\n ldp x29, x30, [sp], #16\n"
     "ret\n"
-    "routine_end:\n"
+    "3:\n"
+    ".balign 8\n"
+    "routine_insn: .quad 1b - routine\n"
+    "routine_after: .quad 2b - routine\n"
+    "routine_end: .quad 3b - routine\n"
     ".text\n");
 
 static void on_signal(int sig, siginfo_t *info, void *context)
@@ -108,7 +117,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     SHARED->state.status = sig == SIGILL                      ? DIFF_UNDEFINED
                            : sig == SIGSEGV || sig == SIGBUS ? DIFF_FAULT
                                                               : DIFF_OTHER;
-    uc->uc_mcontext.pc = CODE + (uint64_t)(routine_after - routine);
+    uc->uc_mcontext.pc = CODE + routine_after;
 }
 
 static void *map(uintptr_t address, size_t size, int prot)
@@ -135,7 +144,7 @@ static void set_up(void)
         sigaction(signals[i], &sa, NULL);
     map(CODE, 0x2000, PROT_READ | PROT_WRITE | PROT_EXEC);
     map(DIFF_DATA, 0x1000, PROT_READ | PROT_WRITE);
-    memcpy((void *)CODE, routine, (size_t)(routine_end - routine));
+    memcpy((void *)CODE, routine, routine_end);
 }
 
 int main(int argc, char **argv)
@@ -149,10 +158,11 @@ int main(int argc, char **argv)
         return 2;
     }
     set_up();
-    insn = (uint32_t *)(CODE + (uintptr_t)(routine_insn - routine));
+    insn = (uint32_t *)((uintptr_t)CODE + routine_insn);
     while (fread(&c, sizeof(c), 1, in) == 1) {
         *insn = (uint32_t)c.insn;
         __builtin___clear_cache((char *)insn, (char *)(insn + 1));
+        memset((void *)(uintptr_t)DIFF_DATA, 0, 4096);
         memcpy((void *)(uintptr_t)DIFF_DATA, c.in.mem, DIFF_MEM_SIZE);
         SHARED->state = c.in;
         SHARED->state.status = DIFF_RAN;
