@@ -98,7 +98,7 @@ static void load_state(struct side *s, const struct diff_case *c)
     jit_ram_written(&s->jit, PHYS + CODE * PAGE_SIZE, 4);
     v->r[A64_SCTLR_EL1] |= 1u | 1u << 2 | 1u << 12 | 1u << 26 | 1u << 14 | 1u << 15; // M C I UCI DZE UCT
     v->r[A64_TTBR0_EL1] = PHYS + L1 * PAGE_SIZE;
-    v->r[A64_TCR_EL1] = 25 | 1u << 8 | 1u << 10 | 3u << 12 | 1u << 23 | (uint64_t)2 << 32;
+    v->r[A64_TCR_EL1] = 25 | 1u << 8 | 1u << 10 | 3u << 12 | 1u << 23 | (uint64_t)2 << 32 | BIT(37);
     v->r[A64_MAIR_EL1] = 0xff;
     v->r[A64_VBAR_EL1] = CODE_VA + 2048;
     v->r[A64_CPACR_EL1] = 3u << 20;

@@ -133,14 +133,21 @@ static uint64_t random_integer(uint64_t *random)
     case 0:
         return 0;
     case 1:
-        return v & 1 ? UINT64_MAX : BIT(v >> 1 & 63);
+        v = v & 1 ? UINT64_MAX : BIT(v >> 1 & 63);
+        break;
     case 2:
-        return v >> below(random, 64);
+        v >>= below(random, 64);
+        break;
     case 3:
-        return (uint64_t)((int64_t)v >> below(random, 64));
+        v = (uint64_t)((int64_t)v >> below(random, 64));
+        break;
     default:
-        return v;
+        break;
     }
+    // Nothing that could be an address of the oracle's own, the tag byte apart.
+    if ((v & mask64(56)) >> 16 && (v & mask64(56)) < BIT(48))
+        v |= BIT(50);
+    return v;
 }
 
 // 64 bits of a vector: lanes of one width, of one sort.

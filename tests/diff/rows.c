@@ -6,6 +6,7 @@
 
 #include "a64_random.h"
 #include "base/bits.h"
+#include "jit/fp.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -42,6 +43,40 @@ static bool offered(enum a64_op op, uint32_t insn)
     return true;
 }
 
+// The instruction's result is a choice of the implementation: write-back to a transferred register,
+// a pair loaded twice into one register.
+static bool unpredictable(enum a64_op op, const union a64_fields *f)
+{
+    const char *format = a64_rows[op].format;
+    const struct a64_ldst_imm *i = &f->ldst_imm;
+    const struct a64_ldst_pair *p = &f->ldst_pair;
+
+    if (!strcmp(format, "ldst_imm"))
+        return (i->idx == A64_IDX_PRE || i->idx == A64_IDX_POST) && i->rn == i->rt && i->rn != 31;
+    if (!strcmp(format, "ldst_pair"))
+        return (p->L && p->rt == p->rt2) || ((p->idx == A64_IDX_PRE || p->idx == A64_IDX_POST) &&
+                                             p->rn != 31 && (p->rn == p->rt || p->rn == p->rt2));
+    if (!strcmp(format, "ldst_fp_pair"))
+        return f->ldst_fp_pair.L && f->ldst_fp_pair.rt == f->ldst_fp_pair.rt2;
+    return false;
+}
+
+// Where qemu-aarch64 7.2 is known not to do what the architecture says.
+static bool oracle_is_wrong(enum a64_op op, const union a64_fields *f, const struct diff_state *in)
+{
+    const char *fn = a64_rows[op].translate;
+    uint64_t v = in->v[f->fp_int.rn & 31][0];
+
+    // A half-precision lane is written 32 bits wide.
+    if (!strcmp(fn, "scalar_fp_fixed") && f->scalar_shift.size == 1)
+        return true;
+    // A denormal that is flushed to zero is not exact (FPToFixedJS).
+    if (!strcmp(fn, "fjcvtzs"))
+        return v << 1 && v << 1 < UINT64_C(0x20000000000000) && in->fpcr & FPCR_FZ;
+    // Unaligned, these fault without FEAT_LSE2.
+    return !strcmp(fn, "ldapr") || !strcmp(fn, "ldapur");
+}
+
 struct run {
     struct diff_case *cases;
     struct diff_state *oracle, *armlet;
@@ -60,7 +95,9 @@ static void add_cases(struct run *r, enum a64_op op)
 
     for (size_t i = 0; i < cases_a_row(); i++) {
         uint32_t insn = a64_random_encoding(op, next, &random);
-        if (!offered(op, insn))
+        union a64_fields f;
+        a64_decode(insn, &f);
+        if (!offered(op, insn) || unpredictable(op, &f))
             continue;
         if (r->n == r->room) {
             r->room = r->room ? 2 * r->room : 1024;
@@ -69,7 +106,8 @@ static void add_cases(struct run *r, enum a64_op op)
         }
         r->cases[r->n].insn = insn;
         diff_random_state(&random, &r->cases[r->n].in);
-        r->n++;
+        if (!oracle_is_wrong(op, &f, &r->cases[r->n].in))
+            r->n++;
     }
 }
 
