@@ -29,14 +29,14 @@ enum config_drive_if {
 };
 
 enum config_drive_format {
+    CONFIG_FORMAT_UNSAID, // raw, unless the file looks like something else
     CONFIG_FORMAT_RAW,
 };
 
-// QEMU's names. Every mode but unsafe makes a guest's flush durable before it completes.
+// A guest's flush is durable before it completes in both.
 enum config_drive_cache {
     CONFIG_CACHE_WRITEBACK,
-    CONFIG_CACHE_WRITETHROUGH,
-    CONFIG_CACHE_UNSAFE,
+    CONFIG_CACHE_WRITETHROUGH, // so is every write
 };
 
 struct config_drive {
@@ -48,7 +48,7 @@ struct config_drive {
     int media;     // only disks exist
     bool readonly;
     bool snapshot; // writes go to a temporary layer; -snapshot sets it on every drive
-    bool discard;  // pass the guest's discards on to the file
+    int discard;   // discards always reach the file
 };
 
 enum config_char_backend {
@@ -86,7 +86,7 @@ struct config_machine_props {
 
 struct machine_config {
     struct config_machine_props machine;
-    int cpu; // index of the model in the frontend's list; 0 is max
+    int cpu; // index into a64_models; 0 is the default
     int smp;
     uint64_t ram_size;  // bytes, a multiple of 1 MiB
     bool virtio_legacy; // virtio-mmio version 1, as QEMU's default is

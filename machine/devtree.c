@@ -140,6 +140,20 @@ static void write_clock(struct tree *t)
     end(t);
 }
 
+// The power key, on line 3 of the GPIO controller.
+static void write_gpio_keys(struct tree *t)
+{
+    fdt32_t gpios[] = { cpu_to_fdt32(DEVTREE_PHANDLE_GPIO), cpu_to_fdt32(3), 0 };
+    begin(t, "gpio-keys");
+    prop_string(t, "compatible", "gpio-keys");
+    begin(t, "poweroff");
+    prop_string(t, "label", "GPIO Key Poweroff");
+    prop_u32(t, "linux,code", 116); // KEY_POWER
+    prop(t, "gpios", gpios, sizeof gpios);
+    end(t);
+    end(t);
+}
+
 static void write_chosen(struct tree *t, const struct devtree_chosen *c)
 {
     begin(t, "chosen");
@@ -170,6 +184,7 @@ static void write_root(struct tree *t, const struct devtree_board *b,
     write_cpus(t, b);
     write_psci(t);
     write_clock(t);
+    write_gpio_keys(t);
     if (!t->error)
         check(t, b->devices(b->opaque, t->fdt));
     end(t);

@@ -16,7 +16,7 @@
 enum {
     DEVTREE_PHANDLE_GIC = 1,
     DEVTREE_PHANDLE_CLOCK = 2, // 24 MHz, of the PrimeCell devices
-    DEVTREE_PHANDLE_GPIO = 3,
+    DEVTREE_PHANDLE_GPIO = 3,  // the PL061 that the power key hangs on
     DEVTREE_PHANDLE_CPU0 = 0x10,
 };
 

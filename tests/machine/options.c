@@ -172,7 +172,8 @@ Test(options, wrong_values)
     bad("K -smp x", "not a number");
     bad("K -M virt,gic-version=2", "gic-version");
     bad("K -M virt,virtualization=on", "only virtualization=off");
-    bad("K -cpu cortex-m3", "max");
+    bad("K -cpu cortex-m3", "no such CPU");
+    bad("K -cpu mac", "did you mean max?");
     bad("K -cpu max,sve=on", "only sve=off");
     bad("K -drive format=raw", "no file=");
     bad("K -drive file=", "file= is empty");
@@ -201,12 +202,12 @@ Test(options, wrong_values)
 
 Test(options, drives)
 {
-    good("K -drive file=a,,b.img,if=none,id=x -drive file=c,snapshot=on,cache=unsafe "
+    good("K -drive file=a,,b.img,if=none,id=x -drive file=c,snapshot=on,cache=directsync,discard=unmap "
          "-device virtio-rng-device -device virtio-blk-device,drive=x,serial=S1,id=dev");
     cr_expect_str_eq(config.drives[0].file, "a,b.img");
     cr_expect(!config.drives[0].snapshot);
     cr_expect(config.drives[1].snapshot);
-    cr_expect_eq(config.drives[1].cache, CONFIG_CACHE_UNSAFE);
+    cr_expect_eq(config.drives[1].cache, CONFIG_CACHE_WRITETHROUGH);
     cr_expect_eq(config.device_count, 3u);
     cr_expect_eq(config.devices[0].type, DEVICE_VIRTIO_RNG);
     cr_expect_str_eq(config.devices[1].serial, "S1");
