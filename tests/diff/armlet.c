@@ -40,7 +40,7 @@ static uint64_t *page(struct side *s, unsigned n)
 }
 
 // Normal memory, inner shareable, accessed, for EL0.
-#define DESCRIPTOR(n, flags) ((PHYS + (uint64_t)(n) * PAGE_SIZE) | (flags))
+#define DESCRIPTOR(n, flags) ((PHYS + (uint64_t)(n)*PAGE_SIZE) | (flags))
 #define TABLE                3u
 #define PAGE_RW              (3u | 1u << 6 | 3u << 8 | 1u << 10)
 
@@ -96,7 +96,8 @@ static void load_state(struct side *s, const struct diff_case *c)
     memcpy(page(s, DATA), in->mem, DIFF_MEM_SIZE);
     *(uint32_t *)page(s, CODE) = (uint32_t)c->insn;
     jit_ram_written(&s->jit, PHYS + CODE * PAGE_SIZE, 4);
-    v->r[A64_SCTLR_EL1] |= 1u | 1u << 2 | 1u << 12 | 1u << 26 | 1u << 14 | 1u << 15; // M C I UCI DZE UCT
+    v->r[A64_SCTLR_EL1] |=
+        1u | 1u << 2 | 1u << 12 | 1u << 26 | 1u << 14 | 1u << 15; // M C I UCI DZE UCT
     v->r[A64_TTBR0_EL1] = PHYS + L1 * PAGE_SIZE;
     v->r[A64_TCR_EL1] = 25 | 1u << 8 | 1u << 10 | 3u << 12 | 1u << 23 | (uint64_t)2 << 32 | BIT(37);
     v->r[A64_MAIR_EL1] = 0xff;

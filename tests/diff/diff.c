@@ -13,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Files ---------------------------------------------------------------------------------------------
+// Files
+// ---------------------------------------------------------------------------------------------
 
 struct temporary {
     char path[64];
@@ -71,7 +72,8 @@ bool diff_run_oracle(const struct diff_case *cases, size_t n, struct diff_state 
     return ok;
 }
 
-// Random states -------------------------------------------------------------------------------------
+// Random states
+// -------------------------------------------------------------------------------------
 
 uint64_t diff_random(uint64_t *state)
 {
@@ -211,7 +213,8 @@ void diff_random_state(uint64_t *random, struct diff_state *s)
         s->mem[i] = (uint8_t)diff_random(random);
 }
 
-// Comparison ----------------------------------------------------------------------------------------
+// Comparison
+// ----------------------------------------------------------------------------------------
 
 static bool same(const struct diff_state *a, const struct diff_state *b, unsigned ignore)
 {
@@ -240,8 +243,8 @@ static void report(const struct diff_case *c, const struct diff_state *oracle,
             (unsigned)c->insn, text, c->in.fpcr, c->in.fpsr, c->in.nzcv >> 28);
     for (unsigned i = 0; i < 32; i++)
         if (named((uint32_t)c->insn, i))
-            fprintf(stderr, "    in      v%u %016" PRIx64 ":%016" PRIx64 "  x%u %016" PRIx64 "\n", i,
-                    c->in.v[i][1], c->in.v[i][0], i, i < 31 ? c->in.x[i] : c->in.sp);
+            fprintf(stderr, "    in      v%u %016" PRIx64 ":%016" PRIx64 "  x%u %016" PRIx64 "\n",
+                    i, c->in.v[i][1], c->in.v[i][0], i, i < 31 ? c->in.x[i] : c->in.sp);
     if (oracle->status != armlet->status)
         fprintf(stderr, "    status: oracle %s, armlet %s\n", status[oracle->status & 3],
                 status[armlet->status & 3]);
@@ -256,7 +259,8 @@ static void report(const struct diff_case *c, const struct diff_state *oracle,
         if (a != b)
             fprintf(stderr, "    x%-2u oracle %016" PRIx64 " armlet %016" PRIx64 "\n", i, a, b);
     }
-    if (oracle->nzcv != armlet->nzcv || oracle->fpsr != armlet->fpsr || oracle->fpcr != armlet->fpcr)
+    if (oracle->nzcv != armlet->nzcv || oracle->fpsr != armlet->fpsr ||
+        oracle->fpcr != armlet->fpcr)
         fprintf(stderr,
                 "    oracle nzcv %" PRIx64 " fpsr %" PRIx64 " fpcr %" PRIx64
                 ", armlet nzcv %" PRIx64 " fpsr %" PRIx64 " fpcr %" PRIx64 "\n",

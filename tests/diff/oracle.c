@@ -35,11 +35,11 @@ extern const uint64_t routine_insn, routine_after, routine_end;
 #define STR(x)  STR2(x)
 
 // Offsets in struct diff_state, checked below.
-#define OFF_V     256
-#define OFF_NZCV  768
-#define OFF_FPCR  776
-#define OFF_FPSR  784
-#define OFF_HOST  1312
+#define OFF_V    256
+#define OFF_NZCV 768
+#define OFF_FPCR 776
+#define OFF_FPSR 784
+#define OFF_HOST 1312
 
 _Static_assert(offsetof(struct diff_state, v) == OFF_V, "v");
 _Static_assert(offsetof(struct diff_state, nzcv) == OFF_NZCV, "nzcv");
@@ -47,6 +47,7 @@ _Static_assert(offsetof(struct diff_state, fpcr) == OFF_FPCR, "fpcr");
 _Static_assert(offsetof(struct diff_state, fpsr) == OFF_FPSR, "fpsr");
 _Static_assert(offsetof(struct shared, host_sp) == OFF_HOST, "host_sp");
 
+// clang-format off
 // x30 is the state's address. Q registers by pairs: 32 bytes each.
 #define Q_PAIRS(op)                                                                                \
     op " q0, q1, [x29]\n" op " q2, q3, [x29, #32]\n" op " q4, q5, [x29, #64]\n"                    \
@@ -109,14 +110,15 @@ __asm__(
     "routine_after: .quad 2b - routine\n"
     "routine_end: .quad 3b - routine\n"
     ".text\n");
+// clang-format on
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
     ucontext_t *uc = context;
 
-    SHARED->state.status = sig == SIGILL                      ? DIFF_UNDEFINED
+    SHARED->state.status = sig == SIGILL                     ? DIFF_UNDEFINED
                            : sig == SIGSEGV || sig == SIGBUS ? DIFF_FAULT
-                                                              : DIFF_OTHER;
+                                                             : DIFF_OTHER;
     uc->uc_mcontext.pc = CODE + routine_after;
 }
 

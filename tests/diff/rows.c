@@ -163,15 +163,17 @@ static void run_group(const char *const *names)
         run_group(names);                                                                          \
     }
 
-GROUP(integer, "addsub_*", "logical_*", "movwide", "bitfield", "extr", "div", "shiftv", "dp1", "rmif",
-      "setf", "ccmp_*", "csel", "madd", "maddl", "mulh", "cfinv", "xaflag", "axflag", "crc32")
+GROUP(integer, "addsub_*", "logical_*", "movwide", "bitfield", "extr", "div", "shiftv", "dp1",
+      "rmif", "setf", "ccmp_*", "csel", "madd", "maddl", "mulh", "cfinv", "xaflag", "axflag",
+      "crc32")
 GROUP(load_store, "ldar", "ldapr", "ldapur", "cas", "casp", "atomic", "swp", "ldst_imm", "ldst_reg",
       "ldst_pair", "ldst_fp_pair", "ldst_fp_imm", "ldst_fp_reg")
 GROUP(structures, "ld_multi", "ld_single", "ld_repl")
 GROUP(fp_scalar, "fcvt_int", "fjcvtzs", "cvtf_*", "fmov_*", "fcvtz_fixed", "fp_dp*", "fcvt", "fcmp",
       "fccmp", "fcsel")
 GROUP(three_same, "simd_three_same", "scalar_three_same", "simd_logical", "simd_dot")
-GROUP(three_same_fp, "simd_three_same_fp", "scalar_three_same_fp", "fcmla_*", "fcadd_v", "simd_fmlal*")
+GROUP(three_same_fp, "simd_three_same_fp", "scalar_three_same_fp", "fcmla_*", "fcadd_v",
+      "simd_fmlal*")
 GROUP(three_diff, "simd_three_diff", "scalar_three_diff", "pmull")
 GROUP(two_misc, "simd_two_misc", "scalar_two_misc", "simd_addlp", "simd_narrow", "simd_shll",
       "scalar_narrow")

@@ -169,7 +169,8 @@ Test(simd_vec, every_row_exists)
 
 Test(simd_vec, operands_may_overlap)
 {
-    EVERY_ROW(vop, type) {
+    EVERY_ROW(vop, type)
+    {
         for (unsigned round = 0; round < 20; round++) {
             union vec a = random_vec(), b = random_vec(), c = random_vec(), d = random_vec(), v;
             uint64_t imm = random_imm(vop, type);
@@ -193,8 +194,10 @@ Test(simd_vec, the_rest_of_d_becomes_zero)
 {
     static const uint8_t zeroes[16];
 
-    EVERY_ROW(vop, type) {
-        union vec a = random_vec(), b = random_vec(), c = random_vec(), d = random_vec(), before = d;
+    EVERY_ROW(vop, type)
+    {
+        union vec a = random_vec(), b = random_vec(), c = random_vec(), d = random_vec(),
+                  before = d;
         uint64_t imm = random_imm(vop, type);
         unsigned bytes = result_bytes(vop, type);
 
@@ -209,7 +212,8 @@ Test(simd_vec, the_rest_of_d_becomes_zero)
 // Only what `operands` says is read, and of a scalar only the lane.
 Test(simd_vec, operands_are_what_the_table_says)
 {
-    EVERY_ROW(vop, type) {
+    EVERY_ROW(vop, type)
+    {
         for (unsigned round = 0; round < 20; round++) {
             const struct ir_vop_info *info = &ir_vop_info[vop];
             union vec v[3] = {random_vec(), random_vec(), random_vec()}, w[3], d;
@@ -235,7 +239,8 @@ Test(simd_vec, operands_are_what_the_table_says)
 // Status changes only where the row's flags admit it.
 Test(simd_vec, status_is_what_the_table_says)
 {
-    EVERY_ROW(vop, type) {
+    EVERY_ROW(vop, type)
+    {
         for (unsigned round = 0; round < 50; round++) {
             union vec a = random_vec(), b = random_vec(), c = random_vec(), d;
             uint64_t imm = random_imm(vop, type);
@@ -260,8 +265,8 @@ static uint64_t lane_u(const union vec *v, unsigned size, unsigned i)
 }
 
 // The lane of d that is to come out; false if the row is none of these.
-static bool expected(unsigned vop, unsigned size, const union vec *a, const union vec *b, unsigned i,
-                     uint64_t *r, bool *saturated)
+static bool expected(unsigned vop, unsigned size, const union vec *a, const union vec *b,
+                     unsigned i, uint64_t *r, bool *saturated)
 {
     __int128 x = lane_s(a, size, i), y = lane_s(b, size, i);
     __int128 ux = (__int128)lane_u(a, size, i), uy = (__int128)lane_u(b, size, i);
@@ -296,7 +301,8 @@ static bool expected(unsigned vop, unsigned size, const union vec *a, const unio
 
 Test(simd_vec, lanes_recomputed)
 {
-    EVERY_ROW(vop, type) {
+    EVERY_ROW(vop, type)
+    {
         for (unsigned round = 0; round < 200; round++) {
             union vec a = random_vec(), b = random_vec(), c = random_vec(), d;
             unsigned size = type & 3, n = result_bytes(vop, type) >> size;
