@@ -162,7 +162,7 @@ bool tr_scalar_fp_cmpz(struct tr *t, enum a64_op op, const struct a64_scalar2_fp
     return fp_compare_zero(t, op, tr_scalar(f->size), f->rd, f->rn);
 }
 
-#define FORMS(name)                                                                             \
+#define FORMS(name)                                                                                \
     case A64_##name##_V:                                                                           \
     case A64_##name##_VH:                                                                          \
     case A64_##name##_S:                                                                           \
