@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define PHYS    0x40000000u
-#define CODE_VA 0x60000000u
+#define CODE_VA (DIFF_PC & PAGE_MASK)
 
 enum { DATA, CODE, L1, L2, L3_DATA, L3_CODE, NR_PAGES };
 
@@ -58,7 +58,6 @@ static void make_code(struct side *s)
 {
     uint32_t *code = (uint32_t *)page(s, CODE);
 
-    code[1] = 0xd4000001; // svc #0
     for (unsigned i = 0; i < 16; i++)
         code[512 + 32 * i] = 0xd503207f; // wfi
 }
@@ -91,11 +90,13 @@ static void load_state(struct side *s, const struct diff_case *c)
 {
     struct vcpu *v = &s->cpu->v;
     const struct diff_state *in = &c->in;
+    uint32_t *code = (uint32_t *)page(s, CODE) + DIFF_PC % PAGE_SIZE / 4;
 
     memset(page(s, DATA), 0, PAGE_SIZE);
     memcpy(page(s, DATA), in->mem, DIFF_MEM_SIZE);
-    *(uint32_t *)page(s, CODE) = (uint32_t)c->insn;
-    jit_ram_written(&s->jit, PHYS + CODE * PAGE_SIZE, 4);
+    memcpy(code, c->insn, c->n * 4);
+    code[c->n] = 0xd4000001; // svc #0
+    jit_ram_written(&s->jit, PHYS + CODE * PAGE_SIZE, PAGE_SIZE);
     v->r[A64_SCTLR_EL1] |=
         1u | 1u << 2 | 1u << 12 | 1u << 26 | 1u << 14 | 1u << 15; // M C I UCI DZE UCT
     v->r[A64_TTBR0_EL1] = PHYS + L1 * PAGE_SIZE;
@@ -110,7 +111,7 @@ static void load_state(struct side *s, const struct diff_case *c)
     v->nzcv = (uint32_t)in->nzcv >> 28;
     fp_host_set_fpcr(&v->fp, (uint32_t)in->fpcr);
     v->fp.fpsr = (uint32_t)in->fpsr;
-    v->pc = CODE_VA;
+    v->pc = DIFF_PC;
     s->cpu->el = 0;
     s->cpu->spsel = 0;
     s->cpu->daif = 0;

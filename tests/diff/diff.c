@@ -225,24 +225,32 @@ static bool same(const struct diff_state *a, const struct diff_state *b, unsigne
     return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
-// Which registers the encoding may name: enough of the input to read a report by.
-static bool named(uint32_t insn, unsigned reg)
+// Which registers the encodings may name: enough of the input to read a report by.
+static bool named(const struct diff_case *c, unsigned reg)
 {
-    return reg == (insn & 31) || reg == (insn >> 5 & 31) || reg == (insn >> 16 & 31) ||
-           reg == (insn >> 10 & 31);
+    for (unsigned i = 0; i < c->n; i++) {
+        uint32_t insn = c->insn[i];
+        if (reg == (insn & 31) || reg == (insn >> 5 & 31) || reg == (insn >> 16 & 31) ||
+            reg == (insn >> 10 & 31))
+            return true;
+    }
+    return false;
 }
 
 static void report(const struct diff_case *c, const struct diff_state *oracle,
                    const struct diff_state *armlet)
 {
     static const char *const status[] = {"ran", "undefined", "fault", "other"};
-    char text[128];
 
-    a64_disas((uint32_t)c->insn, 0, text, sizeof(text));
-    fprintf(stderr, "%08x  %s   fpcr %" PRIx64 " fpsr %" PRIx64 " nzcv %" PRIx64 "\n",
-            (unsigned)c->insn, text, c->in.fpcr, c->in.fpsr, c->in.nzcv >> 28);
+    for (unsigned i = 0; i < c->n; i++) {
+        char text[A64_DISAS_SIZE];
+        a64_disas(c->insn[i], 4 * i, text, sizeof(text));
+        fprintf(stderr, "%08x  %s\n", c->insn[i], text);
+    }
+    fprintf(stderr, "    in      fpcr %" PRIx64 " fpsr %" PRIx64 " nzcv %" PRIx64 "\n", c->in.fpcr,
+            c->in.fpsr, c->in.nzcv >> 28);
     for (unsigned i = 0; i < 32; i++)
-        if (named((uint32_t)c->insn, i))
+        if (named(c, i))
             fprintf(stderr, "    in      v%u %016" PRIx64 ":%016" PRIx64 "  x%u %016" PRIx64 "\n",
                     i, c->in.v[i][1], c->in.v[i][0], i, i < 31 ? c->in.x[i] : c->in.sp);
     if (oracle->status != armlet->status)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The oracle: a static arm64 program for qemu-aarch64 that executes single instructions.
+// The oracle: a static arm64 program for qemu-aarch64 that executes single instructions or short
+// sequences.
 //
 //   oracle CASES RESULTS: reads struct diff_case after diff_case, writes as many struct diff_state.
 //
 // A stretch of code at a fixed address loads the whole register file from the page behind it, runs
-// the instruction, and stores the register file again. While it runs, TPIDR_EL0 holds what X30 was,
-// so nothing that uses thread-local storage may run in between; the signal handlers do not.
+// the instructions, and stores the register file again. While it runs, TPIDR_EL0 holds what X30
+// was, so nothing that uses thread-local storage may run in between; the signal handlers do not.
 #include "diff_state.h"
 
 #include <signal.h>
@@ -26,10 +27,10 @@ struct shared {
 
 #define SHARED ((struct shared *)(uintptr_t)MEM)
 
-// The routine, and where in it the instruction and what follows it are, and its end (the compiler
+// The routine, and where in it what follows the instructions is, and its end (the compiler
 // may not subtract addresses of different objects).
 extern const char routine[];
-extern const uint64_t routine_insn, routine_after, routine_end;
+extern const uint64_t routine_after, routine_end;
 
 #define STR2(x) #x
 #define STR(x)  STR2(x)
@@ -45,6 +46,7 @@ _Static_assert(offsetof(struct diff_state, v) == OFF_V, "v");
 _Static_assert(offsetof(struct diff_state, nzcv) == OFF_NZCV, "nzcv");
 _Static_assert(offsetof(struct diff_state, fpcr) == OFF_FPCR, "fpcr");
 _Static_assert(offsetof(struct diff_state, fpsr) == OFF_FPSR, "fpsr");
+_Static_assert(DIFF_PC == CODE + 0x200, ".org below");
 _Static_assert(offsetof(struct shared, host_sp) == OFF_HOST, "host_sp");
 
 // clang-format off
@@ -65,7 +67,7 @@ _Static_assert(offsetof(struct shared, host_sp) == OFF_HOST, "host_sp");
 
 __asm__(
     ".section .rodata\n"
-    ".globl routine, routine_insn, routine_after, routine_end\n"
+    ".globl routine, routine_after, routine_end\n"
     ".balign 8\n"
     "routine:\n"
     "stp x29, x30, [sp, #-16]!\n stp x27, x28, [sp, #-16]!\n stp x25, x26, [sp, #-16]!\n"
@@ -83,7 +85,9 @@ __asm__(
     Q_PAIRS("ldp")
     X_PAIRS("ldp")
     "ldp x28, x29, [x30, #224]\n ldr x30, [x30, #240]\n"
-    "1:\n nop\n"
+    "b 1f\n"
+    ".org routine + 0x200\n"
+    "1:\n .rept 16\n nop\n .endr\n"
     "2:\n"
     "msr tpidr_el0, x30\n"
     "movz x30, #0x6000, lsl #16\n movk x30, #0x1000\n"
@@ -106,7 +110,6 @@ __asm__(
     "ret\n"
     "3:\n"
     ".balign 8\n"
-    "routine_insn: .quad 1b - routine\n"
     "routine_after: .quad 2b - routine\n"
     "routine_end: .quad 3b - routine\n"
     ".text\n");
@@ -159,11 +162,13 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: oracle CASES RESULTS\n");
         return 2;
     }
+    _Static_assert(DIFF_MAX_INSNS == 16, "as many nops in the routine");
     set_up();
-    insn = (uint32_t *)((uintptr_t)CODE + routine_insn);
+    insn = (uint32_t *)(uintptr_t)DIFF_PC;
     while (fread(&c, sizeof(c), 1, in) == 1) {
-        *insn = (uint32_t)c.insn;
-        __builtin___clear_cache((char *)insn, (char *)(insn + 1));
+        for (unsigned i = 0; i < DIFF_MAX_INSNS; i++)
+            insn[i] = i < c.n ? c.insn[i] : 0xd503201f; // nop
+        __builtin___clear_cache((char *)insn, (char *)(insn + DIFF_MAX_INSNS));
         memset((void *)(uintptr_t)DIFF_DATA, 0, 4096);
         memcpy((void *)(uintptr_t)DIFF_DATA, c.in.mem, DIFF_MEM_SIZE);
         SHARED->state = c.in;

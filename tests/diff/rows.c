@@ -89,26 +89,61 @@ static size_t cases_a_row(void)
     return s ? strtoul(s, NULL, 0) : 40;
 }
 
+static struct diff_case *new_case(struct run *r)
+{
+    if (r->n == r->room) {
+        r->room = r->room ? 2 * r->room : 1024;
+        r->cases = realloc(r->cases, r->room * sizeof(*r->cases));
+        cr_assert(r->cases);
+    }
+    memset(&r->cases[r->n], 0, sizeof(*r->cases));
+    return &r->cases[r->n++];
+}
+
+// A random encoding that can be compared, whatever the state; 0 if this one cannot.
+static uint32_t random_insn(enum a64_op op, union a64_fields *f, uint64_t *random)
+{
+    uint32_t insn = a64_random_encoding(op, next, random);
+
+    a64_decode(insn, f);
+    return offered(op, insn) && !unpredictable(op, f) ? insn : 0;
+}
+
 static void add_cases(struct run *r, enum a64_op op)
 {
     uint64_t random = UINT64_C(0x9e3779b97f4a7c15) * (op + 1u);
 
     for (size_t i = 0; i < cases_a_row(); i++) {
-        uint32_t insn = a64_random_encoding(op, next, &random);
         union a64_fields f;
-        a64_decode(insn, &f);
-        if (!offered(op, insn) || unpredictable(op, &f))
+        uint32_t insn = random_insn(op, &f, &random);
+        struct diff_case *c;
+        if (!insn)
             continue;
-        if (r->n == r->room) {
-            r->room = r->room ? 2 * r->room : 1024;
-            r->cases = realloc(r->cases, r->room * sizeof(*r->cases));
-            cr_assert(r->cases);
-        }
-        r->cases[r->n].insn = insn;
-        diff_random_state(&random, &r->cases[r->n].in);
-        if (!oracle_is_wrong(op, &f, &r->cases[r->n].in))
-            r->n++;
+        c = new_case(r);
+        c->insn[0] = insn;
+        c->n = 1;
+        diff_random_state(&random, &c->in);
+        if (oracle_is_wrong(op, &f, &c->in))
+            r->n--;
     }
+}
+
+// Both sides.
+static void run_cases(struct run *r)
+{
+    cr_assert(r->n > 0);
+    r->oracle = calloc(r->n, sizeof(*r->oracle));
+    r->armlet = calloc(r->n, sizeof(*r->armlet));
+    cr_assert(r->oracle && r->armlet);
+    cr_assert(diff_run_oracle(r->cases, r->n, r->oracle));
+    diff_run_armlet(r->cases, r->n, r->armlet);
+}
+
+static void run_fini(struct run *r)
+{
+    free(r->cases);
+    free(r->oracle);
+    free(r->armlet);
 }
 
 // Compares row by row, so that each row that differs is named.
@@ -117,7 +152,7 @@ static size_t compare_row(const struct run *r, enum a64_op op, size_t *at)
     size_t first = *at, bad;
     union a64_fields f;
 
-    while (*at < r->n && a64_decode((uint32_t)r->cases[*at].insn, &f) == op)
+    while (*at < r->n && a64_decode(r->cases[*at].insn[0], &f) == op)
         ++*at;
     bad = diff_compare(&r->cases[first], *at - first, &r->oracle[first], &r->armlet[first],
                        DIFF_IGNORE_NONE, 2);
@@ -134,12 +169,7 @@ static void run_group(const char *const *names)
     for (enum a64_op op = A64_UNALLOCATED + 1; op < A64_OP_COUNT; op++)
         if (in_group(op, names))
             add_cases(&r, op);
-    cr_assert(r.n > 0);
-    r.oracle = calloc(r.n, sizeof(*r.oracle));
-    r.armlet = calloc(r.n, sizeof(*r.armlet));
-    cr_assert(r.oracle && r.armlet);
-    cr_assert(diff_run_oracle(r.cases, r.n, r.oracle));
-    diff_run_armlet(r.cases, r.n, r.armlet);
+    run_cases(&r);
     for (enum a64_op op = A64_UNALLOCATED + 1; op < A64_OP_COUNT; op++)
         if (in_group(op, names)) {
             bad += compare_row(&r, op, &at) != 0;
@@ -148,9 +178,7 @@ static void run_group(const char *const *names)
     for (size_t i = 0; i < r.n; i++)
         ran += r.oracle[i].status == DIFF_RAN;
     cr_assert_eq(at, r.n);
-    free(r.cases);
-    free(r.oracle);
-    free(r.armlet);
+    run_fini(&r);
     cr_assert_eq(bad, 0, "%zu of %zu rows differ", bad, rows);
     // The comparison would be hollow if most of it trapped on both sides.
     cr_assert(ran > r.n / 8, "only %zu of %zu cases ran", ran, r.n);
@@ -185,3 +213,44 @@ GROUP(shift, "simd_shift_*", "simd_fp_fixed", "scalar_shift_*", "scalar_fp_fixed
 GROUP(copy, "simd_modimm", "fmov_h_vi", "simd_dup_*", "simd_mov_to_gen", "simd_ins_*",
       "scalar_dup_elem", "simd_permute", "simd_table", "simd_ext")
 GROUP(crypto, "aes", "sha*")
+
+// Sequences of any of them: what passes over a block could break.
+
+static const char *const any_group[] = {
+    "addsub_*", "logical_*", "movwide",   "bitfield", "extr",   "div",   "shiftv", "dp1",
+    "rmif",     "setf",      "ccmp_*",    "csel",     "madd",   "maddl", "mulh",   "cfinv",
+    "crc32",    "adr",       "adrp",      "ldst_*",   "ld_*",   "cas",   "atomic", "swp",
+    "ldar",     "fcvt_int",  "cvtf_*",    "fmov_*",   "fp_dp*", "fcvt",  "fcmp",   "fccmp",
+    "fcsel",    "simd_*",    "scalar_t*", "aes",      "sha*",   "pmull", NULL};
+
+Test(diff, sequences, .timeout = 250)
+{
+    static enum a64_op ops[A64_OP_COUNT];
+    size_t nr_ops = 0, bad, ran = 0;
+    struct run r = {.cases = NULL};
+    uint64_t random = 0x123456789abcdef;
+
+    for (enum a64_op op = A64_UNALLOCATED + 1; op < A64_OP_COUNT; op++)
+        if (in_group(op, any_group))
+            ops[nr_ops++] = op;
+    for (size_t i = 0; i < 100 * cases_a_row(); i++) {
+        struct diff_case *c = new_case(&r);
+        size_t n = 2 + next(&random) % (DIFF_MAX_INSNS - 2);
+        diff_random_state(&random, &c->in);
+        while (c->n < n) {
+            // A few rows again and again, so that they meet.
+            enum a64_op op = ops[next(&random) % (next(&random) & 1 ? 80 : nr_ops)];
+            union a64_fields f;
+            uint32_t insn = random_insn(op, &f, &random);
+            if (insn && !oracle_is_wrong(op, &f, &c->in))
+                c->insn[c->n++] = insn;
+        }
+    }
+    run_cases(&r);
+    for (size_t i = 0; i < r.n; i++)
+        ran += r.oracle[i].status == DIFF_RAN;
+    bad = diff_compare(r.cases, r.n, r.oracle, r.armlet, DIFF_IGNORE_NONE, 4);
+    cr_expect_eq(bad, 0, "%zu of %zu sequences differ", bad, r.n);
+    cr_expect(ran > r.n / 8, "only %zu of %zu ran to their end", ran, r.n);
+    run_fini(&r);
+}
