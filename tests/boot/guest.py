@@ -7,7 +7,7 @@ only be said of a terminal is not checked: Guest.tty tells.
 Failures raise Failure with what was awaited and the last words of the guest. Times are for a quiet
 machine and the plain build; $ARMLET_TEST_PATIENCE (default 1) multiplies them.
 """
-import fcntl, os, pty, re, select, signal, socket, struct, subprocess, sys, termios, time
+import fcntl, os, pty, re, resource, select, signal, socket, struct, subprocess, sys, termios, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATIENCE = float(os.environ.get('ARMLET_TEST_PATIENCE', '1'))
@@ -52,6 +52,7 @@ class Guest:
 
     def _own_terminal(self):
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if self.tty:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
