@@ -72,7 +72,8 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     // to the page meanwhile.
     uint8_t code[PAGE_SIZE];
     protect(jit, p);
-    memcpy(code + off, p->host + off, PAGE_SIZE - off);
+    size_t most = PAGE_SIZE - off < 4 * IR_MAX_GUEST ? PAGE_SIZE - off : 4 * IR_MAX_GUEST;
+    memcpy(code + off, p->host + off, most);
     ir_begin(ir, jit->guest, off, p->mode);
     jit->guest->translate_block(ir, code, &n_insns);
     assert(!ir->overflow && n_insns);
