@@ -13,7 +13,8 @@ _Static_assert(sizeof(struct a64_state) == 8 * (A64_NR_R + 2 * VCPU_NR_V + 5) + 
 // The one-byte members: where, and the greatest value.
 #define BYTES(X)                                                                                   \
     X(el, 1)                                                                                       \
-    X(spsel, 1) X(daif, 15) X(pan, 1) X(uao, 1) X(ss, 1) X(il, 1) X(dit, 1) X(ssbs, 1) X(event, 1) \
+    X(spsel, 1)                                                                                    \
+    X(daif, 15) X(pan, 1) X(uao, 1) X(ss, 1) X(il, 1) X(dit, 1) X(ssbs, 1) X(event, 1)             \
         X(claim, 255) X(stepping, 1) X(step_valid, 1) X(step_ex, 1)
 
 void a64_state_get(const struct a64_cpu *cpu, struct a64_state *s)

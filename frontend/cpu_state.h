@@ -22,8 +22,8 @@ struct a64_state {
 };
 
 void a64_state_get(const struct a64_cpu *cpu, struct a64_state *s);
-// Checks a state that anybody may have made and takes it over, with everything that follows from it.
-// False: the CPU is as it was.
+// Checks a state that anybody may have made and takes it over, with everything that follows from
+// it. False: the CPU is as it was.
 bool a64_state_set(struct a64_cpu *cpu, const struct a64_state *s, struct error *err);
 
 // Forgets what the CPU has cached of translation tables, as a load does: what it does next is then

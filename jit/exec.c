@@ -69,8 +69,7 @@ enum vcpu_exit exec_run_until(struct vcpu *cpu, uint64_t icount)
     enum vcpu_exit why = VCPU_EXIT_NONE;
     unsigned in_vain = 0;
     fp_host_enter(&cpu->fp);
-    while (why == VCPU_EXIT_NONE && cpu->icount < icount &&
-           (why = serve(cpu)) == VCPU_EXIT_NONE) {
+    while (why == VCPU_EXIT_NONE && cpu->icount < icount && (why = serve(cpu)) == VCPU_EXIT_NONE) {
         uint64_t before = cpu->icount;
         run_block(cpu, icount - before);
         why = take_halt(cpu);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A machine driven by its instruction count instead of the host's clock.
 //
-// For a machine whose configuration says `icount`: nothing of the host decides what it does (but its
-// input), so that the same state runs the same way every time, wherever one stops on the way. Guest
-// time stands still for ICOUNT_QUANTUM instructions and then moves as many nanoseconds; when the
-// guest waits, it moves at once to the next timer. One CPU; no vCPU thread runs; the caller's thread
-// does all.
+// For a machine whose configuration says `icount`: nothing of the host decides what it does (but
+// its input), so that the same state runs the same way every time, wherever one stops on the way.
+// Guest time stands still for ICOUNT_QUANTUM instructions and then moves as many nanoseconds; when
+// the guest waits, it moves at once to the next timer. One CPU; no vCPU thread runs; the caller's
+// thread does all.
 #ifndef MACHINE_ICOUNT_H
 #define MACHINE_ICOUNT_H
 

@@ -19,8 +19,8 @@
 
 // The first section: what the machine must be like, and what belongs to no device.
 struct machine_state {
-    char cpu[32];     // model
-    uint32_t layout;  // of the CPU's state
+    char cpu[32];    // model
+    uint32_t layout; // of the CPU's state
     uint32_t cpus;
     uint64_t ram_base, ram_size;
     int64_t clock;    // ns of guest time
@@ -44,14 +44,14 @@ static uint32_t layout(void)
 
 static struct machine_state describe(const struct machine *m)
 {
-    struct machine_state s = { .layout = layout(),
-                               .cpus = m->nr_cpus,
-                               .ram_base = VIRT_RAM_BASE,
-                               .ram_size = m->ram.size,
-                               .clock = clock_now(&m->clock),
-                               .entropy = m->entropy.state,
-                               .seeded = m->entropy.seeded,
-                               .protect_code = m->jit.protect_code };
+    struct machine_state s = {.layout = layout(),
+                              .cpus = m->nr_cpus,
+                              .ram_base = VIRT_RAM_BASE,
+                              .ram_size = m->ram.size,
+                              .clock = clock_now(&m->clock),
+                              .entropy = m->entropy.state,
+                              .seeded = m->entropy.seeded,
+                              .protect_code = m->jit.protect_code};
     const char *cpu = a64_models[m->config->cpu].name;
     memcpy(s.cpu, cpu, strnlen(cpu, sizeof s.cpu - 1));
     return s;
@@ -81,7 +81,7 @@ static void save_ram(const struct ram *ram, struct state_writer *w)
 {
     uint64_t pages = ram->size >> PAGE_BITS;
     for (uint64_t n = 0; n < pages;) {
-        struct ram_run run = { n, 0 };
+        struct ram_run run = {n, 0};
         while (n < pages && run.pages < RUN_PAGES && !is_zero(ram->host + (n << PAGE_BITS))) {
             run.pages++;
             n++;
@@ -94,7 +94,7 @@ static void save_ram(const struct ram *ram, struct state_writer *w)
             n++;
         }
     }
-    state_put(w, "ram.run", STATE_VERSION, &(struct ram_run){ pages, 0 }, sizeof(struct ram_run));
+    state_put(w, "ram.run", STATE_VERSION, &(struct ram_run){pages, 0}, sizeof(struct ram_run));
 }
 
 static bool load_ram(struct ram *ram, struct state_reader *r, struct error *err)
@@ -186,7 +186,7 @@ static bool load(struct machine *m, struct state_reader *r, struct error *err)
     if (!state_get(r, "machine", STATE_VERSION, &s, sizeof s, err) || !same_machine(m, &s, err))
         return false;
     clock_set(&m->clock, s.clock);
-    m->entropy = (struct entropy){ s.seeded, s.entropy };
+    m->entropy = (struct entropy){s.seeded, s.entropy};
     m->jit.protect_code = s.protect_code;
     return load_cpus(m, r, err) && virt_load(m, r, err) && load_ram(&m->ram, r, err) &&
            state_get(r, "end", STATE_VERSION, NULL, 0, err);

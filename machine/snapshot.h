@@ -3,8 +3,8 @@
 // what is not in it (above all: the contents of disks).
 //
 // The machine's CPUs do not run and none of its requests to a host back end is under way. The same
-// state always makes the same bytes, and saving changes nothing that a guest could tell: the machine
-// goes on exactly as another one does into which the state is loaded.
+// state always makes the same bytes, and saving changes nothing that a guest could tell: the
+// machine goes on exactly as another one does into which the state is loaded.
 //
 // A state to be loaded may come from anybody. Whatever it holds, loading either fails with one line
 // or leaves a machine as safe as any guest could have made it.

@@ -17,7 +17,7 @@
 
 #define MIB         (UINT64_C(1) << 20)
 #define DISK_SIZE   (128 * 512)
-#define SECTION     48 // bytes of a section's header: tag 32, version 4, checksum 4, length 8
+#define SECTION     48     // bytes of a section's header: tag 32, version 4, checksum 4, length 8
 #define UNTIL_READY 200000 // instructions; the guest is in its loop by then
 
 static struct test_dir dir;
@@ -66,10 +66,10 @@ static void make_config(struct box *b, const char *disk_name, const void *disk, 
     c->icount = c->seed_given = true;
     c->seed = 12345;
     c->drives[0] = (struct config_drive){
-        .file = b->disk, .format = CONFIG_FORMAT_RAW, .interface = CONFIG_IF_NONE };
+        .file = b->disk, .format = CONFIG_FORMAT_RAW, .interface = CONFIG_IF_NONE};
     c->drive_count = 1;
-    c->devices[0] = (struct config_device){ .type = DEVICE_VIRTIO_BLK, .backend = &c->drives[0] };
-    c->devices[1] = (struct config_device){ .type = DEVICE_VIRTIO_RNG };
+    c->devices[0] = (struct config_device){.type = DEVICE_VIRTIO_BLK, .backend = &c->drives[0]};
+    c->devices[1] = (struct config_device){.type = DEVICE_VIRTIO_RNG};
     c->device_count = 2;
     c->chardevs[0].backend = CONFIG_CHAR_BUFFER;
     c->chardev_count = c->serial_count = 1;
@@ -106,8 +106,10 @@ static void run_to(struct box *b, uint64_t icount)
 {
     enum icount_stop stop = icount_run(&b->m, icount);
     cr_assert(stop == ICOUNT_REACHED && box_icount(b) == icount,
-              "stopped with %d after %" PRIu64 " instructions of %" PRIu64 " at pc %#" PRIx64 "; it said: %s",
-              stop, box_icount(b), icount, b->m.cpus[0]->v.pc, buffer_output(b->m.chardevs[0], NULL));
+              "stopped with %d after %" PRIu64 " instructions of %" PRIu64 " at pc %#" PRIx64
+              "; it said: %s",
+              stop, box_icount(b), icount, b->m.cpus[0]->v.pc,
+              buffer_output(b->m.chardevs[0], NULL));
 }
 
 static const char *said(struct box *b)
@@ -127,7 +129,7 @@ static bool load(struct box *b, const void *data, size_t len)
 {
     struct state_reader r;
     state_reader_init(&r, data, len);
-    error = (struct error){ .text = "" };
+    error = (struct error){.text = ""};
     return machine_load(&b->m, &r, &error);
 }
 
@@ -148,8 +150,8 @@ static const char *section_of(const struct state_writer *w, size_t at, size_t *o
     return (const char *)s;
 }
 
-static void expect_same(const struct state_writer *a, const struct state_writer *b, const char *what,
-                        uint64_t n)
+static void expect_same(const struct state_writer *a, const struct state_writer *b,
+                        const char *what, uint64_t n)
 {
     size_t at = 0, len = a->len < b->len ? a->len : b->len, offset;
     while (at < len && a->data[at] == b->data[at])
@@ -157,7 +159,8 @@ static void expect_same(const struct state_writer *a, const struct state_writer 
     if (at == len && a->len == b->len)
         return;
     const char *section = at < len ? section_of(a, at, &offset) : "end";
-    cr_assert_fail("%s %" PRIu64 ": states differ in section \"%s\" at %zu (header included); %zu and %zu bytes",
+    cr_assert_fail("%s %" PRIu64
+                   ": states differ in section \"%s\" at %zu (header included); %zu and %zu bytes",
                    what, n, section, at < len ? offset : 0, a->len, b->len);
 }
 
@@ -257,6 +260,9 @@ Test(snapshot, saved_at_random_instructions)
     for (unsigned round = 0; round < 25; round++) {
         continue_elsewhere(a, n);
         n = box_icount(a) + chance(30000);
+        // Every third time at a moment when the exclusive monitor is held.
+        while (round % 3 == 0 && (box_icount(a) < n || !a->m.cpus[0]->v.excl_size))
+            run_to(a, box_icount(a) < n ? n : ++n);
     }
     box_destroy(a);
 }
@@ -304,8 +310,14 @@ Test(snapshot, damaged_states_are_refused)
     for (size_t at = 0; at < w.len; at += len) {
         len = section_size(w.data + at);
         // A byte of each part of the header, and some of the contents.
-        size_t places[] = { at + chance(8), at + 31, at + 32, at + 36, at + 40, at + 47,
-                            at + SECTION + chance(len - SECTION + 1), at + len - 1 };
+        size_t places[] = {at + chance(8),
+                           at + 31,
+                           at + 32,
+                           at + 36,
+                           at + 40,
+                           at + 47,
+                           at + SECTION + chance(len - SECTION + 1),
+                           at + len - 1};
         for (size_t n = 0; n < ARRAY_SIZE(places); n++) {
             if (places[n] >= at + len)
                 continue;
@@ -331,7 +343,8 @@ static void fix_checksum(uint8_t *section)
 }
 
 // A state that somebody made up: refused, or a machine that runs on without harm to the host.
-static unsigned try_forged(struct box *b, const struct state_writer *w, size_t at, uint8_t *accepted)
+static unsigned try_forged(struct box *b, const struct state_writer *w, size_t at,
+                           uint8_t *accepted)
 {
     if (!load(b, w->data, w->len)) {
         cr_expect(*error.text && !strchr(error.text, '\n'), "forged %s: not one line: '%s'",
@@ -418,7 +431,7 @@ Test(snapshot, another_shape_is_refused)
 
 static void expect_bad_file(struct box *b, const char *path, const char *text)
 {
-    error = (struct error){ .text = "" };
+    error = (struct error){.text = ""};
     bool ok = machine_load_file(&b->m, path, &error);
     cr_expect(!ok && strstr(error.text, text) && strstr(error.text, path),
               "'%s' and the file's name were to be the complaint, not '%s'", text, error.text);
@@ -441,9 +454,10 @@ Test(snapshot, files)
 
     ok = machine_save_file(&a->m, test_dir_path(&dir, "nowhere/saved"), &error);
     cr_expect(!ok && strstr(error.text, "nowhere/saved: "), "%s", error.text);
-    glob_t g = { 0 };
+    glob_t g = {0};
     snprintf(path, sizeof path, "%s", test_dir_path(&dir, "saved?*"));
-    cr_expect(glob(path, 0, NULL, &g) == GLOB_NOMATCH, "a temporary file is left: %s", g.gl_pathv[0]);
+    cr_expect(glob(path, 0, NULL, &g) == GLOB_NOMATCH, "a temporary file is left: %s",
+              g.gl_pathv[0]);
 
     FILE *f = fopen(saved, "rb");
     cr_assert(f);
@@ -478,8 +492,8 @@ static struct box *box_with_code(const uint32_t *code, size_t words)
 
 Test(snapshot, guests_that_do_nothing)
 {
-    static const uint32_t stuck[] = { 0xd51ec000u /* msr vbar_el1, x0 (0) */, 0xd4200000u /* brk */ };
-    static const uint32_t idle[] = { 0xd503207fu /* wfi */, 0x17ffffffu /* b .-4 */ };
+    static const uint32_t stuck[] = {0xd51ec000u /* msr vbar_el1, x0 (0) */, 0xd4200000u /* brk */};
+    static const uint32_t idle[] = {0xd503207fu /* wfi */, 0x17ffffffu /* b .-4 */};
     struct box *b = box_with_code(stuck, ARRAY_SIZE(stuck));
     enum icount_stop stop = icount_run(&b->m, 1000);
     cr_expect(stop == ICOUNT_STUCK, "%d", stop);
@@ -496,12 +510,16 @@ Test(snapshot, guests_that_do_nothing)
 static const char *find_kernel(void)
 {
     static char pattern[512];
-    const char *cache = getenv("ARMLET_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *cache = getenv("ARMLET_CACHE"), *xdg = getenv("XDG_CACHE_HOME"),
+               *home = getenv("HOME");
     static glob_t g;
     if (cache)
         snprintf(pattern, sizeof pattern, "%s", cache);
     else
-        snprintf(pattern, sizeof pattern, "%s%s/armlet", xdg ? xdg : home ? home : "/root",
+        snprintf(pattern, sizeof pattern, "%s%s/armlet",
+                 xdg    ? xdg
+                 : home ? home
+                        : "/root",
                  xdg ? "" : "/.cache");
     size_t n = strlen(pattern);
     snprintf(pattern + n, sizeof pattern - n, "/guest/linux-image-cloud-arm64/boot/vmlinuz-*");
