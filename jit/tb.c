@@ -63,7 +63,8 @@ static void protect(struct jit *jit, struct code_page *p)
         tlb_protect_page(jit->cpus[n], p->host);
 }
 
-static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
+// A block of the page's code as it is now, in no list.
+static struct tb *make(struct vcpu *cpu, struct code_page *p, unsigned off, unsigned max_insns)
 {
     struct jit *jit = cpu->jit;
     struct ir *ir = jit->ir;
@@ -71,10 +72,10 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     // What is translated and what it is compared with later must be the same bytes, whoever writes
     // to the page meanwhile.
     uint8_t code[PAGE_SIZE];
-    protect(jit, p);
     size_t most = PAGE_SIZE - off < 4 * IR_MAX_GUEST ? PAGE_SIZE - off : 4 * IR_MAX_GUEST;
     memcpy(code + off, p->host + off, most);
     ir_begin(ir, jit->guest, off, p->mode);
+    ir->max_guest = max_insns;
     jit->guest->translate_block(ir, code, &n_insns);
     assert(!ir->overflow && n_insns);
     ir_opt_all(ir);
@@ -88,12 +89,27 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     log_block(cpu, tb, ir);
     interp_compile(jit, ir, tb);
     jit->bytes += sizeof *tb + n_insns * 4 + tb->n_iops * 34;
-    tb->next = p->all;
-    p->all = tb;
-    p->entry[off >> 2] = tb;
     cpu->stats.tb_translated++;
     cpu->stats.insns_translated += n_insns;
     return tb;
+}
+
+static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
+{
+    protect(cpu->jit, p);
+    struct tb *tb = make(cpu, p, off, IR_MAX_GUEST);
+    tb->next = p->all;
+    p->all = tb;
+    p->entry[off >> 2] = tb;
+    return tb;
+}
+
+struct tb *tb_make_short(struct vcpu *cpu, const struct tb *tb, unsigned max_insns)
+{
+    mutex_lock(&cpu->jit->lock);
+    struct tb *t = make(cpu, tb->page, tb->off, max_insns);
+    mutex_unlock(&cpu->jit->lock);
+    return t;
 }
 
 static void retire(struct jit *jit, struct tb **link)
@@ -214,6 +230,13 @@ static void free_list(struct jit *jit, struct tb *tb)
         free(tb);
         tb = next;
     }
+}
+
+void tb_free_short(struct jit *jit, struct tb *tb)
+{
+    mutex_lock(&jit->lock);
+    free_list(jit, tb);
+    mutex_unlock(&jit->lock);
 }
 
 static void flush(struct jit *jit)

@@ -69,6 +69,11 @@ static inline struct tb *tb_find(struct vcpu *cpu, gva_t pc)
     return tb_find_slow(cpu, pc);
 }
 
+// A block of at most max_insns instructions at vcpu.pc, which tb, the block there, is too long for.
+// Nobody else knows it; the caller frees it. vCPU's thread.
+struct tb *tb_make_short(struct vcpu *cpu, const struct tb *tb, unsigned max_insns);
+void tb_free_short(struct jit *jit, struct tb *tb); // accepts NULL
+
 // The guest may have changed code in this physical page, or anywhere. Any thread.
 void tb_suspect_page(struct jit *jit, gpa_t page);
 void tb_suspect_all(struct jit *jit);

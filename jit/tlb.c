@@ -132,6 +132,10 @@ static bool access_slow(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr
         cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, access, attr);
         return false;
     }
+    if (unlikely(cpu->io != VCPU_IO_FREE) && (!p.host || (crosses && !p2.host))) {
+        cpu->io = VCPU_IO_WANTED;
+        return false;
+    }
     bool ok = move(cpu, &p, crosses ? first : size, data, write);
     if (!ok || (crosses && !move(cpu, &p2, size - first, (uint8_t *)data + first, write))) {
         cpu->guest->record_fault(cpu, FAULT_BUS, ok ? va2 : va, access, attr);
