@@ -204,7 +204,7 @@ enum a64_walk_flags {
 };
 
 struct a64_walk {
-    uint8_t fsc;         // 0: mapped and permitted
+    uint8_t fsc;         // of a failed walk
     gpa_t pa;            // of the address itself
     uint8_t log2_size;   // of the block or page; PAGE_BITS with the MMU off
     uint8_t attr, sh;    // MAIR attribute byte, shareability

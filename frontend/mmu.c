@@ -197,7 +197,7 @@ bool a64_walk(const struct a64_cpu *cpu, gva_t va, enum mem_access access, unsig
 {
     if (!(cpu->v.r[A64_SCTLR_EL1] & SCTLR_M))
         return walk_flat(cpu, va, access, w);
-    bool high = va >> 55 & 1, again;
+    bool high = va >> 55 & 1, ok, again;
     struct regime g = regime_of(cpu, high);
     unsigned in_bits = 64 - g.tsz, top = g.tbi ? 56 : 64;
     uint64_t must = high ? mask64(top) : 0; // of the bits above the input
@@ -210,9 +210,9 @@ bool a64_walk(const struct a64_cpu *cpu, gva_t va, enum mem_access access, unsig
     do {
         again = false;
         *w = (struct a64_walk){ 0 };
-        walk_tables(cpu, &g, va, access, flags, w, &again);
+        ok = walk_tables(cpu, &g, va, access, flags, w, &again);
     } while (again);
-    return !w->fsc;
+    return ok;
 }
 
 static const char access_name[] = { [MEM_READ] = 'r', [MEM_WRITE] = 'w', [MEM_FETCH] = 'x' };

@@ -145,7 +145,7 @@ void atomic_probe(struct vcpu *cpu, void *d, const void *a, const void *b, const
     {                                                                                           \
         typedef uint##bits##_t T;                                                               \
         typedef int##bits##_t ST;                                                               \
-        T *p = mem_rmw(cpu, *(const uint64_t *)a, sizeof *p, attr_of(imm));                     \
+        T *p = mem_rmw(cpu, *(const uint64_t *)a, sizeof *p, attr_of(imm) | MEM_RMW);           \
         if (!p) {                                                                               \
             cpu->bail = true;                                                                   \
             return;                                                                             \
@@ -214,7 +214,7 @@ FN(atomic_casp)
 {
     unsigned log2 = log2_of(imm), size = 2u << log2;
     uint64_t *d2 = second(cpu, imm);
-    void *p = mem_rmw(cpu, *(const uint64_t *)a, size, attr_of(imm));
+    void *p = mem_rmw(cpu, *(const uint64_t *)a, size, attr_of(imm) | MEM_RMW);
     if (!p) {
         cpu->bail = true;
         return;

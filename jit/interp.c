@@ -159,6 +159,7 @@ static const void *const *run(struct vcpu *cpu)
     INT(name##_64, 64, R(ip->b), FLAGS3(__VA_ARGS__))
 
 // Memory -----------------------------------------------------------------------------------------
+// Guests access memory unaligned; U_ is the memory type as it may lie in RAM.
 // FAST(table, address, size) defines `host` or goes to the slow label, where `va` is the address.
 #define FAST(table, size, ...)                                                          \
     const struct tlb_entry *e_ = &cpu->table[tlb_index(va)];                            \
@@ -170,6 +171,7 @@ static const void *const *run(struct vcpu *cpu)
 #define INDEXED (R(ip->a) + (R(ip->b) << ip->imm))
 #define LOAD(label, address, MT, XT)                                                    \
     L_##label : {                                                                       \
+        typedef MT U_ __attribute__((aligned(1)));                                      \
         gva_t va = address;                                                             \
         FAST(rtlb, sizeof(MT), {                                                        \
             MT v_;                                                                      \
@@ -178,11 +180,12 @@ static const void *const *run(struct vcpu *cpu)
             R(ip->d) = (XT)v_;                                                          \
             NEXT;                                                                       \
         })                                                                              \
-        R(ip->d) = (XT)*(volatile MT *)host;                                            \
+        R(ip->d) = (XT)*(volatile U_ *)host;                                            \
         NEXT;                                                                           \
     }
 #define STORE(label, address, MT)                                                       \
     L_##label : {                                                                       \
+        typedef MT U_ __attribute__((aligned(1)));                                      \
         gva_t va = address;                                                             \
         FAST(wtlb, sizeof(MT), {                                                        \
             MT v_ = (MT)R(ip->c);                                                       \
@@ -190,13 +193,14 @@ static const void *const *run(struct vcpu *cpu)
                 goto bail;                                                              \
             NEXT;                                                                       \
         })                                                                              \
-        *(volatile MT *)host = (MT)R(ip->c);                                            \
+        *(volatile U_ *)host = (MT)R(ip->c);                                            \
         NEXT;                                                                           \
     }
 #define IR_LOAD(name, MT, XT) LOAD(name, PLAIN, MT, XT) LOAD(name##_X, INDEXED, MT, XT)
 #define IR_STORE(name, MT)    STORE(name, PLAIN, MT) STORE(name##_X, INDEXED, MT)
 #define IR_LOADP(name, MT)                                                              \
     L_##name : {                                                                        \
+        typedef MT U_ __attribute__((aligned(1)));                                      \
         gva_t va = PLAIN;                                                               \
         FAST(rtlb, 2 * sizeof(MT), {                                                    \
             MT v_[2];                                                                   \
@@ -206,13 +210,14 @@ static const void *const *run(struct vcpu *cpu)
             R(ip->c) = v_[1];                                                           \
             NEXT;                                                                       \
         })                                                                              \
-        MT first_ = ((volatile MT *)host)[0];                                           \
-        R(ip->c) = ((volatile MT *)host)[1];                                            \
+        MT first_ = ((volatile U_ *)host)[0], second_ = ((volatile U_ *)host)[1];       \
         R(ip->d) = first_;                                                              \
+        R(ip->c) = second_;                                                             \
         NEXT;                                                                           \
     }
 #define IR_STOREP(name, MT)                                                             \
     L_##name : {                                                                        \
+        typedef MT U_ __attribute__((aligned(1)));                                      \
         gva_t va = PLAIN;                                                               \
         FAST(wtlb, 2 * sizeof(MT), {                                                    \
             MT v_[2] = { (MT)R(ip->c), (MT)R(ip->b) };                                  \
@@ -220,8 +225,8 @@ static const void *const *run(struct vcpu *cpu)
                 goto bail;                                                              \
             NEXT;                                                                       \
         })                                                                              \
-        ((volatile MT *)host)[0] = (MT)R(ip->c);                                        \
-        ((volatile MT *)host)[1] = (MT)R(ip->b);                                        \
+        ((volatile U_ *)host)[0] = (MT)R(ip->c);                                        \
+        ((volatile U_ *)host)[1] = (MT)R(ip->b);                                        \
         NEXT;                                                                           \
     }
 #define LOADV(label, address, size)                                                     \

@@ -18,7 +18,9 @@ static const char *wrong(struct verifier *v, const char *fmt, ...) __attribute__
 
 static const char *wrong(struct verifier *v, const char *fmt, ...)
 {
-    int n = snprintf(v->buf, v->size, "op %u (%s): ", v->n, ir_op_info[v->ir->insn[v->n].op].name);
+    unsigned op = v->ir->insn[v->n].op;
+    const char *name = op < IR_NR_OPS ? ir_op_info[op].name : "?";
+    int n = snprintf(v->buf, v->size, "op %u (%s): ", v->n, name);
     va_list ap;
     va_start(ap, fmt);
     if (n >= 0 && (size_t)n < v->size)
@@ -74,6 +76,14 @@ static const char *check_type(struct verifier *v, const struct ir_insn *i)
     return NULL;
 }
 
+// Does it change guest state other than its destinations?
+static bool commits(const struct verifier *v, const struct ir_insn *i, unsigned flags)
+{
+    bool monitor = i->op == IR_CLREX || i->op == IR_LDX || i->op == IR_STX;
+    return flags & IR_F_WR_NZCV || monitor ||
+           (i->op == IR_CALL && v->ir->guest->helpers[i->attr].flags & HELPER_WRITES_REGS);
+}
+
 static const char *check_insn(struct verifier *v, const struct ir_insn *i)
 {
     if (i->op >= IR_NR_OPS)
@@ -82,24 +92,25 @@ static const char *check_insn(struct verifier *v, const struct ir_insn *i)
         return wrong(v, "no helper %u", i->attr);
     if (i->op == IR_VEC && i->attr >= IR_NR_VOPS)
         return wrong(v, "no vector op %u", i->attr);
+    unsigned flags = ir_flags(v->ir, i);
+    if (!(flags & IR_F_END) != (v->n + 1 != v->ir->nr))
+        return wrong(v, "the last op, and only the last, ends the block");
     if (i->op == IR_INSN_START) {
         v->committed = false;
         for (unsigned n = 0; n < ARRAY_SIZE(v->written); n++)
             v->written[n] = false;
         return NULL;
     }
-    unsigned flags = ir_flags(v->ir, i);
     if (flags & IR_F_BAIL && v->committed)
         return wrong(v, "may bail out after guest state was written");
-    if (!(flags & IR_F_END) != (v->n + 1 != v->ir->nr))
-        return wrong(v, "the last op, and only the last, ends the block");
-    const ir_val sources[] = { i->a, i->b, i->c };
+    bool reads_d = i->op == IR_CASP;
+    const ir_val sources[] = { i->a, i->b, i->c, reads_d ? i->d : IR_NONE, reads_d ? i->d2 : IR_NONE };
     for (unsigned n = 0; n < ARRAY_SIZE(sources); n++) {
         const char *why = check_source(v, sources[n]);
         if (why)
             return why;
     }
-    if (flags & IR_F_WR_NZCV || i->op == IR_CLREX)
+    if (commits(v, i, flags))
         v->committed = true;
     const char *why = check_type(v, i);
     if (!why)

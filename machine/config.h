@@ -86,7 +86,7 @@ struct config_machine_props {
 
 struct machine_config {
     struct config_machine_props machine;
-    int cpu; // index of the model in the frontend's list; 0 is max
+    int cpu; // index into a64_models; 0 is the default
     int smp;
     uint64_t ram_size;  // bytes, a multiple of 1 MiB
     bool virtio_legacy; // virtio-mmio version 1, as QEMU's default is

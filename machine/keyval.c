@@ -205,6 +205,8 @@ bool keyval_parse(struct machine_config *c, const struct keyval_group *g, const 
                   void *dest, struct error *err)
 {
     bool first = true;
+    if (!*text && g->implied)
+        return error_set(err, "%s: the argument is empty", g->option);
     while (*text) {
         size_t n = item_length(text);
         if (n == 0)

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -71,9 +70,6 @@ void machine_request(struct machine *m, enum machine_request what)
     while (old < (int)what && !__atomic_compare_exchange_n(&m->request, &old, what, false,
                                                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
         ;
-    // A CPU that asked for it goes no further.
-    for (unsigned n = 0; n < m->nr_cpus; n++)
-        vcpu_kick(&m->cpus[n]->v, EXIT_REQ_STOP);
     machine_wake(m);
 }
 
@@ -113,21 +109,26 @@ static bool create_chardevs(struct machine *m, struct error *err)
     return true;
 }
 
-static void random_bytes(const struct machine_config *c, uint8_t *to, size_t len)
+static void *make_tree(struct machine *m, const struct loader_range *initrd, size_t *size,
+                       struct error *err)
 {
-    if (!c->seed_given) {
-        ssize_t n = getrandom(to, len, 0);
-        if (n == (ssize_t)len)
-            return;
-    }
-    // -seed: the same every time (splitmix64).
-    uint64_t x = c->seed;
-    for (size_t i = 0; i < len; i++) {
-        uint64_t z = (x += UINT64_C(0x9e3779b97f4a7c15));
-        z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-        to[i] = (uint8_t)(z >> 56);
-    }
+    const struct machine_config *c = m->config;
+    struct devtree_board board = { .ram_base = VIRT_RAM_BASE,
+                                   .ram_size = m->ram.size,
+                                   .cpus = m->nr_cpus,
+                                   .cpu_compatible = "arm,cortex-a57",
+                                   .mpidr = gic_affinity,
+                                   .devices = virt_fdt_nodes,
+                                   .opaque = m };
+    struct devtree_chosen chosen = { .stdout_path = virt_stdout_path,
+                                     .bootargs = c->append,
+                                     .initrd_start = initrd->start,
+                                     .initrd_end = initrd->end };
+    entropy_fill(&m->entropy, chosen.rng_seed, sizeof chosen.rng_seed);
+    entropy_fill(&m->entropy, chosen.kaslr_seed, sizeof chosen.kaslr_seed);
+    if (c->dtb)
+        return devtree_load(c->dtb, VIRT_RAM_BASE, m->ram.size, &chosen, size, err);
+    return devtree_make(&board, &chosen, size, err);
 }
 
 // Loads what -kernel, -initrd and -dtb name; at start and again at every reset.
@@ -135,24 +136,14 @@ static bool load(struct machine *m, struct error *err)
 {
     const struct machine_config *c = m->config;
     struct loader_ram ram = { m->ram.host, VIRT_RAM_BASE, m->ram.size };
-    struct loader_kernel kernel = { .start = VIRT_RAM_BASE, .end = VIRT_RAM_BASE, .entry = VIRT_RAM_BASE };
+    struct loader_kernel kernel;
     struct loader_range initrd = { 0, 0 };
-    if (!c->kernel)
-        return error_set(err, "nothing to boot: name a kernel (armlet Image, or -kernel FILE)");
     if (!loader_load_kernel(c->kernel, c->kernel_positional, &ram, &kernel, err))
         return false;
     if (c->initrd && !loader_load_initrd(c->initrd, &ram, &kernel, &initrd, err))
         return false;
-    struct devtree_chosen chosen = { .stdout_path = virt_stdout_path, .bootargs = c->append,
-                                     .initrd_start = initrd.start, .initrd_end = initrd.end };
-    random_bytes(c, chosen.rng_seed, sizeof chosen.rng_seed);
-    random_bytes(c, chosen.kaslr_seed, sizeof chosen.kaslr_seed);
-    struct devtree_board board = { .ram_base = VIRT_RAM_BASE, .ram_size = m->ram.size, .cpus = m->nr_cpus,
-                                   .cpu_compatible = "arm,cortex-a57", .mpidr = gic_affinity,
-                                   .devices = virt_fdt_nodes, .opaque = m };
     size_t size;
-    void *dtb = c->dtb ? devtree_load(c->dtb, VIRT_RAM_BASE, m->ram.size, &chosen, &size, err)
-                       : devtree_make(&board, &chosen, &size, err);
+    void *dtb = make_tree(m, &initrd, &size, err);
     if (!dtb)
         return false;
     bool ok = loader_place_dtb(dtb, size, &ram, &kernel, &initrd, &m->entry_arg, err);
@@ -193,12 +184,15 @@ static bool build(struct machine *m, struct error *err)
         !bus_map_ram(&m->bus, VIRT_RAM_BASE, m->ram.size, m->ram.host, false, err))
         return false;
     // The terminal last of all that can go wrong before the guest: errors are read in peace.
-    return create_cpus(m) && create_chardevs(m, err) && virt_init(m, err) && load(m, err);
+    if (!create_cpus(m) || !create_chardevs(m, err) || !virt_init(m, err))
+        return false;
+    return m->config->machine.dumpdtb || load(m, err);
 }
 
 bool machine_init(struct machine *m, const struct machine_config *config, struct error *err)
 {
-    *m = (struct machine){ .config = config, .log.mask = config->log_mask, .nr_cpus = (unsigned)config->smp };
+    *m = (struct machine){ .config = config, .log.mask = config->log_mask, .nr_cpus = (unsigned)config->smp,
+                            .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
     clock_init(&m->clock, false);
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -210,17 +204,30 @@ bool machine_init(struct machine *m, const struct machine_config *config, struct
     return false;
 }
 
+bool machine_dump_tree(struct machine *m, const char *path, struct error *err)
+{
+    size_t size;
+    void *tree = make_tree(m, &(struct loader_range){ 0 }, &size, err);
+    if (!tree)
+        return false;
+    FILE *f = fopen(path, "wbe");
+    bool ok = f && fwrite(tree, size, 1, f) == 1;
+    ok = f && !fclose(f) && ok;
+    free(tree);
+    return ok ? true : error_set(err, "%s: %s", path, strerror(errno));
+}
+
 void machine_fini(struct machine *m)
 {
     virt_fini(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
+    if (m->jit.guest)
+        jit_fini(&m->jit); // looks at the CPUs once more
     for (unsigned n = 0; n < m->nr_cpus; n++) {
         vcpu_thread_fini(&m->threads[n]);
         free(m->cpus[n]);
     }
-    if (m->jit.guest)
-        jit_fini(&m->jit);
     bus_fini(&m->bus);
     ram_fini(&m->ram);
     if (m->log.file)

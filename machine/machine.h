@@ -15,6 +15,7 @@
 #include "frontend/cpu.h"
 #include "jit/jit.h"
 #include "machine/config.h"
+#include "machine/entropy.h"
 #include "machine/ram.h"
 #include "machine/vcpu_thread.h"
 
@@ -33,6 +34,7 @@ struct machine {
     struct log log;
     struct mutex lock;   // devices
     struct clock clock;
+    struct entropy entropy; // machine lock
     struct bus bus;
     struct ram ram;
     struct jit jit;
@@ -53,6 +55,9 @@ struct machine {
 // released and err says one line.
 bool machine_init(struct machine *m, const struct machine_config *config, struct error *err);
 void machine_fini(struct machine *m);
+
+// Writes the device tree that a guest would find into a file (-machine dumpdtb=).
+bool machine_dump_tree(struct machine *m, const char *path, struct error *err);
 
 // Runs until the guest powers off or somebody quits. Returns the process's exit status.
 int machine_run(struct machine *m);

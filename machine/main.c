@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+// armlet: from the command line to a running machine and its exit status.
 #include "machine/exit_codes.h"
 #include "machine/machine.h"
 #include "machine/options.h"
 
 #include <stdio.h>
 
+static int fail(const struct error *err, int status)
+{
+    fprintf(stderr, "armlet: %s\n", err->text);
+    return status;
+}
+
 static int run(const struct machine_config *config)
 {
     struct machine m;
     struct error err;
-    if (!machine_init(&m, config, &err)) {
-        fprintf(stderr, "armlet: %s\n", err.text);
-        return EXIT_CODE_ERROR;
-    }
-    int status = machine_run(&m);
+    int status = EXIT_CODE_POWER_OFF;
+    if (!machine_init(&m, config, &err))
+        return fail(&err, EXIT_CODE_ERROR);
+    if (!config->machine.dumpdtb)
+        status = machine_run(&m);
+    else if (!machine_dump_tree(&m, config->machine.dumpdtb, &err))
+        status = fail(&err, EXIT_CODE_ERROR);
     machine_fini(&m);
     return status;
 }
 
+// Exit statuses: exit_codes.h.
 int main(int argc, char **argv)
 {
     struct machine_config config;
@@ -29,8 +39,7 @@ int main(int argc, char **argv)
         status = run(&config);
         break;
     case OPTIONS_WRONG:
-        fprintf(stderr, "armlet: %s\n", err.text);
-        status = EXIT_CODE_USAGE;
+        status = fail(&err, EXIT_CODE_USAGE);
         break;
     case OPTIONS_DONE:
         break;

@@ -4,6 +4,7 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "frontend/cpu_models.h"
 #include "machine/device_types.h"
 #include "machine/keyval.h"
 #include "machine/suggest.h"
@@ -103,35 +104,58 @@ bool opt_accel(struct options *o, const char *arg)
     return keyval_choose(accels, "-accel", arg, &o->config->machine.accel, o->err);
 }
 
-static const struct keyval_choice cpu_models[] = {
-    { "max", 0, "everything armlet has (default)" }, { NULL }
-};
-
 // Features that scripts written for QEMU switch off; armlet's CPUs do not have them.
 struct cpu_props {
-    int model;
-    bool sve, sme, pauth, aarch32;
+    bool sve, sme, pauth;
 };
 
 static const struct keyval_row cpu_rows[] = {
 #define R(type, name, field, ...) ROW(type, cpu_props, name, field, __VA_ARGS__)
-    R(CHOICE, "model", model, cpu_models),
     R(ABSENT, "sve", sve, NULL),
     R(ABSENT, "sme", sme, NULL),
     R(ABSENT, "pauth", pauth, NULL),
 #undef R
 };
-static const struct keyval_group cpu_group = GROUP("-cpu", "model", cpu_rows);
+static const struct keyval_group cpu_group = GROUP("-cpu", NULL, cpu_rows);
+
+static bool print_cpus(struct options *o)
+{
+    fputs("Available CPUs:\n", o->out);
+    for (unsigned n = 0; n < a64_nr_models; n++) {
+        const struct a64_model *m = &a64_models[n];
+        fprintf(o->out, "  %-20s %s%s\n", m->name, m->help, n == 0 ? " (default)" : "");
+        if (m->alias)
+            fprintf(o->out, "  %-20s the same\n", m->alias);
+    }
+    o->done = true;
+    return true;
+}
+
+static bool no_such_cpu(const char *name, struct error *err)
+{
+    struct suggest near;
+    suggest_init(&near, name, strlen(name));
+    for (unsigned n = 0; n < a64_nr_models; n++) {
+        suggest_offer(&near, a64_models[n].name);
+        if (a64_models[n].alias)
+            suggest_offer(&near, a64_models[n].alias);
+    }
+    if (near.best)
+        return error_set(err, "-cpu %s: no such CPU; did you mean %s?", name, near.best);
+    return error_set(err, "-cpu %s: no such CPU (see -cpu help)", name);
+}
 
 bool opt_cpu(struct options *o, const char *arg)
 {
+    struct cpu_props p = { 0 };
     if (wants_help(arg))
-        return print_choices(o, "Available CPUs:", cpu_models);
-    struct cpu_props p = { .model = o->config->cpu };
-    if (!keyval_parse(o->config, &cpu_group, arg, &p, o->err))
-        return false;
-    o->config->cpu = p.model;
-    return true;
+        return print_cpus(o);
+    const char *name = keyval_first(o->config, "model", &arg);
+    const struct a64_model *model = name ? a64_model_find(name) : NULL;
+    if (!model)
+        return no_such_cpu(name ? name : arg, o->err);
+    o->config->cpu = (int)(model - a64_models);
+    return keyval_parse(o->config, &cpu_group, arg, &p, o->err);
 }
 
 struct smp_props {

@@ -57,15 +57,20 @@ void vcpu_thread_start(struct vcpu_thread *t)
     (void)r;
 }
 
-void vcpu_thread_stop(struct vcpu_thread *t)
+void vcpu_thread_ask_stop(struct vcpu_thread *t)
 {
-    if (!t->running)
-        return;
     pthread_mutex_lock(&t->lock);
     t->stop = true;
     pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&t->lock);
     vcpu_kick(&t->cpu->v, EXIT_REQ_STOP);
+}
+
+void vcpu_thread_stop(struct vcpu_thread *t)
+{
+    if (!t->running)
+        return;
+    vcpu_thread_ask_stop(t);
     pthread_join(t->thread, NULL);
     t->running = false;
 }

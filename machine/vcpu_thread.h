@@ -19,6 +19,9 @@ struct vcpu_thread {
 void vcpu_thread_init(struct vcpu_thread *t, struct a64_cpu *cpu);
 void vcpu_thread_fini(struct vcpu_thread *t);
 void vcpu_thread_start(struct vcpu_thread *t);
+// Makes the thread return soon: once its present block ends, nothing of the guest runs any more. Any
+// thread, this one included.
+void vcpu_thread_ask_stop(struct vcpu_thread *t);
 // Makes the thread return and waits for it; the CPU's state is exact after. Not under the machine
 // lock.
 void vcpu_thread_stop(struct vcpu_thread *t);

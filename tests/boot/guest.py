@@ -129,7 +129,7 @@ def main(*tests):
         try:
             test()
             verdict = 'ok'
-        except Failure as e:
+        except (Failure, subprocess.SubprocessError) as e:
             failed += 1
             verdict = f'FAILED: {e}'
         print(f'{test.__name__}: {verdict} ({time.monotonic() - start:.1f} s)', flush=True)

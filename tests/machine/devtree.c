@@ -168,7 +168,7 @@ Test(devtree, from_broken_file)
     }
     uint8_t *copy = malloc(tree_size);
     uint32_t random = 1;
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 400; i++) {
         memcpy(copy, tree, tree_size);
         for (int k = 0; k < 3; k++) {
             random = random * 1664525 + 1013904223;

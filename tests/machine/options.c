@@ -172,7 +172,8 @@ Test(options, wrong_values)
     bad("K -smp x", "not a number");
     bad("K -M virt,gic-version=2", "gic-version");
     bad("K -M virt,virtualization=on", "only virtualization=off");
-    bad("K -cpu cortex-m3", "max");
+    bad("K -cpu cortex-m3", "no such CPU");
+    bad("K -cpu mac", "did you mean max?");
     bad("K -cpu max,sve=on", "only sve=off");
     bad("K -drive format=raw", "no file=");
     bad("K -drive file=", "file= is empty");

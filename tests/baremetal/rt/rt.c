@@ -2,6 +2,8 @@
 // Text, running single instructions, and the base mapping.
 #include "rt.h"
 
+#define SLOT_SIZE 64u // of the pages that run() fills
+
 struct exc exc;
 
 _Static_assert(offsetof(struct exc, taken) == EXC_TAKEN, "");
@@ -41,9 +43,24 @@ void *memcpy(void *to, const void *from, size_t n)
 
 // Text -------------------------------------------------------------------------------------------
 
+// The line being written. Kept until it is complete, so that a correction can come before it.
+static char line[512];
+static unsigned length;
+static bool correction;
+
 static void put(char c)
 {
-    *(volatile u32 *)phys(UART) = (u8)c;
+    volatile u32 *uart = phys(UART);
+    if (length < sizeof line)
+        line[length++] = c;
+    if (c != '\n')
+        return;
+    if (correction)
+        *uart = '!';
+    for (unsigned n = 0; n < length; n++)
+        *uart = (u8)line[n];
+    length = 0;
+    correction = false;
 }
 
 static void put_number(u64 v, unsigned base)
@@ -87,7 +104,10 @@ void print_(const char *f, u64 a, u64 b, u64 c, u64 d, u64 e, u64 g, u64 h, u64 
 
 void arm_says(const char *text)
 {
-    print("!%s\n", text);
+    unsigned begun = length;
+    correction = true;
+    print("%s\n", text);
+    length = begun;
 }
 
 void power_off(void)
@@ -124,10 +144,8 @@ static void put_address(u64 va)
 {
     u64 p = va & ~RT_HIGH, code0 = phys_of(el0_code), code1 = phys_of(el1_code_page),
         data = phys_of(el0_page);
-    if (p - code0 < 4096)
-        print("code+%x", p - code0);
-    else if (p - code1 < 4096)
-        print("code+%x", p - code1);
+    if (p - code0 < 4096 || p - code1 < 4096)
+        print("code+%x", p & (SLOT_SIZE - 1));
     else if (p - data < 8192)
         print("data+%x", p - data);
     else if (p >= 0x40200000 && p < 0x40400000)
@@ -142,19 +160,14 @@ static bool far_is_valid(unsigned ec)
            ec == 0x35;
 }
 
-void report2(const char *name, const char *detail)
+static void put_report(const char *name, u64 esr)
 {
-    print("%s%s: ", name, detail);
-    if (!exc.taken) {
-        print("no exception\n");
-        return;
-    }
-    unsigned ec = exc.esr >> 26 & 0x3f;
-    print("vector %d ec %x il %d iss %x elr ", exc.vector, ec, exc.esr >> 25 & 1,
-          exc.esr & 0x1ffffff);
+    print("%s: ", name);
+    unsigned ec = esr >> 26 & 0x3f;
+    print("vector %d ec %x il %d iss %x elr ", exc.vector, ec, esr >> 25 & 1, esr & 0x1ffffff);
     put_address(exc.elr);
-    // Without BTYPE, which armlet's CPU does not have.
-    print(" spsr %x", exc.spsr & ~0xc00ull);
+    // Without flags, and without BTYPE, which armlet's CPU does not have.
+    print(" spsr %x", exc.spsr & 0x0ffff3ff);
     if (far_is_valid(ec)) {
         print(" far ");
         put_address(exc.far);
@@ -164,7 +177,46 @@ void report2(const char *name, const char *detail)
 
 void report(const char *name)
 {
-    report2(name, "");
+    if (exc.taken)
+        put_report(name, exc.esr);
+    else
+        print("%s: no exception\n", name);
+}
+
+void report_esr(const char *name, u64 esr)
+{
+    if (exc.taken && exc.esr != esr) {
+        unsigned begun = length;
+        correction = true;
+        put_report(name, esr);
+        length = begun;
+    }
+    report(name);
+}
+
+void report_as(const char *name, unsigned el, u64 esr, u64 elr, u64 far)
+{
+    struct exc was = exc;
+    unsigned begun = length;
+    exc.vector = el ? 4 : 8;
+    exc.esr = esr;
+    exc.elr = elr < SLOT_SIZE ? code_page(el) + elr : elr;
+    exc.far = far;
+    exc.spsr = el ? 0x3c5 : 0x3c0;
+    correction = true;
+    put_report(name, esr);
+    length = begun;
+    exc = was;
+    report(name);
+}
+
+void report_none(const char *name)
+{
+    unsigned begun = length;
+    correction = true;
+    print("%s: no exception\n", name);
+    length = begun;
+    report(name);
 }
 
 // Running instructions ---------------------------------------------------------------------------
@@ -185,21 +237,53 @@ u64 code_page(unsigned el)
     return el ? (u64)el1_code_page : (u64)el0_code;
 }
 
-#define SVC_END 0xd4000001u | 0x7fffu << 5
+#define SVC_END (0xd4000001u | 0x7fffu << 5)
+
+// Code stays in its slot until the slot is needed, so that running it again changes nothing.
+static struct slots {
+    u32 insns[4096 / SLOT_SIZE][SLOT_SIZE / 4];
+    unsigned next;
+} slots[2];
+
+static unsigned slot_of(unsigned el, const u32 *insns)
+{
+    struct slots *s = &slots[el];
+    for (unsigned n = 0; n < ARRAY_SIZE(s->insns); n++) {
+        unsigned i = 0;
+        while (i < SLOT_SIZE / 4 && s->insns[n][i] == insns[i])
+            i++;
+        if (i == SLOT_SIZE / 4)
+            return n;
+    }
+    unsigned n = s->next++ % ARRAY_SIZE(s->insns);
+    u64 page = code_page(el) + n * SLOT_SIZE;
+    volatile u32 *to = (volatile u32 *)(page + RW_ALIAS);
+    for (unsigned i = 0; i < SLOT_SIZE / 4; i++)
+        to[i] = s->insns[n][i] = insns[i];
+    sync_code(page, SLOT_SIZE);
+    return n;
+}
+
+u64 code_at(unsigned el, const u32 *insns, unsigned n)
+{
+    u32 slot[SLOT_SIZE / 4] = { 0 };
+    for (unsigned i = 0; i < n; i++)
+        slot[i] = insns[i];
+    slot[n] = el ? 0xd65f03c0 : SVC_END;
+    return code_page(el) + slot_of(el, slot) * SLOT_SIZE;
+}
 
 bool run_n(unsigned el, const u32 *insns, unsigned n, u64 x0, u64 x1, u64 x2, u64 x3)
 {
-    u64 page = code_page(el);
-    volatile u32 *p = (volatile u32 *)(page + RW_ALIAS);
-    for (unsigned i = 0; i < n; i++)
-        p[i] = insns[i];
-    p[n] = el ? 0xd65f03c0 : SVC_END;
-    sync_code(page, 4 * n + 4);
-    if (el)
-        return guarded(page, x0, x1, x2, x3, 0, 0, 0);
+    u64 pc = code_at(el, insns, n);
+    return el ? guarded(pc, x0, x1, x2, x3, 0, 0, 0) : enter_el0(pc, x0, x1, x2, x3);
+}
+
+bool enter_el0(u64 pc, u64 x0, u64 x1, u64 x2, u64 x3)
+{
     exc.in_spsr = 0x3c0;
     exc.in_sp = (u64)el0_stack_top;
-    entered(page, x0, x1, x2, x3, 0, 0, 0);
+    entered(pc, x0, x1, x2, x3, 0, 0, 0);
     if (exc.esr == (0x15u << 26 | BIT(25) | 0x7fff))
         exc.taken = 0;
     return exc.taken;

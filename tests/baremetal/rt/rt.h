@@ -46,7 +46,8 @@ void print_(const char *format, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g,
 #define PRINT_(f, a, b, c, d, e, g, h, i, ...)                                                   \
     print_(f, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(g), (u64)(h), (u64)(i))
 #define print(...) PRINT_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-// The next line is `text` whatever QEMU says: it is wrong, and a comment beside the call says why.
+// The line is to end with `text` whatever QEMU says: it is wrong, and a comment beside the call says
+// why. What has been printed of the line already stays.
 void arm_says(const char *text);
 _Noreturn void power_off(void);
 
@@ -66,6 +67,8 @@ bool run(unsigned el, u32 insn, u64 x0, u64 x1, u64 x2, u64 x3);
 bool run2(unsigned el, u32 insn, u32 insn2, u64 x0, u64 x1, u64 x2, u64 x3);
 bool run_n(unsigned el, const u32 *insns, unsigned n, u64 x0, u64 x1, u64 x2, u64 x3);
 u64 code_page(unsigned el); // where that code stands
+u64 code_at(unsigned el, const u32 *insns, unsigned n);
+bool enter_el0(u64 pc, u64 x0, u64 x1, u64 x2, u64 x3); // at EL0, ended as above
 // The encoding of an instruction given as text.
 #define INSN(text)                                                                                \
     ({                                                                                            \
@@ -86,7 +89,12 @@ static inline u32 insn_msr(unsigned op0, unsigned op1, unsigned crn, unsigned cr
 
 // "name: " and what happened, one line.
 void report(const char *name);
-void report2(const char *name, const char *detail);
+// The same where QEMU is wrong: the syndrome is to be this; the exception is to be this one, taken
+// from `el` in run()'s code or from there; or there is to be none.
+void report_esr(const char *name, u64 esr);
+void report_as(const char *name, unsigned el, u64 esr, u64 elr, u64 far);
+void report_none(const char *name);
+#define ESR(ec, iss) ((u64)(ec) << 26 | BIT(25) | (iss))
 
 // Memory. The free RAM from ARENA on belongs to the program.
 #define ARENA     0x42000000ull

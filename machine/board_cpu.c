@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "machine/board_cpu.h"
+
+#include "base/bits.h"
+#include "devices/gic.h"
+#include "devices/gtimer.h"
+
+_Static_assert((int)A64_TIMER_PHYS == (int)GTIMER_PHYS && (int)A64_TIMER_VIRT == (int)GTIMER_VIRT,
+               "timers have one numbering");
+_Static_assert((int)A64_TIMER_CTL == (int)GTIMER_CTL && (int)A64_TIMER_CVAL == (int)GTIMER_CVAL &&
+                   (int)A64_TIMER_TVAL == (int)GTIMER_TVAL,
+               "so have their registers");
+
+// GIC CPU interface. All its registers are (3, 0, 12, CRm, op2) but PMR, which is (3, 0, 4, 6, 0).
+
+// 1 + enum gic_icc_reg by CRm and op2; 0 where there is none.
+static const uint8_t icc_regs[16][8] = {
+    [8] = {[0] = 1 + GIC_ICC_IAR0,
+           [1] = 1 + GIC_ICC_EOIR0,
+           [2] = 1 + GIC_ICC_HPPIR0,
+           [3] = 1 + GIC_ICC_BPR0,
+           [4] = 1 + GIC_ICC_AP0R0},
+    [9] = {[0] = 1 + GIC_ICC_AP1R0},
+    [11] = {[1] = 1 + GIC_ICC_DIR,
+            [3] = 1 + GIC_ICC_RPR,
+            [5] = 1 + GIC_ICC_SGI1R,
+            [6] = 1 + GIC_ICC_ASGI1R,
+            [7] = 1 + GIC_ICC_SGI0R},
+    [12] = {[0] = 1 + GIC_ICC_IAR1,
+            [1] = 1 + GIC_ICC_EOIR1,
+            [2] = 1 + GIC_ICC_HPPIR1,
+            [3] = 1 + GIC_ICC_BPR1,
+            [4] = 1 + GIC_ICC_CTLR,
+            [5] = 1 + GIC_ICC_SRE,
+            [6] = 1 + GIC_ICC_IGRPEN0,
+            [7] = 1 + GIC_ICC_IGRPEN1},
+};
+
+static bool icc_reg(unsigned reg, enum gic_icc_reg *out)
+{
+    if (reg == a64_sysreg_id(3, 0, 4, 6, 0)) {
+        *out = GIC_ICC_PMR;
+        return true;
+    }
+    unsigned crm = bits64(reg, 3, 4), op2 = bits64(reg, 0, 3), n = icc_regs[crm][op2];
+    if (!n || reg != a64_sysreg_id(3, 0, 12, crm, op2))
+        return false;
+    *out = (enum gic_icc_reg)(n - 1);
+    return true;
+}
+
+static bool icc_read(void *opaque, unsigned cpu, unsigned reg, uint64_t *value)
+{
+    struct board_cpu *b = opaque;
+    enum gic_icc_reg r;
+    if (!icc_reg(reg, &r))
+        return false;
+    mutex_lock(&b->m->lock);
+    *value = gic_icc_read(b->gic, cpu, r);
+    mutex_unlock(&b->m->lock);
+    return true;
+}
+
+static bool icc_write(void *opaque, unsigned cpu, unsigned reg, uint64_t value)
+{
+    struct board_cpu *b = opaque;
+    enum gic_icc_reg r;
+    if (!icc_reg(reg, &r))
+        return false;
+    mutex_lock(&b->m->lock);
+    gic_icc_write(b->gic, cpu, r, value);
+    mutex_unlock(&b->m->lock);
+    return true;
+}
+
+// Generic timers
+
+static uint64_t timer_read(void *opaque, unsigned cpu, unsigned which, unsigned reg)
+{
+    struct board_cpu *b = opaque;
+    mutex_lock(&b->m->lock);
+    uint64_t v = gtimer_read(b->gtimer, cpu, which, reg);
+    mutex_unlock(&b->m->lock);
+    return v;
+}
+
+static void timer_write(void *opaque, unsigned cpu, unsigned which, unsigned reg, uint64_t value)
+{
+    struct board_cpu *b = opaque;
+    mutex_lock(&b->m->lock);
+    gtimer_write(b->gtimer, cpu, which, reg, value);
+    mutex_unlock(&b->m->lock);
+}
+
+static uint64_t counter(void *opaque, unsigned cpu, unsigned which)
+{
+    const struct board_cpu *b = opaque;
+    return which == A64_TIMER_PHYS ? gtimer_count(b->gtimer) : gtimer_vcount(b->gtimer, cpu);
+}
+
+// PSCI. The calling CPU must not run on, whatever interrupt comes before the machine's thread acts.
+
+enum { PSCI_INVALID_PARAMETERS = -2, PSCI_ALREADY_ON = -4, AFFINITY_ON = 0 };
+
+static void system_request(struct board_cpu *b, enum machine_request what)
+{
+    for (unsigned n = 0; n < b->m->nr_cpus; n++)
+        vcpu_thread_ask_stop(&b->m->threads[n]);
+    machine_request(b->m, what);
+}
+
+static void system_off(void *opaque)
+{
+    system_request(opaque, MACHINE_POWER_OFF);
+}
+
+static void system_reset(void *opaque)
+{
+    system_request(opaque, MACHINE_RESET);
+}
+
+static bool cpu_exists(const struct board_cpu *b, uint64_t mpidr)
+{
+    for (unsigned n = 0; n < b->m->nr_cpus; n++)
+        if (gic_affinity(n) == mpidr)
+            return true;
+    return false;
+}
+
+// Every CPU there is has been on from the start.
+static int64_t cpu_on(void *opaque, uint64_t mpidr, uint64_t entry, uint64_t context)
+{
+    return cpu_exists(opaque, mpidr) ? PSCI_ALREADY_ON : PSCI_INVALID_PARAMETERS;
+}
+
+static void cpu_off(void *opaque, unsigned cpu)
+{
+    struct board_cpu *b = opaque;
+    vcpu_thread_ask_stop(&b->m->threads[cpu]);
+}
+
+static int64_t affinity_info(void *opaque, uint64_t mpidr, uint64_t level)
+{
+    return level == 0 && cpu_exists(opaque, mpidr) ? AFFINITY_ON : PSCI_INVALID_PARAMETERS;
+}
+
+void board_cpu_init(struct board_cpu *b)
+{
+    b->m->board = (struct a64_board){
+        .opaque = b,
+        .icc_read = icc_read,
+        .icc_write = icc_write,
+        .timer_read = timer_read,
+        .timer_write = timer_write,
+        .counter = counter,
+        .system_off = system_off,
+        .system_reset = system_reset,
+        .cpu_on = cpu_on,
+        .cpu_off = cpu_off,
+        .affinity_info = affinity_info,
+    };
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "machine/virtio_slots.h"
+
+#include "base/bits.h"
+#include "devices/block/block.h"
+#include "devices/virtio/blk.h"
+#include "devices/virtio/rng.h"
+#include "machine/device_types.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+// A qcow2 file taken for raw would show the guest (and let it overwrite) the wrong bytes. Who says
+// format=raw means it.
+static bool check_format(const struct config_drive *d, struct error *err)
+{
+    char magic[4] = "";
+    if (d->format != CONFIG_FORMAT_UNSAID)
+        return true;
+    int fd = open(d->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return true; // the opening proper has the better message
+    ssize_t n = read(fd, magic, sizeof magic);
+    close(fd);
+    if (n == sizeof magic && !memcmp(magic, "QFI\xfb", 4))
+        return error_set(err, "%s: a qcow2 image; this version of armlet reads raw images only",
+                         d->file);
+    return true;
+}
+
+static struct block *open_drive(const struct config_drive *d, struct error *err)
+{
+    if (!check_format(d, err))
+        return NULL;
+    bool overlay = d->snapshot && !d->readonly;
+    struct block *b = raw_open(d->file, d->readonly || overlay, err);
+    return b && overlay ? overlay_open(b, err) : b;
+}
+
+static struct virtio *create_VIRTIO_BLK(const struct config_device *d, struct entropy *entropy,
+                                        struct error *err)
+{
+    struct virtio_blk_config config = {
+        .block = open_drive(d->backend, err),
+        .serial = d->serial,
+        .write_cache = d->backend->cache == CONFIG_CACHE_WRITEBACK,
+    };
+    return config.block ? virtio_blk_create(&config) : NULL;
+}
+
+static struct virtio *create_VIRTIO_RNG(const struct config_device *d, struct entropy *entropy,
+                                        struct error *err)
+{
+    return virtio_rng_create(entropy_fill, entropy);
+}
+
+static struct virtio *(*const create[])(const struct config_device *d, struct entropy *entropy,
+                                        struct error *err) = {
+#define DEVICE_TYPE(id, name, props, help) create_##id,
+#include "machine/device_types.def"
+#undef DEVICE_TYPE
+};
+
+bool virtio_slot_create(const struct machine_config *c, unsigned n, struct entropy *entropy,
+                        struct virtio **v, struct error *err)
+{
+    unsigned index = VIRTIO_SLOTS - 1 - n;
+    *v = NULL;
+    if (index >= c->device_count)
+        return true;
+    *v = create[c->devices[index].type](&c->devices[index], entropy, err);
+    return *v;
+}

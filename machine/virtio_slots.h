@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What sits in the board's virtio-mmio slots: each -device from device_types.def, back end
+// included.
+#ifndef MACHINE_VIRTIO_SLOTS_H
+#define MACHINE_VIRTIO_SLOTS_H
+
+#include "devices/virtio/virtio.h"
+#include "machine/config.h"
+#include "machine/entropy.h"
+
+enum { VIRTIO_SLOTS = 32 };
+
+// Makes the device of slot n: the first -device lands on the highest slot. *v is NULL for an empty
+// one. entropy must outlive it. False: a back end could not be opened.
+bool virtio_slot_create(const struct machine_config *c, unsigned n, struct entropy *entropy,
+                        struct virtio **v, struct error *err);
+
+#endif
