@@ -170,6 +170,7 @@ enum a64_ec {
 void a64_raise(struct vcpu *cpu, uint64_t what);       // guest.raise
 void a64_raise_fault(struct vcpu *cpu);                // guest.raise_fault
 void a64_interrupt(struct vcpu *cpu);                  // guest.interrupt
+gva_t a64_branch_target(struct vcpu *cpu, gva_t pc);   // guest.branch_target: BranchAddr()
 void a64_record_fault(struct vcpu *cpu, enum mem_fault_kind kind, gva_t va, enum mem_access access,
                       unsigned attr);                  // guest.record_fault
 void a64_eret(struct a64_cpu *cpu);                    // sets pc, PSTATE; illegal return handled

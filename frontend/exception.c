@@ -172,6 +172,13 @@ void a64_fail_fault(struct a64_cpu *cpu, gva_t va, unsigned fsc, enum mem_access
     cpu->v.bail = true;
 }
 
+gva_t a64_branch_target(struct vcpu *v, gva_t pc)
+{
+    if (!(v->r[A64_TCR_EL1] & (pc >> 55 & 1 ? TCR_TBI1 : TCR_TBI0)))
+        return pc;
+    return (gva_t)sext64(pc, 56);
+}
+
 void a64_interrupt(struct vcpu *v)
 {
     struct a64_cpu *cpu = a64(v);
@@ -183,6 +190,7 @@ void a64_interrupt(struct vcpu *v)
     }
     unsigned lines = __atomic_load_n(&cpu->irq_lines, __ATOMIC_ACQUIRE);
     unsigned vector;
+    v->pc = a64_branch_target(v, v->pc);
     if (lines & A64_LINE_FIQ && !(cpu->daif & PSTATE_F))
         vector = VECTOR_FIQ;
     else if (lines & A64_LINE_IRQ && !(cpu->daif & PSTATE_I))
@@ -229,13 +237,6 @@ static bool return_ss(const struct a64_cpu *cpu, uint64_t spsr, unsigned el)
            a64_debug_enabled(cpu, el, spsr >> 6 & PSTATE_D);
 }
 
-// A branch's target with the tag removed where the target regime ignores it.
-static gva_t untag_pc(const struct a64_cpu *cpu, gva_t pc)
-{
-    if (!(cpu->v.r[A64_TCR_EL1] & (pc >> 55 & 1 ? TCR_TBI1 : TCR_TBI0)))
-        return pc;
-    return (gva_t)sext64(pc, 56);
-}
 
 void a64_eret(struct a64_cpu *cpu)
 {
@@ -256,7 +257,7 @@ void a64_eret(struct a64_cpu *cpu)
     cpu->uao = spsr & SPSR_UAO;
     cpu->dit = spsr & SPSR_DIT;
     cpu->ssbs = spsr & SPSR_SSBS;
-    v->pc = untag_pc(cpu, v->r[A64_ELR_EL1]);
+    v->pc = a64_branch_target(v, v->r[A64_ELR_EL1]);
     v->excl_size = 0;
     __atomic_store_n(&cpu->event, true, __ATOMIC_RELAXED);
     if (illegal)

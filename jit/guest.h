@@ -86,6 +86,9 @@ struct guest {
     // Translation-table walk. False: the frontend has recorded the fault for raise_fault().
     bool (*translate)(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned attr,
                       struct translation *out);
+    // What the program counter becomes when a branch goes to pc (tags that are ignored). May be
+    // NULL. Only asked where no block is found, so blocks exist at such addresses alone.
+    gva_t (*branch_target)(struct vcpu *cpu, gva_t pc);
     // Records a fault that jit/ found, for raise_fault().
     void (*record_fault)(struct vcpu *cpu, enum mem_fault_kind kind, gva_t va,
                          enum mem_access access, unsigned attr);
