@@ -45,7 +45,7 @@ void *memcpy(void *to, const void *from, size_t n)
 
 // The line being written. Kept until it is complete, so that a correction can come before it.
 static char line[512];
-static unsigned length;
+static unsigned length, begun;
 static bool correction;
 
 static void put(char c)
@@ -59,8 +59,14 @@ static void put(char c)
         *uart = '!';
     for (unsigned n = 0; n < length; n++)
         *uart = (u8)line[n];
-    length = 0;
+    length = correction ? begun : 0;
     correction = false;
+}
+
+void arm_begins(void)
+{
+    begun = length;
+    correction = true;
 }
 
 static void put_number(u64 v, unsigned base)
@@ -104,10 +110,8 @@ void print_(const char *f, u64 a, u64 b, u64 c, u64 d, u64 e, u64 g, u64 h, u64 
 
 void arm_says(const char *text)
 {
-    unsigned begun = length;
-    correction = true;
+    arm_begins();
     print("%s\n", text);
-    length = begun;
 }
 
 void power_off(void)
@@ -186,10 +190,8 @@ void report(const char *name)
 void report_esr(const char *name, u64 esr)
 {
     if (exc.taken && exc.esr != esr) {
-        unsigned begun = length;
-        correction = true;
+        arm_begins();
         put_report(name, esr);
-        length = begun;
     }
     report(name);
 }
@@ -197,25 +199,21 @@ void report_esr(const char *name, u64 esr)
 void report_as(const char *name, unsigned el, u64 esr, u64 elr, u64 far)
 {
     struct exc was = exc;
-    unsigned begun = length;
     exc.vector = el ? 4 : 8;
     exc.esr = esr;
     exc.elr = elr < SLOT_SIZE ? code_page(el) + elr : elr;
     exc.far = far;
     exc.spsr = el ? 0x3c5 : 0x3c0;
-    correction = true;
+    arm_begins();
     put_report(name, esr);
-    length = begun;
     exc = was;
     report(name);
 }
 
 void report_none(const char *name)
 {
-    unsigned begun = length;
-    correction = true;
+    arm_begins();
     print("%s: no exception\n", name);
-    length = begun;
     report(name);
 }
 

@@ -49,6 +49,7 @@ void print_(const char *format, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g,
 // The line is to end with `text` whatever QEMU says: it is wrong, and a comment beside the call says
 // why. What has been printed of the line already stays.
 void arm_says(const char *text);
+void arm_begins(void); // the same; the text is what is printed up to the end of the line
 _Noreturn void power_off(void);
 
 // Running code that may take an exception. True: it did. guarded() calls a function at EL1,

@@ -83,3 +83,95 @@ void tt_restore(void)
     isb();
     tlbi_all();
 }
+
+// Looking ----------------------------------------------------------------------------------------
+
+#define STAMP_RET  0
+#define STAMP_SVC  8
+#define STAMP_PA   16
+#define STAMP_ROOM 24
+
+void page_stamp(u64 pa)
+{
+    volatile u32 *p = phys(pa);
+    p[STAMP_RET / 4] = 0xd65f03c0;
+    p[STAMP_SVC / 4] = 0xd4000001 | 0x7fff << 5;
+    ((volatile u64 *)p)[STAMP_PA / 8] = pa;
+    sync_code((u64)p, 16);
+}
+
+u64 touch(char kind, unsigned el, u64 va, u64 *seen)
+{
+    u32 insn;
+    u64 offset = kind == 'w' || kind == 'W' ? STAMP_ROOM : STAMP_PA;
+    switch (kind) {
+    case 'r':
+        insn = INSN("ldr x0, [x1]");
+        break;
+    case 'w':
+        insn = INSN("str x0, [x1]");
+        break;
+    case 'R':
+        insn = INSN("ldtr x0, [x1]");
+        break;
+    case 'W':
+        insn = INSN("sttr x0, [x1]");
+        break;
+    default:
+        offset = el ? STAMP_RET : STAMP_SVC;
+        if (el)
+            guarded(va, 0, 0, 0, 0, 0, 0, 0);
+        else
+            enter_el0(va + offset, 0, 0, 0, 0);
+        insn = 0;
+    }
+    if (insn)
+        run(el, insn, 0x77, va + offset, 0, 0);
+    if (!exc.taken) {
+        if (seen)
+            *seen = exc.x[0];
+        return 0;
+    }
+    unsigned ec = exc.esr >> 26 & 0x3f, want = (insn ? 0x24 : 0x20) + el;
+    bool odd = ec != want || exc.far != va + offset || exc.vector != (el ? 4 : 8);
+    return (exc.esr & 0x1ffffff) | (odd ? PROBE_ODD : 0) | BIT(33);
+}
+
+void probe1(char kind, unsigned el, u64 va)
+{
+    u64 seen = 0, iss = touch(kind, el, va, &seen);
+    print(" %c%d:", kind, el);
+    if (!iss)
+        print("-");
+    else if (iss & PROBE_ODD)
+        print("[esr %x far %x elr %x]", exc.esr, exc.far, exc.elr);
+    else
+        print("%x", iss & 0x1ffffff);
+    if (!iss && (kind == 'r' || kind == 'R'))
+        print(">%x", seen);
+}
+
+void probe(u64 va)
+{
+    for (unsigned el = 2; el-- > 0;) {
+        probe1('r', el, va);
+        probe1('w', el, va);
+        probe1('x', el, va);
+    }
+}
+
+u64 at(unsigned op, u64 va)
+{
+    u32 insn[] = { INSN("at s1e1r, x1"), INSN("at s1e1w, x1"), INSN("at s1e0r, x1"),
+                   INSN("at s1e0w, x1"), INSN("at s1e1rp, x1"), INSN("at s1e1wp, x1") };
+    msr(par_el1, 0x555);
+    run2(EL1, insn[op], INSN("isb"), 0, va, 0, 0);
+    return exc.taken ? BIT(63) | exc.esr : mrs(par_el1);
+}
+
+void probe_at(u64 va)
+{
+    print(" at");
+    for (unsigned op = 0; op < 4; op++)
+        print(" %x", at(op, va));
+}

@@ -45,6 +45,20 @@ u64 tt_tcr(const struct tt *t, unsigned half);
 // Puts them into use and empties the TLB; tcr is ORed. Half 1 needs rt_in_low(). With `asid`.
 void tt_use(const struct tt *t, unsigned half, u64 tcr, u64 asid);
 void tt_restore(void); // the runtime's own registers, both halves, PAN and all
+
+// Looking at a mapping. A page made by page_stamp() holds code and its own physical address.
+void page_stamp(u64 pa);
+// One access: 'r', 'w', 'x' at EL0 or EL1, 'R', 'W' unprivileged at EL1. 0: it worked; else the ISS
+// of the abort, | PROBE_ODD if anything but the syndrome of an abort at this address came.
+// For 'r' and 'R', *seen is the stamp.
+#define PROBE_ODD BIT(32)
+u64 touch(char kind, unsigned el, u64 va, u64 *seen);
+// Prints " r1:" and so on: '-' or the ISS; the stamp behind a '>' after a read that worked.
+void probe1(char kind, unsigned el, u64 va);
+void probe(u64 va);  // r, w, x at EL1, then at EL0
+u64 at(unsigned op, u64 va); // AT's result, PAR_EL1; op: 0-3 S1E1R, E1W, E0R, E0W; 4, 5: with PAN
+void probe_at(u64 va);       // prints 0-3
+
 u64 page_alloc(struct tt *t, u64 size); // zeroed, aligned to its size
 
 #endif
