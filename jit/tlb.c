@@ -176,6 +176,10 @@ bool mem_store(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, const v
 bool mem_probe(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access, unsigned attr)
 {
     const struct tlb_entry *table = access == MEM_WRITE ? cpu->wtlb : cpu->rtlb;
+    if (unlikely(attr & MEM_ALIGNED && misaligned(va, size, attr))) {
+        cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, access, attr);
+        return false;
+    }
     if (likely(hit(cpu, table, va, size, attr & ~(unsigned)MEM_ALIGNED)))
         return true;
     struct place p;
