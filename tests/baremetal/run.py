@@ -10,7 +10,7 @@ import difflib, os, shutil, subprocess, sys
 
 PATIENCE = float(os.environ.get('ARMLET_TEST_PATIENCE', '1'))
 COMMON = ['-m', '256', '-nographic', '-nic', 'none', '-kernel']
-QEMU = ['qemu-system-aarch64', '-M', 'virt,gic-version=3', '-accel', 'tcg,thread=single',
+QEMU = ['qemu-system-aarch64', '-M', 'virt,gic-version=3,its=off', '-accel', 'tcg,thread=single',
         '-cpu', 'max,pauth-impdef=on,sve=off,sme=off,lpa2=off', '-monitor', 'none', '-serial', 'stdio',
         *COMMON]
 ARMLET = [os.environ.get('ARMLET', 'build/armlet'), '-M', 'virt',
