@@ -155,6 +155,8 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
     struct jit *jit = cpu->jit;
     struct itlb_entry *e = &cpu->itlb[pc >> PAGE_BITS & (ITLB_SIZE - 1)];
     struct code_page *p;
+    if (cpu->guest->branch_target && pc == cpu->pc)
+        cpu->pc = pc = cpu->guest->branch_target(cpu, pc);
     if (pc & 3) {
         fault(cpu, FAULT_ALIGNMENT, pc);
         return NULL;

@@ -53,7 +53,8 @@ struct code_page {
     struct tb *entry[PAGE_WORDS];
 };
 
-// The block at pc, translated if need be. NULL: a fetch fault is recorded. vCPU's thread.
+// The block at pc, translated if need be. NULL: a fetch fault is recorded. vCPU's thread. For
+// cpu->pc that may come to be another spelling of the same address.
 struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc);
 
 static inline struct tb *tb_find(struct vcpu *cpu, gva_t pc)
