@@ -27,7 +27,6 @@ struct jit {
     // Stores beside code fault the page's blocks at once, for guests that forget IC. Set before
     // the guest runs.
     bool protect_code;
-    bool profile; // count executions of every block
 
     struct mutex lock;
     struct code_page *pages[JIT_CODE_BUCKETS]; // by physical page
@@ -35,6 +34,8 @@ struct jit {
     size_t bytes;                              // in blocks and pages
     size_t cache_limit;                        // beyond it everything goes at the next safe point
     struct ir *ir;                             // scratch for translation
+    struct region *compiled;                   // regions in use
+    struct tier *tier;                         // promotion; NULL: everything is interpreted
 };
 
 void jit_init(struct jit *jit, const struct guest *guest, const struct log *log);

@@ -398,7 +398,7 @@ Test(jit_tb, protected_code_by_every_way)
             cr_assert(mem_store(&t->cpu, alias - 4, 8, MEM_PAIR, &word));
             break;
         case BY_ATOMIC: {
-            uint32_t *p = mem_rmw(&t->cpu, code, 4, 0);
+            uint32_t *p = mem_rmw(&t->cpu, code, 4, 0, true);
             cr_assert(p);
             *p = (uint32_t)word;
             break;
@@ -575,12 +575,11 @@ Test(jit_tb, the_cache_is_emptied_beyond_its_limit)
 Test(jit_tb, executions_are_counted_for_the_profile)
 {
     struct toy *t = machine();
-    t->jit.profile = true;
     TOY_CODE_AT(t, TOY_CODE, W(INC, 5), W(LOOP, 1), HALT);
     t->cpu.r[1] = 321;
     run(t, TOY_CODE, 2 * 321 + 1);
     struct tb *tb = tb_find(&t->cpu, TOY_CODE);
-    cr_expect_eq(tb->executions, 321, "%lu executions", tb->executions);
+    cr_expect_eq(tb_executions(tb), 321, "%lu executions", tb_executions(tb));
     toy_destroy(t);
 }
 
