@@ -554,6 +554,7 @@ BOTH(save_and_load, EVENT)
     cr_assert(!bench_load_damaged(dev, dev2, 1, 24 + 33, 0x40), "queue size huge");
     // Addresses are the guest's to choose; they are checked at every use.
     cr_assert(bench_load_damaged(dev, dev2, 1, 24 + 7, 0x80), "ring elsewhere");
+    dev2->ops->write(dev2->opaque, 0x50, 4, 0);
     clock_step(&b.clock, 1);
     EXPECT(other->v.s.status & NEEDS_RESET, NEEDS_RESET);
     bench_refuses_corruption(dev);
