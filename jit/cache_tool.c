@@ -43,14 +43,26 @@ static bool seen(struct merge *m, uint64_t h)
     return false;
 }
 
-// A region is the same if its recipe is: the image may well differ, any will do.
+// A region is the same if its recipe is, but for what weight the blocks had: any image will do.
+static uint64_t recipe_hash(const struct region_recipe *r)
+{
+    uint64_t h = HASH_START;
+    for (uint32_t i = 0; i < r->nr_blocks; i++) {
+        struct region_block b = r->blocks[i];
+        b.weight = 0;
+        h = hash_bytes(h, &b, sizeof b);
+    }
+    h = hash_bytes(hash_word(h, r->mode), r->pages, r->nr_pages * sizeof r->pages[0]);
+    return hash_word(h, r->nr_entries);
+}
+
 static void merge_entry(struct merge *m, int fd, const struct cache_file_row *r)
 {
     struct cache_item item;
     void *memory;
     if (!cache_entry_read(fd, r->offset, r->size, &item, &memory))
         return;
-    if (!seen(m, hash_bytes(HASH_START, item.recipe, region_recipe_size(item.recipe))))
+    if (!seen(m, recipe_hash(item.recipe)))
         cache_builder_add(&m->builder, &item);
     free(memory);
 }

@@ -7,6 +7,7 @@
 #include "jit/interp.h"
 
 #include "jit/interp_ops.h"
+#include "jit/tier.h"
 #include "jit/tlb.h"
 
 #include <string.h>
@@ -64,7 +65,7 @@ static const void *const *run(struct vcpu *cpu)
 #include "jit/ir_ops.def"
         H(MOVI) H(PCREL) H(SET_NZCV) H(GET_NZCV) H(CHECK_SP) H(FENCE) H(CLREX)
         H(CALL) H(CALL_BAIL) H(GOTO) H(GOTO_FAR) H(BR_COND) H(BR_Z_32) H(BR_Z_64) H(BR_NZ_32)
-        H(BR_NZ_64) H(BR_BIT0) H(BR_BIT1) H(BR_IND) H(EXIT) H(EXIT_PC) H(RAISE) H(COUNT)
+        H(BR_NZ_64) H(BR_BIT0) H(BR_BIT1) H(BR_IND) H(EXIT) H(EXIT_PC) H(RAISE) H(REGION)
 #undef H
     };
     if (!cpu)
@@ -79,8 +80,10 @@ static const void *const *run(struct vcpu *cpu)
 #define ENTER(t)                                \
     do {                                        \
         tb = (t);                               \
+        if (unlikely(!--tb->countdown))         \
+            goto look;                          \
         cpu->icount += tb->n_insns;             \
-        ip = tb->code;                          \
+        ip = tb->entry;                         \
         goto *ip->handler;                      \
     } while (0)
 // Goes to the GOTO at ip: its chained block, or whatever its own handler does.
@@ -159,6 +162,7 @@ static const void *const *run(struct vcpu *cpu)
     INT(name##_64, 64, R(ip->b), FLAGS3(__VA_ARGS__))
 
 // Memory -----------------------------------------------------------------------------------------
+// Guests access memory unaligned; U_ is the memory type as it may lie in RAM.
 // FAST(table, address, size) defines `host` or goes to the slow label, where `va` is the address.
 #define FAST(table, size, ...)                                                          \
     const struct tlb_entry *e_ = &cpu->table[tlb_index(va)];                            \
@@ -170,6 +174,7 @@ static const void *const *run(struct vcpu *cpu)
 #define INDEXED (R(ip->a) + (R(ip->b) << ip->imm))
 #define LOAD(label, address, MT, XT)                                                    \
     L_##label : {                                                                       \
+        typedef MT U_ __attribute__((aligned(1)));                                      \
         gva_t va = address;                                                             \
         FAST(rtlb, sizeof(MT), {                                                        \
             MT v_;                                                                      \
@@ -178,11 +183,12 @@ static const void *const *run(struct vcpu *cpu)
             R(ip->d) = (XT)v_;                                                          \
             NEXT;                                                                       \
         })                                                                              \
-        R(ip->d) = (XT)*(volatile MT *)host;                                            \
+        R(ip->d) = (XT)*(volatile U_ *)host;                                            \
         NEXT;                                                                           \
     }
 #define STORE(label, address, MT)                                                       \
     L_##label : {                                                                       \
+        typedef MT U_ __attribute__((aligned(1)));                                      \
         gva_t va = address;                                                             \
         FAST(wtlb, sizeof(MT), {                                                        \
             MT v_ = (MT)R(ip->c);                                                       \
@@ -190,13 +196,14 @@ static const void *const *run(struct vcpu *cpu)
                 goto bail;                                                              \
             NEXT;                                                                       \
         })                                                                              \
-        *(volatile MT *)host = (MT)R(ip->c);                                            \
+        *(volatile U_ *)host = (MT)R(ip->c);                                            \
         NEXT;                                                                           \
     }
 #define IR_LOAD(name, MT, XT) LOAD(name, PLAIN, MT, XT) LOAD(name##_X, INDEXED, MT, XT)
 #define IR_STORE(name, MT)    STORE(name, PLAIN, MT) STORE(name##_X, INDEXED, MT)
 #define IR_LOADP(name, MT)                                                              \
     L_##name : {                                                                        \
+        typedef MT U_ __attribute__((aligned(1)));                                      \
         gva_t va = PLAIN;                                                               \
         FAST(rtlb, 2 * sizeof(MT), {                                                    \
             MT v_[2];                                                                   \
@@ -206,13 +213,14 @@ static const void *const *run(struct vcpu *cpu)
             R(ip->c) = v_[1];                                                           \
             NEXT;                                                                       \
         })                                                                              \
-        MT first_ = ((volatile MT *)host)[0], second_ = ((volatile MT *)host)[1];       \
+        MT first_ = ((volatile U_ *)host)[0], second_ = ((volatile U_ *)host)[1];       \
         R(ip->d) = first_;                                                              \
         R(ip->c) = second_;                                                             \
         NEXT;                                                                           \
     }
 #define IR_STOREP(name, MT)                                                             \
     L_##name : {                                                                        \
+        typedef MT U_ __attribute__((aligned(1)));                                      \
         gva_t va = PLAIN;                                                               \
         FAST(wtlb, 2 * sizeof(MT), {                                                    \
             MT v_[2] = { (MT)R(ip->c), (MT)R(ip->b) };                                  \
@@ -220,8 +228,8 @@ static const void *const *run(struct vcpu *cpu)
                 goto bail;                                                              \
             NEXT;                                                                       \
         })                                                                              \
-        ((volatile MT *)host)[0] = (MT)R(ip->c);                                        \
-        ((volatile MT *)host)[1] = (MT)R(ip->b);                                        \
+        ((volatile U_ *)host)[0] = (MT)R(ip->c);                                        \
+        ((volatile U_ *)host)[1] = (MT)R(ip->b);                                        \
         NEXT;                                                                           \
     }
 #define LOADV(label, address, size)                                                     \
@@ -327,9 +335,6 @@ L_CALL_BAIL:
         goto bail;
     }
     NEXT;
-L_COUNT:
-    tb->executions++;
-    NEXT;
 
 // Branches ---------------------------------------------------------------------------------------
 #define BRANCH(condition)               \
@@ -369,6 +374,7 @@ L_GOTO_FAR:
     goto lookup;
 L_BR_IND:
     cpu->pc = R(ip->a);
+    ((uint64_t *)(ip + 1))[interp_target_slot(cpu->pc)] = cpu->pc;
     goto lookup;
 L_EXIT:
     cpu->pc = cpu->pc_page + ip->imm;
@@ -381,6 +387,30 @@ L_RAISE:
     cpu->stats.exceptions++;
     cpu->guest->raise(cpu, ip->imm);
     goto changed;
+
+L_REGION:
+    // ENTER has counted the block's instructions; the region counts its own.
+    cpu->icount -= tb->n_insns;
+    if (region_enter(cpu, ip) == REGION_LEFT)
+        goto changed;
+    // The interpreter's turn, with the block at pc itself, even if a region starts there.
+    tb = tb_find(cpu, cpu->pc);
+    if (unlikely(!tb))
+        goto fault;
+    cpu->pc_page = cpu->pc & PAGE_MASK;
+    cpu->icount += tb->n_insns;
+    ip = tb->code + 1;
+    goto *ip->handler;
+
+look:
+    // Once in TB_LOOK_EVERY executions: is this block worth compiling?
+    tb->executions += TB_LOOK_EVERY;
+    tb->countdown = TB_LOOK_EVERY;
+    cpu->pc = cpu->pc_page + tb->off;
+    tier_look(cpu, tb);
+    cpu->icount += tb->n_insns;
+    ip = tb->entry;
+    goto *ip->handler;
 
 bail:
     leave_at(cpu, tb, ip);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "jit/jit.h"
 
+#include "jit/atomic.h"
 #include "jit/ir.h"
+#include "jit/ir_ref.h"
+#include "jit/ir_vec.h"
+#include "jit/region_slow.h"
 #include "jit/tb.h"
 #include "jit/tlb.h"
 
@@ -48,6 +52,12 @@ void jit_add_cpu(struct jit *jit, struct vcpu *cpu)
     jit->cpus[jit->nr_cpus++] = cpu;
     cpu->jit = jit;
     cpu->guest = jit->guest;
+    cpu->region_access = region_thunk_access;
+    cpu->helpers = jit->guest->helpers;
+    cpu->vec_fns = &ir_vec_fn[0][0];
+    cpu->ref_fns = &ir_ref_fn[0][0];
+    cpu->mem_fns = &mem_fn_table[0][0];
+    cpu->atomic_fns = atomic_fn_table;
     tlb_init(cpu);
 }
 

@@ -3,6 +3,7 @@
 
 #include "jit/interp.h"
 #include "jit/ir.h"
+#include "jit/tier.h"
 #include "jit/tlb.h"
 
 #include <assert.h>
@@ -12,14 +13,14 @@
 // Beyond this everything is thrown away at the next safe point.
 #define CACHE_LIMIT (512u << 20)
 
-static struct code_page **bucket(struct jit *jit, gpa_t page)
+struct code_page **tb_bucket(struct jit *jit, gpa_t page)
 {
     return &jit->pages[(page >> PAGE_BITS) * 0x9e3779b1u >> 7 & (JIT_CODE_BUCKETS - 1)];
 }
 
 static struct code_page *find_page(struct jit *jit, gpa_t page, uint64_t mode)
 {
-    for (struct code_page *p = *bucket(jit, page); p; p = p->next)
+    for (struct code_page *p = *tb_bucket(jit, page); p; p = p->next)
         if (p->page == page && p->mode == mode)
             return p;
     const struct ram_region *r = jit_region(jit, page);
@@ -31,7 +32,7 @@ static struct code_page *find_page(struct jit *jit, gpa_t page, uint64_t mode)
     p->mode = mode;
     p->host = r->host + (page - r->base);
     p->flags = &r->page_flags[(page - r->base) >> PAGE_BITS];
-    struct code_page **b = bucket(jit, page);
+    struct code_page **b = tb_bucket(jit, page);
     p->next = *b;
     *b = p;
     jit->bytes += sizeof *p;
@@ -80,6 +81,7 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     tb->page = p;
     tb->off = off;
     tb->n_insns = n_insns;
+    tb->countdown = TB_LOOK_EVERY;
     memcpy(tb->insns, p->host + off, n_insns * 4);
     log_block(cpu, tb, ir);
     interp_compile(jit, ir, tb);
@@ -118,6 +120,7 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
         tb->suspect = false;
         p->entry[off >> 2] = tb;
         protect(cpu->jit, p);
+        region_revalidate(cpu->jit, p, tb);
         return tb;
     }
     return NULL;
@@ -156,6 +159,8 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
         *e = (struct itlb_entry){ .tag = (pc & PAGE_MASK) | cpu->ictx, .mode = cpu->mode, .page = p };
         if (t.log2_size > PAGE_BITS)
             cpu->tlb_big[pc >> 55 & 1] |= 1u << (t.log2_size > 31 ? 31 : t.log2_size);
+        if (!t.global)
+            tlb_note_nonglobal(cpu, pc, cpu->ictx);
         cpu->stats.itlb_fill++;
     }
     unsigned off = pc & ~PAGE_MASK;
@@ -175,13 +180,14 @@ static void suspect(struct code_page *p)
         tb->suspect = true;
         interp_unchain(tb);
     }
+    region_suspect(p);
     memset(p->entry, 0, sizeof p->entry);
 }
 
 void tb_suspect_page(struct jit *jit, gpa_t page)
 {
     mutex_lock(&jit->lock);
-    for (struct code_page *p = *bucket(jit, page); p; p = p->next)
+    for (struct code_page *p = *tb_bucket(jit, page); p; p = p->next)
         if (p->page == page)
             suspect(p);
     mutex_unlock(&jit->lock);
@@ -209,6 +215,7 @@ static void free_list(struct jit *jit, struct tb *tb)
 
 static void flush(struct jit *jit)
 {
+    region_fini(jit);
     for (unsigned b = 0; b < JIT_CODE_BUCKETS; b++) {
         for (struct code_page *p = jit->pages[b], *next; p; p = next) {
             next = p->next;

@@ -26,11 +26,8 @@ static void fill(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned at
     meta->log2_size = t->log2_size;
     cpu->tlb_big[va >> 55 & 1] |= t->log2_size > PAGE_BITS ? 1u << (t->log2_size > 31 ? 31 : t->log2_size) : 0;
     cpu->stats.tlb_fill++;
-    if (!t->global && cpu->ctx_keys[ctx] & TLB_KEY_NO_ASID) {
-        if (cpu->nr_nonglobal < ARRAY_SIZE(cpu->nonglobal))
-            cpu->nonglobal[cpu->nr_nonglobal] = va;
-        cpu->nr_nonglobal++;
-    }
+    if (!t->global)
+        tlb_note_nonglobal(cpu, va, ctx);
 }
 
 // Translates va for the access and enters it into the TLB if it may be there.
@@ -59,12 +56,16 @@ static bool resolve(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned
 
 static void copy(void *to, const void *from, unsigned size)
 {
+    // Guests access memory unaligned.
+    typedef uint16_t u16 __attribute__((aligned(1)));
+    typedef uint32_t u32 __attribute__((aligned(1)));
+    typedef uint64_t u64 __attribute__((aligned(1)));
     // One host access for every size that the guest sees as one.
     switch (size) {
     case 1: *(volatile uint8_t *)to = *(const volatile uint8_t *)from; break;
-    case 2: *(volatile uint16_t *)to = *(const volatile uint16_t *)from; break;
-    case 4: *(volatile uint32_t *)to = *(const volatile uint32_t *)from; break;
-    case 8: *(volatile uint64_t *)to = *(const volatile uint64_t *)from; break;
+    case 2: *(volatile u16 *)to = *(const volatile u16 *)from; break;
+    case 4: *(volatile u32 *)to = *(const volatile u32 *)from; break;
+    case 8: *(volatile u64 *)to = *(const volatile u64 *)from; break;
     default: memcpy(to, from, size);
     }
 }
@@ -276,9 +277,19 @@ void tlb_flush_va(struct vcpu *cpu, gva_t va)
     }
 }
 
+void tlb_note_nonglobal(struct vcpu *cpu, gva_t va, uint32_t ctx)
+{
+    if (!(cpu->ctx_keys[ctx] & TLB_KEY_NO_ASID))
+        return;
+    if (cpu->nr_nonglobal < ARRAY_SIZE(cpu->nonglobal))
+        cpu->nonglobal[cpu->nr_nonglobal] = va;
+    cpu->nr_nonglobal++;
+}
+
 void tlb_drop_nonglobal(struct vcpu *cpu)
 {
     if (cpu->nr_nonglobal > ARRAY_SIZE(cpu->nonglobal)) {
+        memset(cpu->itlb, 0xff, sizeof cpu->itlb);
         for (unsigned n = 0; n < TLB_SIZE; n++) {
             if (cpu->rtlb[n].tag != TLB_TAG_EMPTY && cpu->ctx_keys[cpu->rtlb[n].tag & 0xfff] & TLB_KEY_NO_ASID)
                 cpu->rtlb[n].tag = TLB_TAG_EMPTY;
@@ -286,8 +297,10 @@ void tlb_drop_nonglobal(struct vcpu *cpu)
                 cpu->wtlb[n].tag = TLB_TAG_EMPTY;
         }
     } else {
-        for (unsigned i = 0; i < cpu->nr_nonglobal; i++)
+        for (unsigned i = 0; i < cpu->nr_nonglobal; i++) {
             flush_slot(cpu, tlb_index(cpu->nonglobal[i]), cpu->nonglobal[i]);
+            cpu->itlb[cpu->nonglobal[i] >> PAGE_BITS & (ITLB_SIZE - 1)].tag = TLB_TAG_EMPTY;
+        }
     }
     cpu->nr_nonglobal = 0;
 }

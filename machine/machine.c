@@ -6,6 +6,8 @@
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
 #include "jit/tb.h"
+#include "jit/gccjit.h"
+#include "jit/tier_policy.h"
 #include "machine/devtree.h"
 #include "machine/exit_codes.h"
 #include "machine/loader.h"
@@ -158,7 +160,8 @@ static bool create_cpus(struct machine *m)
 {
     jit_init(&m->jit, &a64_guest, &m->log);
     m->jit.phys = (struct phys_ops){ .read = phys_read, .write = phys_write, .opaque = m };
-    m->jit.profile = log_enabled(&m->log, LOG_PROFILE);
+    if (getenv("ARMLET_TIER"))
+        m->jit.tier = tier_create(gccjit_compile, NULL);
     jit_add_ram(&m->jit, VIRT_RAM_BASE, m->ram.size, m->ram.host, false);
     for (unsigned n = 0; n < m->nr_cpus; n++) {
         m->cpus[n] = aligned_alloc(64, ALIGN_UP(sizeof *m->cpus[n], 64));
