@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A memfd under two mappings. Allocation is first fit among the holes, else from the top; holes
-<<<<<<< HEAD
 // next to each other are joined, so that a buffer that is emptied is whole again. Bookkeeping is
 // kept outside: nothing the code does can reach it.
-=======
-// next to each other are joined, so that a buffer that is emptied is whole again. Bookkeeping is kept outside: nothing the code does can reach it.
->>>>>>> main
 #include "jit/codebuf.h"
 
 #include <errno.h>

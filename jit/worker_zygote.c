@@ -41,6 +41,7 @@ struct zygote {
     pid_t parent;
     char tmp[64]; // "": none
     int tmp_lock;
+    pid_t merger; // 0: none
     struct child children[COMPILE_MAX_WORKERS];
 };
 
@@ -224,6 +225,22 @@ static bool find_assembler(void)
     return false;
 }
 
+// Tidies up the cache beside everything else.
+static void start_merge(struct zygote *z)
+{
+    if (!z->options->cache)
+        return;
+    pid_t pid = fork();
+    if (pid > 0)
+        z->merger = pid;
+    if (pid)
+        return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpriority(PRIO_PROCESS, 0, 19);
+    cache_merge(z->options->cache);
+    _exit(0);
+}
+
 // stdin and stdout are nobody's, stderr only when asked for; the control socket is 3.
 static int keep_only(int control, bool log_stderr)
 {
@@ -266,6 +283,8 @@ static bool take_signals(struct zygote *z)
     while (read(z->signals, &s, sizeof s) == sizeof s)
         if (s.ssi_signo == SIGTERM)
             stay = false;
+    if (z->merger && waitpid(z->merger, NULL, WNOHANG) == z->merger)
+        z->merger = 0;
     reap(z);
     return stay;
 }
@@ -299,8 +318,13 @@ void zygote_main(const struct compile_options *options, int control)
         make_tmp(&z, "/tmp", false);
     if (options->needs_assembler && !find_assembler())
         send_event(&z, &(struct zygote_event){.what = ZYGOTE_NO_ASSEMBLER});
+    start_merge(&z);
     if (z.signals >= 0 && z.tmp[0])
         serve(&z);
+    if (z.merger) {
+        kill(z.merger, SIGKILL);
+        waitpid(z.merger, NULL, 0);
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(z.children); i++) {
         if (!z.children[i].pid)
             continue;
