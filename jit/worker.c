@@ -713,25 +713,32 @@ static void hear_zygote(struct compile_service *s)
     }
 }
 
-// Kills who is late, lets go who is idle. Returns when to look again, ns.
-static int64_t check_deadlines(struct compile_service *s, int64_t now)
+// Kills who is late, lets go who is idle.
+static void check_deadlines(struct compile_service *s, int64_t now)
+{
+    for (unsigned i = 0; i < s->options.nr_workers; i++) {
+        struct slot *slot = &s->slots[i];
+        if (slot->state == SLOT_EMPTY || slot->state == SLOT_DYING || now < slot->deadline)
+            continue;
+        if (slot->state == SLOT_IDLE) {
+            lose_worker(s, slot, true, "");
+            continue;
+        }
+        mutex_lock(&s->lock);
+        s->stats.workers_killed++;
+        mutex_unlock(&s->lock);
+        lose_worker(s, slot, false, "the compiler took too long");
+    }
+}
+
+// When the next worker is late or idle for too long, ns.
+static int64_t next_deadline(const struct compile_service *s)
 {
     int64_t next = INT64_MAX;
     for (unsigned i = 0; i < s->options.nr_workers; i++) {
-        struct slot *slot = &s->slots[i];
-        if (slot->state == SLOT_EMPTY || slot->state == SLOT_DYING)
-            continue;
-        if (now < slot->deadline) {
-            if (slot->deadline < next)
-                next = slot->deadline;
-        } else if (slot->state == SLOT_IDLE) {
-            lose_worker(s, slot, true, "");
-        } else {
-            mutex_lock(&s->lock);
-            s->stats.workers_killed++;
-            mutex_unlock(&s->lock);
-            lose_worker(s, slot, false, "the compiler took too long");
-        }
+        const struct slot *slot = &s->slots[i];
+        if (slot->state != SLOT_EMPTY && slot->state != SLOT_DYING && slot->deadline < next)
+            next = slot->deadline;
     }
     return next;
 }
@@ -790,8 +797,9 @@ static void *service_thread(void *opaque)
             go_down(s, s->why_down);
         }
         int64_t now = now_ns();
-        int64_t until = check_deadlines(s, now);
+        check_deadlines(s, now);
         int64_t due = announced ? INT64_MAX : dispatch(s, now);
+        int64_t until = next_deadline(s);
         if (!s->why_down[0] || announced)
             wait_and_serve(s, due < until ? due : until, now);
     }

@@ -204,11 +204,14 @@ static void compile(struct worker *w, struct job *job)
         fail_all(job, &err);
         return;
     }
+    job->compiled = false; // if nothing of it is any good, the batch has failed as one
     for (unsigned i = 0; i < n; i++) {
         char name[32];
         const char *names[1] = {name};
         snprintf(name, sizeof name, "region_%u", i);
-        if (!loader_link(object, size, names, 1, &job->images[index[i]], &err))
+        if (loader_link(object, size, names, 1, &job->images[index[i]], &err))
+            job->compiled = true;
+        else
             snprintf(job->text[index[i]], sizeof job->text[0], "%.250s", err.text);
     }
     free(object);
