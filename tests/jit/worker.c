@@ -26,17 +26,17 @@ enum {
     DO_COMPILE,
     DO_SEGV,
     DO_HANG,
-    DO_FAIL,         // return false for the whole batch
-    DO_GARBAGE,      // leave something that is no object
-    DO_TALK,         // write nonsense into the protocol
+    DO_FAIL,    // return false for the whole batch
+    DO_GARBAGE, // leave something that is no object
+    DO_TALK,    // write nonsense into the protocol
     DO_EXIT,
     DO_EAT_MEMORY,
-    DO_BURN,         // CPU time without end
-    DO_UNDEFINED,    // code that needs a symbol
-    DO_SLOW,         // 20 ms
-    DO_LEAK,         // more resident memory each time
-    DO_HANG_CHILD,   // in a process of its own
-    DO_LOOK,         // fail if the process has what it should not have
+    DO_BURN,       // CPU time without end
+    DO_UNDEFINED,  // code that needs a symbol
+    DO_SLOW,       // 20 ms
+    DO_LEAK,       // more resident memory each time
+    DO_HANG_CHILD, // in a process of its own
+    DO_LOOK,       // fail if the process has what it should not have
 };
 #define WEIGHT(action, value) ((uint32_t)(action) << 24 | (value))
 
