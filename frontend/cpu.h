@@ -93,7 +93,6 @@ struct a64_cpu {
     bool event;          // atomic; the event register (SEV, WFE)
     uint8_t claim;       // DBGCLAIM tags
     struct a64_fault fault;
-    bool retarget;       // no fault: pc had a tag that its regime ignores
     bool exc_recorded;   // instead of the fault, `exc` is what raise_fault() takes: A64_EXC()
     uint64_t exc;
 
@@ -178,6 +177,7 @@ enum a64_ec {
 void a64_raise(struct vcpu *cpu, uint64_t what);       // guest.raise
 void a64_raise_fault(struct vcpu *cpu);                // guest.raise_fault
 void a64_interrupt(struct vcpu *cpu);                  // guest.interrupt
+gva_t a64_branch_target(struct vcpu *cpu, gva_t pc);   // guest.branch_target: BranchAddr()
 void a64_record_fault(struct vcpu *cpu, enum mem_fault_kind kind, gva_t va, enum mem_access access,
                       unsigned attr);                  // guest.record_fault
 // A branch's target without the tag, where the regime ignores it.

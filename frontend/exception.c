@@ -118,11 +118,6 @@ void a64_raise_fault(struct vcpu *v)
     struct a64_cpu *cpu = a64(v);
     const struct a64_fault *f = &cpu->fault;
     bool fetch = f->access == MEM_FETCH;
-    if (unlikely(cpu->retarget)) {
-        cpu->retarget = false;
-        v->pc = a64_untag_pc(cpu, v->pc);
-        return;
-    }
     if (cpu->exc_recorded && cpu->exc >> 32 != EC_PC_ALIGN) {
         a64_raise(v, cpu->exc);
         return;
@@ -184,6 +179,11 @@ void a64_fail_fault(struct a64_cpu *cpu, gva_t va, unsigned fsc, enum mem_access
     cpu->v.bail = true;
 }
 
+gva_t a64_branch_target(struct vcpu *v, gva_t pc)
+{
+    return a64_untag_pc(a64(v), pc);
+}
+
 void a64_interrupt(struct vcpu *v)
 {
     struct a64_cpu *cpu = a64(v);
@@ -195,6 +195,7 @@ void a64_interrupt(struct vcpu *v)
     }
     unsigned lines = __atomic_load_n(&cpu->irq_lines, __ATOMIC_ACQUIRE);
     unsigned vector;
+    v->pc = a64_branch_target(v, v->pc);
     if (lines & A64_LINE_FIQ && !(cpu->daif & PSTATE_F))
         vector = VECTOR_FIQ;
     else if (lines & A64_LINE_IRQ && !(cpu->daif & PSTATE_I))

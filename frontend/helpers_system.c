@@ -227,6 +227,8 @@ static bool zero_slow(struct a64_cpu *cpu, gva_t va, gva_t line)
     struct vcpu *v = &cpu->v;
     struct a64_walk w;
     bool ok = mem_probe(v, line, 64, MEM_WRITE, 0);
+    if (!ok)
+        cpu->fault.va = va; // FAR is the instruction's argument, not the block
     if (ok && a64_walk(cpu, line, MEM_WRITE, cpu->el ? WALK_EL1 | WALK_PAN : 0, &w) && w.device) {
         a64_fail_fault(cpu, va, FSC_ALIGNMENT, MEM_WRITE, 0);
         return false;

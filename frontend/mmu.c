@@ -221,11 +221,6 @@ bool a64_mmu_translate(struct vcpu *v, gva_t va, enum mem_access access, unsigne
                        struct translation *out)
 {
     struct a64_cpu *cpu = a64(v);
-    // Branches do not look at tags: they are removed here, where a tagged target is bound to come.
-    if (access == MEM_FETCH && unlikely(a64_untag_pc(cpu, va) != va)) {
-        cpu->retarget = true;
-        return false;
-    }
     bool unpriv = cpu->el == 0 || (attr & MEM_UNPRIV && !cpu->uao);
     unsigned flags = WALK_UPDATE | (unpriv ? 0 : WALK_EL1) | (access != MEM_FETCH ? WALK_PAN : 0);
     struct a64_walk w;

@@ -132,6 +132,10 @@ static bool access_slow(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr
         cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, access, attr);
         return false;
     }
+    if (unlikely(cpu->io != VCPU_IO_FREE) && (!p.host || (crosses && !p2.host))) {
+        cpu->io = VCPU_IO_WANTED;
+        return false;
+    }
     bool ok = move(cpu, &p, crosses ? first : size, data, write);
     if (!ok || (crosses && !move(cpu, &p2, size - first, (uint8_t *)data + first, write))) {
         cpu->guest->record_fault(cpu, FAULT_BUS, ok ? va2 : va, access, attr);
@@ -165,9 +169,10 @@ bool mem_load(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, void *ou
 bool mem_store(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, const void *in)
 {
     void *host = hit(cpu, cpu->wtlb, va, size, attr);
-    if (unlikely(!host))
-        return access_slow(cpu, va, size, attr, (void *)(uintptr_t)in, true);
-    copy(host, in, size);
+    if (likely(host))
+        copy(host, in, size);
+    else if (!access_slow(cpu, va, size, attr, (void *)(uintptr_t)in, true))
+        return false;
     if (attr & MEM_RELEASE)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return true;
