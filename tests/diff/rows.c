@@ -35,7 +35,7 @@ static bool in_group(enum a64_op op, const char *const *names)
 static bool offered(enum a64_op op, uint32_t insn)
 {
     const char *feature = a64_feature_names[a64_needs(op, insn)];
-    static const char *const absent[] = {"bf16", "i8mm", "frintts"};
+    static const char *const absent[] = {"bf16", "i8mm"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(absent); i++)
         if (!strcmp(feature, absent[i]))
