@@ -106,7 +106,7 @@ static struct code_page *page_of(struct jit *jit, gpa_t page, uint64_t mode)
     return p;
 }
 
-void region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa, region_fn *fn)
+bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa, region_fn *fn)
 {
     struct region *region = calloc(1, sizeof *region);
     assert(region);
@@ -120,7 +120,7 @@ void region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
         free(recipe);
         free(region);
         mutex_unlock(&jit->lock);
-        return;
+        return false;
     }
     region->next = jit->compiled;
     jit->compiled = region;
@@ -132,6 +132,7 @@ void region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
     }
     attach(region);
     mutex_unlock(&jit->lock);
+    return true;
 }
 
 void region_suspect(struct code_page *page)
