@@ -38,6 +38,9 @@ struct exc {
 };
 extern struct exc exc;
 
+// What crt.S found at its start, in its order.
+extern u64 reset_value[16];
+
 void program(void);
 
 // Text. print(): %x hex without leading zeros, %d decimal, %s string, %c character; all arguments
