@@ -21,7 +21,7 @@
     X(UNIMP, "unimp", "things the guest uses that armlet does not have")   \
     X(GUEST_ERROR, "guest_error", "things the guest does wrong")           \
     X(STATS, "stats", "counters at exit")                                  \
-    X(PROFILE, "profile", "at exit, how concentrated execution was (slower)")
+    X(PROFILE, "profile", "at exit, how concentrated execution was")
 
 enum log_bit {
 #define X(id, name, help) LOG_BIT_##id,

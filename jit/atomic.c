@@ -113,9 +113,7 @@ static gva_t indexed(const void *a, const void *b, uint64_t imm)
     }
 #include "jit/ir_ops.def"
 
-ir_fn *mem_fn(enum ir_op op, bool with_index)
-{
-    static ir_fn *const fns[IR_NR_OPS][2] = {
+ir_fn *const mem_fn_table[IR_NR_OPS][2] = {
 #define IR_LOAD(name, ...)   [IR_##name] = { mem_##name, mem_##name##_X },
 #define IR_STORE(name, ...)  [IR_##name] = { mem_##name, mem_##name##_X },
 #define IR_LOADV(name, ...)  [IR_##name] = { mem_##name, mem_##name##_X },
@@ -125,9 +123,13 @@ ir_fn *mem_fn(enum ir_op op, bool with_index)
 #define IR_LOADVP(name, ...)  [IR_##name] = { mem_##name, NULL },
 #define IR_STOREVP(name, ...) [IR_##name] = { mem_##name, NULL },
 #include "jit/ir_ops.def"
-    };
-    return fns[op][with_index];
+};
+
+ir_fn *mem_fn(enum ir_op op, bool with_index)
+{
+    return mem_fn_table[op][with_index];
 }
+
 
 void atomic_probe(struct vcpu *cpu, void *d, const void *a, const void *b, const void *c, uint64_t imm)
 {
@@ -145,7 +147,7 @@ void atomic_probe(struct vcpu *cpu, void *d, const void *a, const void *b, const
     {                                                                                           \
         typedef uint##bits##_t T;                                                               \
         typedef int##bits##_t ST;                                                               \
-        T *p = mem_rmw(cpu, *(const uint64_t *)a, sizeof *p, attr_of(imm) | MEM_RMW);           \
+        T *p = mem_rmw(cpu, *(const uint64_t *)a, sizeof *p, attr_of(imm), true);               \
         if (!p) {                                                                               \
             cpu->bail = true;                                                                   \
             return;                                                                             \
@@ -214,7 +216,7 @@ FN(atomic_casp)
 {
     unsigned log2 = log2_of(imm), size = 2u << log2;
     uint64_t *d2 = second(cpu, imm);
-    void *p = mem_rmw(cpu, *(const uint64_t *)a, size, attr_of(imm) | MEM_RMW);
+    void *p = mem_rmw(cpu, *(const uint64_t *)a, size, attr_of(imm), true);
     if (!p) {
         cpu->bail = true;
         return;
@@ -254,7 +256,7 @@ FN(atomic_stx)
     uint64_t va = *(const uint64_t *)a;
     uint64_t lo = *(const uint64_t *)b, hi = *(const uint64_t *)c;
     // The address is checked even when the monitor does not hold: the guest may rely on the fault.
-    void *p = mem_rmw(cpu, va, size, attr_of(imm));
+    void *p = mem_rmw(cpu, va, size, attr_of(imm), false);
     if (!p) {
         cpu->bail = true;
         return;
@@ -269,15 +271,24 @@ FN(atomic_stx)
     *(uint64_t *)d = !ok;
 }
 
+ir_fn *const atomic_fn_table[] = {
+    atomic_8, atomic_16, atomic_32, atomic_64, atomic_casp, atomic_ldx, atomic_stx, atomic_probe,
+};
+
+unsigned atomic_fn_index(const struct ir_insn *i)
+{
+    switch (i->op) {
+    case IR_CASP: return 4;
+    case IR_LDX: return 5;
+    case IR_STX: return 6;
+    case IR_PROBE: return 7;
+    }
+    return i->type;
+}
+
 ir_fn *atomic_fn(const struct ir_insn *i)
 {
-    static ir_fn *const by_size[] = { atomic_8, atomic_16, atomic_32, atomic_64 };
-    switch (i->op) {
-    case IR_CASP: return atomic_casp;
-    case IR_LDX: return atomic_ldx;
-    case IR_STX: return atomic_stx;
-    }
-    return by_size[i->type];
+    return atomic_fn_table[atomic_fn_index(i)];
 }
 
 uint64_t atomic_imm(const struct ir_insn *i, unsigned d2_slot)

@@ -18,4 +18,9 @@ ir_fn atomic_probe;
 ir_fn *atomic_fn(const struct ir_insn *i);
 uint64_t atomic_imm(const struct ir_insn *i, unsigned d2_slot);
 
+// The same as tables, for engines that reach functions through the vcpu.
+extern ir_fn *const mem_fn_table[IR_NR_OPS][2]; // by op and whether indexed
+extern ir_fn *const atomic_fn_table[];          // by atomic_fn_index()
+unsigned atomic_fn_index(const struct ir_insn *i); // also of PROBE
+
 #endif

@@ -7,6 +7,7 @@
 #include "jit/interp.h"
 
 #include "jit/interp_ops.h"
+#include "jit/tier.h"
 #include "jit/tlb.h"
 
 #include <string.h>
@@ -43,7 +44,8 @@ static __attribute__((noinline)) void split_pair(void *first, void *second, cons
     memcpy(second, bytes + size, size);
 }
 
-static const void *const *run(struct vcpu *cpu)
+// Starts with the block `tb`, or with the one at vcpu.pc. Without a vCPU: the table of handlers.
+static const void *const *run(struct vcpu *cpu, struct tb *tb)
 {
     static const void *const handlers[H_NR] = {
 #define H(name) [H_##name] = &&L_##name,
@@ -64,14 +66,13 @@ static const void *const *run(struct vcpu *cpu)
 #include "jit/ir_ops.def"
         H(MOVI) H(PCREL) H(SET_NZCV) H(GET_NZCV) H(CHECK_SP) H(FENCE) H(CLREX)
         H(CALL) H(CALL_BAIL) H(GOTO) H(GOTO_FAR) H(BR_COND) H(BR_Z_32) H(BR_Z_64) H(BR_NZ_32)
-        H(BR_NZ_64) H(BR_BIT0) H(BR_BIT1) H(BR_IND) H(EXIT) H(EXIT_PC) H(RAISE) H(COUNT)
+        H(BR_NZ_64) H(BR_BIT0) H(BR_BIT1) H(BR_IND) H(EXIT) H(EXIT_PC) H(RAISE) H(REGION)
 #undef H
     };
     if (!cpu)
         return handlers;
 
     struct iop *ip;
-    struct tb *tb;
 
 #define P(n)     ((void *)((uint64_t *)cpu + (n)))
 #define R(n)     (((uint64_t *)cpu)[n])
@@ -79,8 +80,10 @@ static const void *const *run(struct vcpu *cpu)
 #define ENTER(t)                                \
     do {                                        \
         tb = (t);                               \
+        if (unlikely(!--tb->countdown))         \
+            goto look;                          \
         cpu->icount += tb->n_insns;             \
-        ip = tb->code;                          \
+        ip = tb->entry;                         \
         goto *ip->handler;                      \
     } while (0)
 // Goes to the GOTO at ip: its chained block, or whatever its own handler does.
@@ -92,7 +95,9 @@ static const void *const *run(struct vcpu *cpu)
         ENTER(to_);                                                     \
     } while (0)
 
-    goto lookup;
+    if (!tb)
+        goto lookup;
+    goto enter;
 
 // Integers ---------------------------------------------------------------------------------------
 #define INT(label, bits, bval, body)                            \
@@ -332,9 +337,6 @@ L_CALL_BAIL:
         goto bail;
     }
     NEXT;
-L_COUNT:
-    tb->executions++;
-    NEXT;
 
 // Branches ---------------------------------------------------------------------------------------
 #define BRANCH(condition)               \
@@ -374,6 +376,7 @@ L_GOTO_FAR:
     goto lookup;
 L_BR_IND:
     cpu->pc = R(ip->a);
+    ((uint64_t *)(ip + 1))[interp_target_slot(cpu->pc)] = cpu->pc;
     goto lookup;
 L_EXIT:
     cpu->pc = cpu->pc_page + ip->imm;
@@ -387,8 +390,34 @@ L_RAISE:
     cpu->guest->raise(cpu, ip->imm);
     goto changed;
 
+L_REGION:
+    // ENTER has counted the block's instructions; the region counts its own.
+    cpu->icount -= tb->n_insns;
+    if (region_enter(cpu, ip) == REGION_LEFT)
+        goto changed;
+    // The interpreter's turn, with the block at pc itself, even if a region starts there.
+    tb = tb_find(cpu, cpu->pc);
+    if (unlikely(!tb))
+        goto fault;
+    cpu->pc_page = cpu->pc & PAGE_MASK;
+    cpu->icount += tb->n_insns;
+    ip = tb->code + 1;
+    goto *ip->handler;
+
+look:
+    // Once in TB_LOOK_EVERY executions: is this block worth compiling?
+    tb->executions += TB_LOOK_EVERY;
+    tb->countdown = TB_LOOK_EVERY;
+    cpu->pc = cpu->pc_page + tb->off;
+    tier_look(cpu, tb);
+    cpu->icount += tb->n_insns;
+    ip = tb->entry;
+    goto *ip->handler;
+
 bail:
     leave_at(cpu, tb, ip);
+    if (unlikely(cpu->io == VCPU_IO_WANTED))
+        return NULL;
 fault:
     cpu->stats.exceptions++;
     cpu->guest->raise_fault(cpu);
@@ -401,16 +430,22 @@ lookup:
     tb = tb_find(cpu, cpu->pc);
     if (unlikely(!tb))
         goto fault;
+enter:
     cpu->pc_page = cpu->pc & PAGE_MASK;
     ENTER(tb);
 }
 
 void interp_run(struct vcpu *cpu)
 {
-    run(cpu);
+    run(cpu, NULL);
+}
+
+void interp_run_from(struct vcpu *cpu, struct tb *tb)
+{
+    run(cpu, tb);
 }
 
 const void *const *interp_handlers(void)
 {
-    return run(NULL);
+    return run(NULL, NULL);
 }

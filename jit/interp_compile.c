@@ -227,6 +227,8 @@ static void emit_control(struct compiler *c, const struct ir_insn *i)
     o->a = a;
     o->d = dest(i->d);
     o->imm = i->imm;
+    if (i->op == IR_BR_IND) // the targets seen last, in place of an iop
+        memset(emit(c, H_BR_IND), 0, sizeof *o);
 }
 
 static void compile_one(struct compiler *c, const struct ir_insn *i)
@@ -249,8 +251,7 @@ void interp_compile(struct jit *jit, const struct ir *ir, struct tb *tb)
     c->handlers = interp_handlers();
     c->nr = c->scratch = 0;
     c->off = ir->off;
-    if (jit->profile)
-        emit(c, H_COUNT);
+    emit(c, H_REGION); // not entered until a region is attached
     for (unsigned n = 0; n < ir->nr; n++) {
         const struct ir_insn *i = &ir->insn[n];
         // An INSN_START may stand between a setter and its branch.
@@ -266,13 +267,17 @@ void interp_compile(struct jit *jit, const struct ir *ir, struct tb *tb)
     tb->offs = (uint16_t *)(tb->code + c->nr);
     memcpy(tb->code, c->iops, c->nr * sizeof *c->iops);
     memcpy(tb->offs, c->offs, c->nr * sizeof *c->offs);
+    tb->entry = tb->code + 1;
     free(c);
 }
 
 void interp_unchain(struct tb *tb)
 {
-    const void *handler = interp_handlers()[H_GOTO];
-    for (unsigned n = 0; n < tb->n_iops; n++)
-        if (tb->code[n].handler == handler)
+    const void *const *handlers = interp_handlers();
+    for (unsigned n = 1; n < tb->n_iops; n++) {
+        if (tb->code[n].handler == handlers[H_GOTO])
             __atomic_store_n(&tb->code[n].link, NULL, __ATOMIC_RELAXED);
+        else if (tb->code[n].handler == handlers[H_BR_IND])
+            n++; // its targets
+    }
 }

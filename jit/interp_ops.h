@@ -42,9 +42,15 @@ enum interp_handler {
     H_MOVI, H_PCREL, H_SET_NZCV, H_GET_NZCV, H_CHECK_SP, H_FENCE, H_CLREX,
     H_CALL, H_CALL_BAIL,
     H_GOTO, H_GOTO_FAR, H_BR_COND, H_BR_Z_32, H_BR_Z_64, H_BR_NZ_32, H_BR_NZ_64, H_BR_BIT0, H_BR_BIT1,
-    H_BR_IND, H_EXIT, H_EXIT_PC, H_RAISE, H_COUNT,
+    H_BR_IND, H_EXIT, H_EXIT_PC, H_RAISE, H_REGION,
     H_NR
 };
+
+// A BR_IND is followed by room for the targets it went to last, one a hash value.
+static inline unsigned interp_target_slot(gva_t pc)
+{
+    return (unsigned)(pc >> 2 ^ pc >> 4 ^ pc >> 7) & 3;
+}
 
 // The handlers' addresses.
 extern const void *const *interp_handlers(void);

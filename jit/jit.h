@@ -27,13 +27,15 @@ struct jit {
     // Stores beside code fault the page's blocks at once, for guests that forget IC. Set before
     // the guest runs.
     bool protect_code;
-    bool profile; // count executions of every block
 
     struct mutex lock;
     struct code_page *pages[JIT_CODE_BUCKETS]; // by physical page
     struct tb *retired;                        // to be freed at the next safe point
     size_t bytes;                              // in blocks and pages
+    size_t cache_limit;                        // beyond it everything goes at the next safe point
     struct ir *ir;                             // scratch for translation
+    struct region *compiled;                   // regions in use
+    struct tier *tier;                         // promotion; NULL: everything is interpreted
 };
 
 void jit_init(struct jit *jit, const struct guest *guest, const struct log *log);

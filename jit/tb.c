@@ -3,23 +3,21 @@
 
 #include "jit/interp.h"
 #include "jit/ir.h"
+#include "jit/tier.h"
 #include "jit/tlb.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-// Beyond this everything is thrown away at the next safe point.
-#define CACHE_LIMIT (512u << 20)
-
-static struct code_page **bucket(struct jit *jit, gpa_t page)
+struct code_page **tb_bucket(struct jit *jit, gpa_t page)
 {
     return &jit->pages[(page >> PAGE_BITS) * 0x9e3779b1u >> 7 & (JIT_CODE_BUCKETS - 1)];
 }
 
 static struct code_page *find_page(struct jit *jit, gpa_t page, uint64_t mode)
 {
-    for (struct code_page *p = *bucket(jit, page); p; p = p->next)
+    for (struct code_page *p = *tb_bucket(jit, page); p; p = p->next)
         if (p->page == page && p->mode == mode)
             return p;
     const struct ram_region *r = jit_region(jit, page);
@@ -31,7 +29,7 @@ static struct code_page *find_page(struct jit *jit, gpa_t page, uint64_t mode)
     p->mode = mode;
     p->host = r->host + (page - r->base);
     p->flags = &r->page_flags[(page - r->base) >> PAGE_BITS];
-    struct code_page **b = bucket(jit, page);
+    struct code_page **b = tb_bucket(jit, page);
     p->next = *b;
     *b = p;
     jit->bytes += sizeof *p;
@@ -65,14 +63,20 @@ static void protect(struct jit *jit, struct code_page *p)
         tlb_protect_page(jit->cpus[n], p->host);
 }
 
-static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
+// A block of the page's code as it is now, in no list.
+static struct tb *make(struct vcpu *cpu, struct code_page *p, unsigned off, unsigned max_insns)
 {
     struct jit *jit = cpu->jit;
     struct ir *ir = jit->ir;
     uint32_t n_insns = 0;
-    protect(jit, p);
+    // What is translated and what it is compared with later must be the same bytes, whoever writes
+    // to the page meanwhile.
+    uint8_t code[PAGE_SIZE];
+    size_t most = PAGE_SIZE - off < 4 * IR_MAX_GUEST ? PAGE_SIZE - off : 4 * IR_MAX_GUEST;
+    memcpy(code + off, p->host + off, most);
     ir_begin(ir, jit->guest, off, p->mode);
-    jit->guest->translate_block(ir, p->host, &n_insns);
+    ir->max_guest = max_insns;
+    jit->guest->translate_block(ir, code, &n_insns);
     assert(!ir->overflow && n_insns);
     ir_opt_all(ir);
     struct tb *tb = calloc(1, sizeof *tb + n_insns * sizeof tb->insns[0]);
@@ -80,16 +84,32 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     tb->page = p;
     tb->off = off;
     tb->n_insns = n_insns;
-    memcpy(tb->insns, p->host + off, n_insns * 4);
+    tb->countdown = TB_LOOK_EVERY;
+    memcpy(tb->insns, code + off, n_insns * 4);
     log_block(cpu, tb, ir);
     interp_compile(jit, ir, tb);
     jit->bytes += sizeof *tb + n_insns * 4 + tb->n_iops * 34;
-    tb->next = p->all;
-    p->all = tb;
-    p->entry[off >> 2] = tb;
     cpu->stats.tb_translated++;
     cpu->stats.insns_translated += n_insns;
     return tb;
+}
+
+static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
+{
+    protect(cpu->jit, p);
+    struct tb *tb = make(cpu, p, off, IR_MAX_GUEST);
+    tb->next = p->all;
+    p->all = tb;
+    p->entry[off >> 2] = tb;
+    return tb;
+}
+
+struct tb *tb_make_short(struct vcpu *cpu, const struct tb *tb, unsigned max_insns)
+{
+    mutex_lock(&cpu->jit->lock);
+    struct tb *t = make(cpu, tb->page, tb->off, max_insns);
+    mutex_unlock(&cpu->jit->lock);
+    return t;
 }
 
 static void retire(struct jit *jit, struct tb **link)
@@ -109,6 +129,8 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
             link = &tb->next;
             continue;
         }
+        // First the flag, then the bytes: who writes now either is seen here or sees the flag.
+        protect(cpu->jit, p);
         if (memcmp(tb->insns, p->host + off, tb->n_insns * 4)) {
             cpu->stats.tb_retired++;
             retire(cpu->jit, link);
@@ -117,7 +139,7 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
         cpu->stats.tb_revalidated++;
         tb->suspect = false;
         p->entry[off >> 2] = tb;
-        protect(cpu->jit, p);
+        region_revalidate(cpu->jit, p, tb);
         return tb;
     }
     return NULL;
@@ -179,13 +201,14 @@ static void suspect(struct code_page *p)
         tb->suspect = true;
         interp_unchain(tb);
     }
+    region_suspect(p);
     memset(p->entry, 0, sizeof p->entry);
 }
 
 void tb_suspect_page(struct jit *jit, gpa_t page)
 {
     mutex_lock(&jit->lock);
-    for (struct code_page *p = *bucket(jit, page); p; p = p->next)
+    for (struct code_page *p = *tb_bucket(jit, page); p; p = p->next)
         if (p->page == page)
             suspect(p);
     mutex_unlock(&jit->lock);
@@ -211,8 +234,16 @@ static void free_list(struct jit *jit, struct tb *tb)
     }
 }
 
+void tb_free_short(struct jit *jit, struct tb *tb)
+{
+    mutex_lock(&jit->lock);
+    free_list(jit, tb);
+    mutex_unlock(&jit->lock);
+}
+
 static void flush(struct jit *jit)
 {
+    region_fini(jit);
     for (unsigned b = 0; b < JIT_CODE_BUCKETS; b++) {
         for (struct code_page *p = jit->pages[b], *next; p; p = next) {
             next = p->next;
@@ -228,12 +259,12 @@ static void flush(struct jit *jit)
 
 void tb_safe_point(struct jit *jit)
 {
-    if (likely(!jit->retired && jit->bytes <= CACHE_LIMIT))
+    if (likely(!jit->retired && jit->bytes <= jit->cache_limit))
         return;
     mutex_lock(&jit->lock);
     free_list(jit, jit->retired);
     jit->retired = NULL;
-    if (jit->bytes > CACHE_LIMIT)
+    if (jit->bytes > jit->cache_limit)
         flush(jit);
     mutex_unlock(&jit->lock);
 }

@@ -17,17 +17,28 @@
 struct iop;
 
 struct tb {
-    struct iop *code;        // interpreter form
+    struct iop *entry;       // where execution enters: code[1], or code[0] with a region attached
     uint32_t n_insns;
+    int32_t countdown;       // executions until somebody looks whether the block is hot
+    struct iop *code;        // interpreter form; code[0] is room for a region's entry
     uint32_t n_iops;
     uint32_t off;            // page offset of the first instruction
     bool suspect;            // bytes have to be compared before the next entry
-    uint64_t executions;     // counted when jit.profile
+    uint8_t looked;          // times it was looked at
+    uint64_t executions;     // up to the last look; see tb_executions()
     struct code_page *page;
     struct tb *next;         // of the page's list, or of the retired ones
     uint16_t *offs;          // page offset of the instruction each iop belongs to
     uint32_t insns[];        // the guest code it was made from
 };
+
+// Executions between two looks at a block.
+#define TB_LOOK_EVERY 2048
+
+static inline uint64_t tb_executions(const struct tb *tb)
+{
+    return tb->executions + (uint64_t)(TB_LOOK_EVERY - tb->countdown);
+}
 
 #define PAGE_WORDS (PAGE_SIZE / 4)
 
@@ -38,6 +49,7 @@ struct code_page {
     uint8_t *flags;            // page_flags byte
     struct code_page *next;    // in the bucket
     struct tb *all;
+    struct region_link *regions; // compiled regions with blocks in this page
     struct tb *entry[PAGE_WORDS];
 };
 
@@ -49,7 +61,8 @@ static inline struct tb *tb_find(struct vcpu *cpu, gva_t pc)
 {
     const struct itlb_entry *e = &cpu->itlb[pc >> PAGE_BITS & (ITLB_SIZE - 1)];
     cpu->stats.tb_lookup++;
-    if (likely(e->tag == ((pc & (PAGE_MASK | 3)) | cpu->ictx) && e->mode == cpu->mode)) {
+    // By exclusive or, so that the low bits of a misaligned pc never vanish in the context's.
+    if (likely(e->tag == ((pc & (PAGE_MASK | 3)) ^ cpu->ictx) && e->mode == cpu->mode)) {
         struct tb *tb = e->page->entry[(pc & ~PAGE_MASK) >> 2];
         if (likely(tb))
             return tb;
@@ -57,9 +70,17 @@ static inline struct tb *tb_find(struct vcpu *cpu, gva_t pc)
     return tb_find_slow(cpu, pc);
 }
 
+// A block of at most max_insns instructions at vcpu.pc, which tb, the block there, is too long for.
+// Nobody else knows it; the caller frees it. vCPU's thread.
+struct tb *tb_make_short(struct vcpu *cpu, const struct tb *tb, unsigned max_insns);
+void tb_free_short(struct jit *jit, struct tb *tb); // accepts NULL
+
 // The guest may have changed code in this physical page, or anywhere. Any thread.
 void tb_suspect_page(struct jit *jit, gpa_t page);
 void tb_suspect_all(struct jit *jit);
+
+// The list that holds a physical page's code_pages. Under the lock.
+struct code_page **tb_bucket(struct jit *jit, gpa_t page);
 
 // Frees retired blocks. vCPU's thread, outside any block.
 void tb_safe_point(struct jit *jit);

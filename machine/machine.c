@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/machine.h"
 
+#include "devices/char/buffer.h"
 #include "devices/char/null.h"
 #include "devices/char/stdio.h"
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
 #include "jit/tb.h"
+#include "jit/gccjit.h"
+#include "jit/tier_policy.h"
 #include "machine/devtree.h"
 #include "machine/exit_codes.h"
 #include "machine/loader.h"
@@ -84,6 +87,8 @@ static struct chardev *create_chardev(struct machine *m, const struct config_cha
 {
     if (c->backend == CONFIG_CHAR_NULL)
         return null_create();
+    if (c->backend == CONFIG_CHAR_BUFFER)
+        return buffer_create();
     struct stdio_config config = { .in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO, .escape = c->mux,
                                    .opaque = m, .quit = quit };
     if (c->backend == CONFIG_CHAR_FILE) {
@@ -131,7 +136,8 @@ static void *make_tree(struct machine *m, const struct loader_range *initrd, siz
     return devtree_make(&board, &chosen, size, err);
 }
 
-// Loads what -kernel, -initrd and -dtb name; at start and again at every reset.
+// Loads what -kernel, -initrd and -dtb name and points CPU 0 at it; at start and again at every
+// reset.
 static bool load(struct machine *m, struct error *err)
 {
     const struct machine_config *c = m->config;
@@ -151,6 +157,8 @@ static bool load(struct machine *m, struct error *err)
     m->entry = kernel.entry;
     // A Linux Image keeps the architecture's rules for changed code; others may not.
     m->jit.protect_code = kernel.format == LOADER_ELF || kernel.format == LOADER_RAW;
+    if (ok)
+        a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
     return ok;
 }
 
@@ -158,7 +166,8 @@ static bool create_cpus(struct machine *m)
 {
     jit_init(&m->jit, &a64_guest, &m->log);
     m->jit.phys = (struct phys_ops){ .read = phys_read, .write = phys_write, .opaque = m };
-    m->jit.profile = log_enabled(&m->log, LOG_PROFILE);
+    if (getenv("ARMLET_TIER"))
+        m->jit.tier = tier_create(gccjit_compile, NULL);
     jit_add_ram(&m->jit, VIRT_RAM_BASE, m->ram.size, m->ram.host, false);
     for (unsigned n = 0; n < m->nr_cpus; n++) {
         m->cpus[n] = aligned_alloc(64, ALIGN_UP(sizeof *m->cpus[n], 64));
@@ -194,7 +203,7 @@ bool machine_init(struct machine *m, const struct machine_config *config, struct
     *m = (struct machine){ .config = config, .log.mask = config->log_mask, .nr_cpus = (unsigned)config->smp,
                             .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
-    clock_init(&m->clock, false);
+    clock_init(&m->clock, config->icount);
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     m->clock.changed = clock_changed;
     m->clock.opaque = m;
@@ -241,7 +250,6 @@ void machine_fini(struct machine *m)
 
 static void start_cpus(struct machine *m)
 {
-    a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
     clock_start(&m->clock);
     for (unsigned n = 0; n < m->nr_cpus; n++)
         vcpu_thread_start(&m->threads[n]);

@@ -64,9 +64,9 @@ static size_t collect(const struct jit *jit, struct use *uses)
     for (unsigned b = 0; b < JIT_CODE_BUCKETS; b++)
         for (const struct code_page *p = jit->pages[b]; p; p = p->next)
             for (const struct tb *tb = p->all; tb; tb = tb->next)
-                if (tb->executions) {
+                if (tb_executions(tb)) {
                     if (uses)
-                        uses[n] = (struct use){ tb->executions, tb->n_insns };
+                        uses[n] = (struct use){ tb_executions(tb), tb->n_insns };
                     n++;
                 }
     return n;

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A memfd under two mappings. Allocation is first fit among the holes, else from the top; holes
+// next to each other are joined, so that a buffer that is emptied is whole again. Bookkeeping is kept outside: nothing the code does can reach it.
+#include "jit/codebuf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/membarrier.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u // of the file's mode, not of mappings; older kernels refuse the flag
+#endif
+
+#define TRAP      0xcc // int3
+#define HOST_PAGE 4096u
+
+struct codebuf_hole {
+    size_t off, size;
+    struct codebuf_hole *next;
+};
+
+static int open_memory(size_t size)
+{
+    int fd = memfd_create("armlet-code", MFD_CLOEXEC | MFD_NOEXEC_SEAL | MFD_ALLOW_SEALING);
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create("armlet-code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return -1;
+    if (ftruncate(fd, (off_t)size) == 0 &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static int membarrier(int cmd)
+{
+    return (int)syscall(SYS_membarrier, cmd, 0, 0);
+}
+
+static uint8_t *map_view(int fd, size_t size, int prot)
+{
+    uint8_t *p = mmap(NULL, size, prot, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    // A process forked from this one has no business with the guest's code.
+    madvise(p, size, MADV_DONTFORK);
+    return p;
+}
+
+bool codebuf_init(struct codebuf *cb, size_t reserve, struct error *err)
+{
+    memset(cb, 0, sizeof *cb);
+    cb->fd = -1;
+    mutex_init(&cb->lock);
+    if (!reserve)
+        reserve = CODEBUF_DEFAULT;
+    if (reserve > CODEBUF_MAX) {
+        error_set(err, "code buffer: %zu bytes is more than %u MiB", reserve, CODEBUF_MAX >> 20);
+        goto fail;
+    }
+    reserve = ALIGN_UP(reserve, HOST_PAGE);
+    cb->stats.reserve = reserve;
+    cb->fd = open_memory(reserve);
+    if (cb->fd >= 0)
+        cb->write = map_view(cb->fd, reserve, PROT_READ | PROT_WRITE);
+    if (cb->write)
+        cb->exec = map_view(cb->fd, reserve, PROT_READ | PROT_EXEC);
+    if (!cb->exec) {
+        error_set(err, "code buffer: cannot map %zu MiB to execute: %s", reserve >> 20,
+                  strerror(errno));
+        goto fail;
+    }
+    cb->sync = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE) == 0;
+    return true;
+fail:
+    codebuf_fini(cb);
+    return false;
+}
+
+void codebuf_fini(struct codebuf *cb)
+{
+    while (cb->holes) {
+        struct codebuf_hole *next = cb->holes->next;
+        free(cb->holes);
+        cb->holes = next;
+    }
+    if (cb->write)
+        munmap(cb->write, cb->stats.reserve);
+    if (cb->exec)
+        munmap(cb->exec, cb->stats.reserve);
+    if (cb->fd >= 0)
+        close(cb->fd);
+    cb->write = cb->exec = NULL;
+    cb->fd = -1;
+    mutex_fini(&cb->lock);
+}
+
+// Puts [off, off+size) among the holes, joined with its neighbours. Without memory to note it the
+// stretch is lost until the end of the run, nothing worse.
+static void add_hole(struct codebuf *cb, size_t off, size_t size)
+{
+    struct codebuf_hole **link = &cb->holes, *prev = NULL;
+    if (!size)
+        return;
+    cb->stats.holes += size;
+    while (*link && (*link)->off < off) {
+        prev = *link;
+        link = &prev->next;
+    }
+    struct codebuf_hole *next = *link;
+    assert(!prev || prev->off + prev->size <= off);
+    assert(!next || off + size <= next->off);
+    if (prev && prev->off + prev->size == off) {
+        prev->size += size;
+    } else {
+        struct codebuf_hole *h = malloc(sizeof *h);
+        if (!h)
+            return;
+        *h = (struct codebuf_hole){off, size, next};
+        *link = prev = h;
+    }
+    if (next && prev->off + prev->size == next->off) {
+        prev->size += next->size;
+        prev->next = next->next;
+        free(next);
+    }
+}
+
+// Takes [off, off+size) out of the hole at *link; what is left before and after stays.
+static void take_from_hole(struct codebuf *cb, struct codebuf_hole **link, size_t off, size_t size)
+{
+    struct codebuf_hole h = **link;
+    struct codebuf_hole *old = *link;
+    *link = h.next;
+    free(old);
+    cb->stats.holes -= h.size;
+    add_hole(cb, h.off, off - h.off);
+    add_hole(cb, off + size, h.off + h.size - (off + size));
+}
+
+static bool find_room(struct codebuf *cb, size_t size, size_t align, size_t *off, bool *reused)
+{
+    for (struct codebuf_hole **link = &cb->holes; *link; link = &(*link)->next) {
+        size_t at = ALIGN_UP((*link)->off, align);
+        size_t end = (*link)->off + (*link)->size;
+        if (at > end || end - at < size)
+            continue;
+        take_from_hole(cb, link, at, size);
+        *off = at;
+        *reused = true;
+        return true;
+    }
+    size_t at = ALIGN_UP(cb->top, align);
+    if (at > cb->stats.reserve || cb->stats.reserve - at < size)
+        return false;
+    add_hole(cb, cb->top, at - cb->top);
+    cb->top = at + size;
+    *off = at;
+    *reused = false;
+    return true;
+}
+
+bool codebuf_alloc(struct codebuf *cb, size_t size, size_t align, struct codebuf_span *span)
+{
+    assert(size && align && !(align & (align - 1)) && align <= HOST_PAGE);
+    *span = (struct codebuf_span){0};
+    size_t off = 0;
+    bool reused = false;
+    mutex_lock(&cb->lock);
+    bool ok = size <= cb->stats.reserve;
+    if (ok) {
+        size = ALIGN_UP(size, CODEBUF_GRAIN);
+        ok = find_room(cb, size, align < CODEBUF_GRAIN ? CODEBUF_GRAIN : align, &off, &reused);
+    }
+    if (ok) {
+        cb->stats.used += size;
+        if (cb->stats.used > cb->stats.peak)
+            cb->stats.peak = cb->stats.used;
+        cb->stats.allocated++;
+        *span = (struct codebuf_span){cb->write + off, cb->exec + off, size, reused};
+    } else {
+        cb->stats.refused++;
+    }
+    mutex_unlock(&cb->lock);
+    return ok;
+}
+
+// The whole pages of a freed stretch go back to the host; they read as zeroes, not as traps, but
+// nobody is there any more.
+static void give_back(struct codebuf *cb, size_t off, size_t size)
+{
+    size_t first = ALIGN_UP(off, HOST_PAGE), last = ALIGN_DOWN(off + size, HOST_PAGE);
+    if (last > first)
+        (void)!fallocate(cb->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first,
+                         (off_t)(last - first));
+}
+
+void codebuf_free(struct codebuf *cb, const struct codebuf_span *span)
+{
+    if (!span->size)
+        return;
+    size_t off = (size_t)(span->write - cb->write);
+    mutex_lock(&cb->lock);
+    assert(off + span->size <= cb->top && cb->exec + off == span->exec);
+    memset(span->write, TRAP, span->size);
+    give_back(cb, off, span->size);
+    cb->stats.used -= span->size;
+    cb->stats.freed++;
+    add_hole(cb, off, span->size);
+    mutex_unlock(&cb->lock);
+}
+
+void codebuf_publish(struct codebuf *cb, const struct codebuf_span *span)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    // Code that is changed through another address than it runs at wants every processor to
+    // serialize before it gets there (Intel SDM volume 3, "Self-Modifying Code").
+    if (span->reused && cb->sync)
+        membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE);
+}
+
+void codebuf_stats(struct codebuf *cb, struct codebuf_stats *out)
+{
+    mutex_lock(&cb->lock);
+    *out = cb->stats;
+    mutex_unlock(&cb->lock);
+}

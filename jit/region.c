@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Regions in use: entering them, attaching them to the blocks they replace, taking them away when
+// the guest's code may have changed.
+#include "jit/region.h"
+
+#include "jit/interp.h"
+#include "jit/interp_ops.h"
+#include "jit/tier.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct region_link {
+    struct region *region;
+    struct region_link *next;
+};
+
+bool region_recipe_valid(const struct region_recipe *r, size_t size)
+{
+    if (size < offsetof(struct region_recipe, pages) || r->nr_pages < 1 || r->nr_pages > REGION_MAX_PAGES ||
+        size != region_recipe_size(r) || r->nr_blocks < 1 || r->nr_blocks > REGION_MAX_BLOCKS ||
+        r->nr_entries < 1 || r->nr_entries > REGION_MAX_ENTRIES || r->pages[0].delta)
+        return false;
+    uint32_t insns = 0, entries = 0;
+    for (uint32_t n = 0; n < r->nr_blocks; n++) {
+        const struct region_block *b = &r->blocks[n];
+        if (b->page >= r->nr_pages || b->off & 3 || !b->n_insns || b->n_insns > IR_MAX_GUEST ||
+            b->off + 4u * b->n_insns > PAGE_SIZE)
+            return false;
+        if (b->flags & REGION_ENTRY && b->entry != entries++)
+            return false;
+        insns += b->n_insns;
+    }
+    return entries == r->nr_entries && insns == r->n_insns && insns <= REGION_MAX_INSNS;
+}
+
+enum region_result region_enter(struct vcpu *cpu, const struct iop *iop)
+{
+    const struct region *region = (const struct region *)(uintptr_t)iop->aux;
+    const struct region_recipe *r = region->recipe;
+    const struct region_block *b = &r->blocks[iop->imm];
+    gva_t page0 = cpu->pc_page - ((uint64_t)(int64_t)r->pages[b->page].delta << PAGE_BITS);
+    // Every page must still be where the region was made for. The one we are in is.
+    for (uint32_t n = 0; n < r->nr_pages; n++) {
+        gva_t va = page0 + ((uint64_t)(int64_t)r->pages[n].delta << PAGE_BITS);
+        const struct itlb_entry *e = &cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)];
+        if (n != b->page && (e->tag != (va | cpu->ictx) || e->mode != cpu->mode || e->page != region->pages[n])) {
+            cpu->pc = cpu->pc_page + b->off;
+            return REGION_BAIL;
+        }
+    }
+    cpu->stats.region_entries++;
+    return region->fn(cpu, page0, b->entry);
+}
+
+// Does every byte that the region was made from still stand?
+static bool bytes_stand(const struct region *region)
+{
+    const struct region_recipe *r = region->recipe;
+    for (uint32_t n = 0; n < r->nr_blocks; n++) {
+        const struct region_block *b = &r->blocks[n];
+        if (memcmp(r->pages[b->page].bytes + b->off, region->pages[b->page]->host + b->off, b->n_insns * 4u))
+            return false;
+    }
+    return true;
+}
+
+static void attach_block(struct region *region, uint32_t n, struct tb *tb)
+{
+    struct iop *i = &tb->code[0];
+    i->imm = n;
+    i->aux = (uint64_t)(uintptr_t)region;
+    __atomic_store_n(&tb->entry, i, __ATOMIC_RELEASE);
+}
+
+static void attach(struct region *region)
+{
+    const struct region_recipe *r = region->recipe;
+    for (uint32_t n = 0; n < r->nr_blocks; n++) {
+        const struct region_block *b = &r->blocks[n];
+        struct tb *tb = region->pages[b->page]->entry[b->off >> 2];
+        if (b->flags & REGION_ENTRY && tb && tb->entry != tb->code)
+            attach_block(region, n, tb);
+    }
+    region->suspect = false;
+}
+
+static void detach(struct region *region)
+{
+    const struct region_recipe *r = region->recipe;
+    for (uint32_t n = 0; n < r->nr_blocks; n++) {
+        const struct region_block *b = &r->blocks[n];
+        for (struct tb *tb = region->pages[b->page]->all; tb; tb = tb->next)
+            if (tb->off == b->off && tb->code[0].aux == (uint64_t)(uintptr_t)region)
+                __atomic_store_n(&tb->entry, tb->code + 1, __ATOMIC_RELEASE);
+    }
+    region->suspect = true;
+}
+
+static struct code_page *page_of(struct jit *jit, gpa_t page, uint64_t mode)
+{
+    struct code_page *p = *tb_bucket(jit, page);
+    while (p && (p->page != page || p->mode != mode))
+        p = p->next;
+    return p;
+}
+
+void region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa, region_fn *fn)
+{
+    struct region *region = calloc(1, sizeof *region);
+    assert(region);
+    region->fn = fn;
+    region->recipe = recipe;
+    mutex_lock(&jit->lock);
+    bool ok = true;
+    for (uint32_t n = 0; n < recipe->nr_pages; n++)
+        ok = (region->pages[n] = page_of(jit, page_gpa[n], recipe->mode)) && ok;
+    if (!ok || !bytes_stand(region)) {
+        free(recipe);
+        free(region);
+        mutex_unlock(&jit->lock);
+        return;
+    }
+    region->next = jit->compiled;
+    jit->compiled = region;
+    for (uint32_t n = 0; n < recipe->nr_pages; n++) {
+        struct region_link *link = malloc(sizeof *link);
+        assert(link);
+        *link = (struct region_link){ region, region->pages[n]->regions };
+        region->pages[n]->regions = link;
+    }
+    attach(region);
+    mutex_unlock(&jit->lock);
+}
+
+void region_suspect(struct code_page *page)
+{
+    for (struct region_link *l = page->regions; l; l = l->next)
+        detach(l->region);
+}
+
+void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb)
+{
+    for (struct region_link *l = page->regions; l; l = l->next) {
+        const struct region_recipe *r = l->region->recipe;
+        for (uint32_t n = 0; n < r->nr_blocks; n++) {
+            const struct region_block *b = &r->blocks[n];
+            if (!(b->flags & REGION_ENTRY) || l->region->pages[b->page] != page || b->off != tb->off)
+                continue;
+            if (l->region->suspect ? bytes_stand(l->region) : true) {
+                attach(l->region);
+                return;
+            }
+        }
+    }
+}
+
+void region_fini(struct jit *jit)
+{
+    for (struct region *region = jit->compiled, *next; region; region = next) {
+        next = region->next;
+        free(region->recipe);
+        free(region);
+    }
+    jit->compiled = NULL;
+    for (unsigned b = 0; b < JIT_CODE_BUCKETS; b++)
+        for (struct code_page *p = jit->pages[b]; p; p = p->next)
+            while (p->regions) {
+                struct region_link *l = p->regions;
+                p->regions = l->next;
+                free(l);
+            }
+}
