@@ -158,6 +158,9 @@ static const signed char absent[][5] = {
     { 3, 0, 15, -1, -1 }, { 3, 1, 15, -1, -1 }, { 3, 1, 11, -1, -1 }, { 3, 3, 15, -1, -1 },
     { 3, 0, 11, -1, -1 }, { 3, 0, 10, 2, 4 }, { 3, 0, 10, 5, -1 },
     { 2, 0, 0, -1, -1 }, // debug: the number of breakpoints is the model's
+    // Outer shareable and range TLBI, DC CVADP, MTE's, restrictions of prediction.
+    { 1, 0, 8, 1, -1 },  { 1, 0, 8, 2, -1 },  { 1, 0, 8, 5, -1 },  { 1, 0, 8, 6, -1 },  { 1, 3, 7, 13, 1 },
+    { 1, 3, 7, 3, -1 },  { 1, 0, 7, 6, 3 },   { 1, 0, 7, 6, 4 },   { 1, 0, 7, 6, 5 },   { 1, 0, 7, 6, 6 },
     // The other way round: what QEMU 7.2 does not have.
     { 2, 0, 1, 4, 4 },   { 2, 0, 7, -1, -1 }, { 2, 3, 0, 4, 0 },   { 2, 3, 0, 5, 0 },
 };
@@ -173,28 +176,76 @@ static bool is_absent(unsigned op0, unsigned op1, unsigned crn, unsigned crm, un
     return false;
 }
 
-// Reads of every encoding but those: what exists at EL1 and EL0, and how the others refuse.
+// A page of two-instruction functions, executable at EL1 in one place and at EL0 in another.
+#define X1 0x0000456780000000ull
+#define X0 0x0000456780010000ull
+#define BATCH 256u
+
+struct batch {
+    unsigned n;
+    u32 insn[BATCH];
+};
+
+static void try_batch(struct batch *b, bool ids)
+{
+    volatile u32 *to = phys(ARENA);
+    for (unsigned n = 0; n < b->n; n++) {
+        to[4 * n] = to[4 * n + 2] = b->insn[n];
+        to[4 * n + 1] = 0xd65f03c0;
+        to[4 * n + 3] = 0xd4000001 | 0x7fff << 5;
+    }
+    sync_code((u64)to, 4096);
+    for (unsigned n = 0; n < b->n; n++)
+        for (unsigned el = 0; el < 2; el++) {
+            u32 i = b->insn[n];
+            if (el)
+                guarded(X1 + 16 * n, 0, 1, 2, (u64)el0_page, 4, 5, 6);
+            else
+                enter_el0(X0 + 16 * n + 8, 0, 1, 2, (u64)el0_page);
+            // With CRn 0 FEAT_IDST makes a difference, see below.
+            if (exc.taken && (exc.esr == ESR(0, 0) || (ids && !(i >> 12 & 15))))
+                continue;
+            print("s%d_%d_c%d_c%d_%d EL%d", i >> 19 & 3, i >> 16 & 7, i >> 12 & 15, i >> 8 & 15, i >> 5 & 7, el);
+            if (exc.taken)
+                print(" esr %x\n", exc.esr);
+            else
+                print(" exists\n");
+        }
+    b->n = 0;
+}
+
+static struct batch batch;
+
+static void add(u32 insn)
+{
+    batch.insn[batch.n++] = insn;
+    if (batch.n == BATCH)
+        try_batch(&batch, true);
+}
+
+// Reads of every encoding but those: what exists at EL1 and EL0, and how the others refuse. And
+// every system instruction, with an address that is good for any of them.
 static void space(void)
 {
-    msr(sctlr_el1, RT_SCTLR | BIT(9) | BIT(15));
+    struct tt t;
+    tt_init(&t, 12, 16, ARENA + 0x1000000);
+    tt_map(&t, X1, 3, ARENA | D_NORMAL);
+    tt_map(&t, X0, 3, ARENA | D_NORMAL | D_USER | D_RO);
+    tt_use(&t, 0, 0, 0);
+    msr(sctlr_el1, RT_SCTLR | BIT(9) | BIT(15) | BIT(14) | BIT(26));
     isb();
-    for (unsigned op0 = 2; op0 < 4; op0++)
+    for (unsigned op0 = 1; op0 < 4; op0++)
         for (unsigned op1 = 0; op1 < 8; op1++)
             for (unsigned crn = 0; crn < 16; crn++)
                 for (unsigned crm = 0; crm < 16; crm++)
                     for (unsigned op2 = 0; op2 < 8; op2++) {
                         if (is_absent(op0, op1, crn, crm, op2))
                             continue;
-                        for (unsigned el = 0; el < 2; el++) {
-                            run(el, insn_mrs(op0, op1, crn, crm, op2, 3), 0, 0, 0, 0);
-                            if (!exc.taken)
-                                print("s%d_%d_c%d_c%d_%d read at EL%d\n", op0, op1, crn, crm, op2, el);
-                            else if (exc.esr != ESR(0, 0) && crn) // CRn 0: FEAT_IDST, see below
-                                print("s%d_%d_c%d_c%d_%d esr %x at EL%d\n", op0, op1, crn, crm, op2, exc.esr, el);
-                        }
+                        add(op0 == 1 ? (insn_msr(1, op1, crn, crm, op2, 3) & ~(3u << 19)) | 1 << 19
+                                     : (insn_mrs(op0, op1, crn, crm, op2, 3) & ~(3u << 19)) | op0 << 19);
                     }
-    msr(sctlr_el1, RT_SCTLR);
-    isb();
+    try_batch(&batch, true);
+    tt_restore();
 }
 
 // The ID space (op0 3, op1 0, CRn 0, CRm 1 to 7) is readable at EL1 whole, and never at EL0. There
