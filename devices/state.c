@@ -30,6 +30,10 @@ static void append(struct state_writer *w, const void *data, size_t len)
 {
     if (!len)
         return;
+    if (w->sink) {
+        w->sink(w->opaque, data, len);
+        return;
+    }
     if (w->capacity - w->len < len) {
         w->capacity = w->capacity * 2 + len + 256;
         w->data = realloc(w->data, w->capacity);
@@ -59,13 +63,34 @@ void state_reader_init(struct state_reader *r, const void *data, size_t len)
     *r = (struct state_reader){.data = data, .len = len};
 }
 
+// Printable, and zeros to the end: it may go into a message, and there is one way to write it.
+static bool valid_tag(const char tag[TAG_SIZE])
+{
+    size_t n = 0;
+    while (n < TAG_SIZE && tag[n] > ' ' && tag[n] < 0x7f)
+        n++;
+    if (!n || n == TAG_SIZE)
+        return false;
+    while (n < TAG_SIZE && !tag[n])
+        n++;
+    return n == TAG_SIZE;
+}
+
 // The header at the read position, if a whole section is there.
 static bool next(const struct state_reader *r, struct section *s)
 {
     if (r->len - r->pos < sizeof *s)
         return false;
     memcpy(s, r->data + r->pos, sizeof *s);
-    return s->len <= r->len - r->pos - sizeof *s && !s->tag[TAG_SIZE - 1];
+    return s->len <= r->len - r->pos - sizeof *s && valid_tag(s->tag);
+}
+
+// The padding counts: there is one way to write a tag.
+static bool has_tag(const struct section *s, const char *tag)
+{
+    char padded[TAG_SIZE] = {0};
+    memcpy(padded, tag, strnlen(tag, TAG_SIZE - 1));
+    return !memcmp(s->tag, padded, TAG_SIZE);
 }
 
 bool state_get(struct state_reader *r, const char *tag, uint32_t version, void *data, size_t len,
@@ -73,8 +98,8 @@ bool state_get(struct state_reader *r, const char *tag, uint32_t version, void *
 {
     struct section s;
     if (!next(r, &s))
-        return error_set(err, "saved state: it ends where section \"%s\" should be", tag);
-    if (strcmp(s.tag, tag))
+        return error_set(err, "saved state: no section where \"%s\" should be", tag);
+    if (!has_tag(&s, tag))
         return error_set(err, "saved state: section \"%s\" expected, \"%s\" found", tag, s.tag);
     if (s.version != version)
         return error_set(err, "saved state: section \"%s\" has version %u, not %u", tag, s.version,
@@ -94,7 +119,7 @@ bool state_get(struct state_reader *r, const char *tag, uint32_t version, void *
 long state_peek(const struct state_reader *r, const char *tag)
 {
     struct section s;
-    if (!next(r, &s) || strcmp(s.tag, tag))
+    if (!next(r, &s) || !has_tag(&s, tag))
         return -1;
     return (long)s.len;
 }

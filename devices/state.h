@@ -17,6 +17,9 @@
 struct state_writer {
     uint8_t *data; // owned; state_writer_fini() frees it
     size_t len, capacity;
+    // If set, the bytes go here instead (it remembers its own failures).
+    void (*sink)(void *opaque, const void *data, size_t len);
+    void *opaque;
 };
 
 struct state_reader {

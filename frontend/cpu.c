@@ -44,6 +44,7 @@ const struct guest a64_guest = {
     .nr_helpers = A64_NR_HELPERS,
     .translate_block = a64_translate_block,
     .translate = a64_mmu_translate,
+    .branch_target = a64_branch_target,
     .record_fault = a64_record_fault,
     .raise_fault = a64_raise_fault,
     .raise = a64_raise,
@@ -147,24 +148,33 @@ static unsigned asid(const struct a64_cpu *cpu)
     return (unsigned)bits64(ttbr, 48, tcr & TCR_AS ? 16 : 8);
 }
 
-static uint32_t context(struct vcpu *v, uint32_t now, uint64_t key)
+// The id for a key, which *hint remembers.
+static uint32_t context(struct vcpu *v, uint16_t *hint, uint64_t key)
 {
-    return now < v->nr_ctx && v->ctx_keys[now] == key ? now : tlb_context(v, key);
+    if (likely(*hint < v->nr_ctx && v->ctx_keys[*hint] == key))
+        return *hint;
+    return *hint = (uint16_t)tlb_context(v, key);
 }
 
 void a64_update_context(struct a64_cpu *cpu)
 {
     struct vcpu *v = &cpu->v;
     bool mmu = v->r[A64_SCTLR_EL1] & SCTLR_M;
-    uint64_t el0 = mmu ? KEY_MMU | asid(cpu) : TLB_KEY_NO_ASID;
-    uint64_t el1 = TLB_KEY_NO_ASID | KEY_EL1 | (mmu ? KEY_MMU : 0);
-    uint64_t data = !cpu->el ? el0 : cpu->pan ? el1 | KEY_PAN : el1;
+    unsigned id = asid(cpu);
+    uint64_t key0 = mmu ? KEY_MMU | id : TLB_KEY_NO_ASID;
+    uint64_t key1 = TLB_KEY_NO_ASID | KEY_EL1 | (mmu ? KEY_MMU : 0);
+    uint16_t *hint1 = &cpu->ctx_el1[mmu ? 2 : 0];
     uint32_t before;
     do {
         before = v->nr_ctx;
-        v->dctx = context(v, v->dctx, data);
-        v->uctx = context(v, v->uctx, cpu->el && cpu->uao ? data : el0);
-        v->ictx = context(v, v->ictx, cpu->el ? el1 : el0);
+        uint32_t el0 = context(v, &cpu->ctx_asid[id % ARRAY_SIZE(cpu->ctx_asid)], key0);
+        if (!cpu->el) {
+            v->dctx = v->uctx = v->ictx = el0;
+            continue;
+        }
+        v->ictx = context(v, &hint1[0], key1);
+        v->dctx = cpu->pan ? context(v, &hint1[1], key1 | KEY_PAN) : v->ictx;
+        v->uctx = cpu->uao ? v->dctx : el0;
     } while (v->nr_ctx < before); // ids ran out on the way, and all were handed out anew
 }
 
@@ -174,6 +184,16 @@ void a64_check_interrupts(struct a64_cpu *cpu)
     if ((lines & A64_LINE_IRQ && !(cpu->daif & PSTATE_I)) ||
         (lines & A64_LINE_FIQ && !(cpu->daif & PSTATE_F)))
         vcpu_kick(&cpu->v, EXIT_REQ_INTERRUPT);
+}
+
+void a64_set_daif(struct a64_cpu *cpu, unsigned daif)
+{
+    cpu->daif = (uint8_t)daif;
+    a64_check_interrupts(cpu);
+    if (unlikely(cpu->v.r[A64_MDSCR_EL1] & MDSCR_SS)) {
+        a64_update_mode(cpu); // D takes part in software step
+        vcpu_kick(&cpu->v, EXIT_REQ_INTERRUPT);
+    }
 }
 
 bool a64_set_lines(struct a64_cpu *cpu, unsigned lines)

@@ -100,6 +100,10 @@ struct a64_cpu {
     // next step exception says of the instruction stepped.
     bool stepping, step_valid, step_ex;
 
+    // Where TLB contexts were found last; checked against vcpu.ctx_keys[] before use. By kind for
+    // those of EL1, by ASID modulo the table's size for EL0's.
+    uint16_t ctx_el1[4], ctx_asid[256];
+
     const struct a64_model *model;
     const struct a64_board *board;
     const struct log *log;
@@ -130,6 +134,9 @@ void a64_update_mode(struct a64_cpu *cpu);
 void a64_update_context(struct a64_cpu *cpu);
 // Asks for EXIT_REQ_INTERRUPT if a line is up and unmasked. After any unmasking.
 void a64_check_interrupts(struct a64_cpu *cpu);
+// PSTATE.DAIF from here on (PSTATE_*). A block may go on to its successor after it: what has to be
+// looked at again is asked for.
+void a64_set_daif(struct a64_cpu *cpu, unsigned daif);
 // The interrupt controller's door: sets the lines and kicks the vCPU. Any thread. True if a
 // sleeping vCPU should wake.
 bool a64_set_lines(struct a64_cpu *cpu, unsigned lines);
@@ -170,8 +177,11 @@ enum a64_ec {
 void a64_raise(struct vcpu *cpu, uint64_t what);       // guest.raise
 void a64_raise_fault(struct vcpu *cpu);                // guest.raise_fault
 void a64_interrupt(struct vcpu *cpu);                  // guest.interrupt
+gva_t a64_branch_target(struct vcpu *cpu, gva_t pc);   // guest.branch_target: BranchAddr()
 void a64_record_fault(struct vcpu *cpu, enum mem_fault_kind kind, gva_t va, enum mem_access access,
                       unsigned attr);                  // guest.record_fault
+// A branch's target without the tag, where the regime ignores it.
+gva_t a64_untag_pc(const struct a64_cpu *cpu, gva_t pc);
 void a64_eret(struct a64_cpu *cpu);                    // sets pc, PSTATE; illegal return handled
 // From a helper with HELPER_BAILS that has committed nothing: its instruction takes this exception.
 void a64_fail(struct a64_cpu *cpu, uint64_t what);

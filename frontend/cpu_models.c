@@ -42,7 +42,8 @@ const struct a64_model a64_models[] = {
                                            | F(12, 1) | F(0, 1), // JSCVT, DPB
             [A64_MODEL_ID_AA64MMFR0_EL1] = F(20, 1)              // TGran16; 4 and 64 are 0
                                            | F(4, 2) | F(0, 4),  // ASIDBits 16, PARange 44
-            [A64_MODEL_ID_AA64MMFR1_EL1] = F(20, 2)              // PAN
+            [A64_MODEL_ID_AA64MMFR1_EL1] = F(60, 1)              // ECBHB: no branch history at all
+                                           | F(20, 2)            // PAN
                                            | F(12, 1) | F(0, 2), // HPDS, HAFDBS
             [A64_MODEL_ID_AA64MMFR2_EL1] = F(60, 1)              // E0PD
                                            | F(4, 1) | F(0, 1),  // UAO, CnP

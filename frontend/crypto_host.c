@@ -75,8 +75,8 @@ TARGET("pclmul") void crypto_host_pmull64(CRYPTO_ARGS)
     {                                                                                              \
         __m128i w = _mm_sub_epi32(load(c), _mm_set1_epi32((int)constant));                         \
         w = _mm_add_epi32(w, _mm_cvtsi32_si128(*(const int *)b));                                  \
-        __m128i r = _mm_sha1rnds4_epu32(_mm_shuffle_epi32(load(a), 0x1b),                          \
-                                        _mm_shuffle_epi32(w, 0x1b), f);                            \
+        __m128i r =                                                                                \
+            _mm_sha1rnds4_epu32(_mm_shuffle_epi32(load(a), 0x1b), _mm_shuffle_epi32(w, 0x1b), f);  \
         store(d, _mm_shuffle_epi32(r, 0x1b));                                                      \
     }
 
@@ -132,7 +132,8 @@ TARGET("pclmul") static uint32_t crc(uint32_t sum, uint64_t v, unsigned bits)
     const __m128i polynomial = _mm_set_epi64x((long long)UINT64_C(0xb4e5b025f7011641), 0x1db710641);
     uint64_t mask = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
     __m128i x = _mm_cvtsi64_si128((long long)((v ^ sum) & mask));
-    uint64_t quotient = (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(x, polynomial, 0x10)) & mask;
+    uint64_t quotient =
+        (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(x, polynomial, 0x10)) & mask;
 
     x = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)quotient), polynomial, 0x00);
     if (bits == 64)

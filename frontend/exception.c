@@ -77,6 +77,13 @@ static void take_sync(struct a64_cpu *cpu, unsigned ec, uint32_t iss, gva_t ret)
     enter_el1(cpu, VECTOR_SYNC, ret);
 }
 
+gva_t a64_untag_pc(const struct a64_cpu *cpu, gva_t pc)
+{
+    if (!(cpu->v.r[A64_TCR_EL1] & (pc >> 55 & 1 ? TCR_TBI1 : TCR_TBI0)))
+        return pc;
+    return (gva_t)sext64(pc, 56);
+}
+
 static uint32_t step_iss(struct a64_cpu *cpu)
 {
     uint32_t iss = FSC_DEBUG;
@@ -102,7 +109,7 @@ void a64_raise(struct vcpu *v, uint64_t what)
     if (ec == EC_STEP)
         iss = step_iss(cpu);
     if (ec == EC_PC_ALIGN)
-        v->r[A64_FAR_EL1] = v->pc;
+        v->r[A64_FAR_EL1] = ret = a64_untag_pc(cpu, v->pc);
     take_sync(cpu, ec, iss, ret);
 }
 
@@ -172,6 +179,11 @@ void a64_fail_fault(struct a64_cpu *cpu, gva_t va, unsigned fsc, enum mem_access
     cpu->v.bail = true;
 }
 
+gva_t a64_branch_target(struct vcpu *v, gva_t pc)
+{
+    return a64_untag_pc(a64(v), pc);
+}
+
 void a64_interrupt(struct vcpu *v)
 {
     struct a64_cpu *cpu = a64(v);
@@ -183,6 +195,7 @@ void a64_interrupt(struct vcpu *v)
     }
     unsigned lines = __atomic_load_n(&cpu->irq_lines, __ATOMIC_ACQUIRE);
     unsigned vector;
+    v->pc = a64_branch_target(v, v->pc);
     if (lines & A64_LINE_FIQ && !(cpu->daif & PSTATE_F))
         vector = VECTOR_FIQ;
     else if (lines & A64_LINE_IRQ && !(cpu->daif & PSTATE_I))
@@ -229,14 +242,6 @@ static bool return_ss(const struct a64_cpu *cpu, uint64_t spsr, unsigned el)
            a64_debug_enabled(cpu, el, spsr >> 6 & PSTATE_D);
 }
 
-// A branch's target with the tag removed where the target regime ignores it.
-static gva_t untag_pc(const struct a64_cpu *cpu, gva_t pc)
-{
-    if (!(cpu->v.r[A64_TCR_EL1] & (pc >> 55 & 1 ? TCR_TBI1 : TCR_TBI0)))
-        return pc;
-    return (gva_t)sext64(pc, 56);
-}
-
 void a64_eret(struct a64_cpu *cpu)
 {
     struct vcpu *v = &cpu->v;
@@ -256,13 +261,13 @@ void a64_eret(struct a64_cpu *cpu)
     cpu->uao = spsr & SPSR_UAO;
     cpu->dit = spsr & SPSR_DIT;
     cpu->ssbs = spsr & SPSR_SSBS;
-    v->pc = untag_pc(cpu, v->r[A64_ELR_EL1]);
+    v->pc = a64_untag_pc(cpu, v->r[A64_ELR_EL1]);
     v->excl_size = 0;
     __atomic_store_n(&cpu->event, true, __ATOMIC_RELAXED);
-    if (illegal)
+    if (unlikely(illegal))
         log_printf(cpu->log, LOG_GUEST_ERROR, "illegal exception return: SPSR_EL1 %#" PRIx64 "\n",
                    spsr);
-    else
+    else if (log_enabled(cpu->log, LOG_INT))
         log_printf(cpu->log, LOG_INT, "return to EL%u pc %#" PRIx64 "\n", el, v->pc);
     a64_update_mode(cpu);
     a64_check_interrupts(cpu);

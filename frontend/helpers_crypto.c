@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// AES, SHA1, SHA256, SHA512, 64-bit polynomial multiplication and CRC32 (Arm ARM, shared pseudocode:
-// AESSubBytes, SHAchoose, SHA256hash, ...), portable; and the choice between these and the host's.
+// AES, SHA1, SHA256, SHA512, 64-bit polynomial multiplication and CRC32 (Arm ARM, shared
+// pseudocode: AESSubBytes, SHAchoose, SHA256hash, ...), portable; and the choice between these and
+// the host's.
 //
 // A vector is the Arm ARM's: lane 0 is the lowest. Everything is read before d is written.
 #include "frontend/helpers_crypto.h"
@@ -249,8 +250,8 @@ void crypto_portable_sha256su1(CRYPTO_ARGS)
 
     for (unsigned i = 0; i < 4; i++) {
         uint32_t v = i < 2 ? z.u32[i + 2] : r.u32[i - 2];
-        r.u32[i] = x.u32[i] + (i < 3 ? y.u32[i + 1] : z.u32[0]) +
-                   (ror32(v, 17) ^ ror32(v, 19) ^ v >> 10);
+        r.u32[i] =
+            x.u32[i] + (i < 3 ? y.u32[i + 1] : z.u32[0]) + (ror32(v, 17) ^ ror32(v, 19) ^ v >> 10);
     }
     store(d, &r);
 }

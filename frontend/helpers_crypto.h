@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Cryptographic helpers and CRC32: a portable form of each (helpers_crypto.c), and one that uses the
-// host's instructions (crypto_host.c) where there is a point in it. What the frontend calls,
+// Cryptographic helpers and CRC32: a portable form of each (helpers_crypto.c), and one that uses
+// the host's instructions (crypto_host.c) where there is a point in it. What the frontend calls,
 // a64_helper_<name>(), takes the host's if the host has it; tests compare the two.
 //
 // All are ir_fn: pointers to 16-byte vectors that may overlap (CRC32: to 64-bit words), no state.

@@ -2,8 +2,8 @@
 // Helpers of the system instructions. Each says what its operands are; imm of those that name a
 // register is its index in a64_sysregs[] | Rt << 16.
 //
-// A helper that refuses calls a64_fail() before it has changed anything; whoever changes what
-// blocks, contexts or masks depend on is followed by EXIT.
+// A helper that refuses calls a64_fail() before it has changed anything; one that changes the mode
+// or contexts is followed by EXIT, one that may unmask or cause interrupts by the block's end.
 #include "frontend/helpers.h"
 #include "frontend/sysreg.h"
 #include "jit/tb.h"
@@ -81,14 +81,11 @@ void a64_helper_pstate_set(struct vcpu *v, void *d, const void *a, const void *b
     unsigned value = imm & 15;
     switch (imm >> 4) {
     case A64_PSTATE_DAIFSET:
-        cpu->daif |= (uint8_t)value;
-        if (!(value & PSTATE_D))
-            return; // masks only: nothing else depends on it
-        break;
+        a64_set_daif(cpu, cpu->daif | value);
+        return;
     case A64_PSTATE_DAIFCLR:
-        cpu->daif &= (uint8_t)~value;
-        a64_check_interrupts(cpu);
-        break;
+        a64_set_daif(cpu, cpu->daif & ~value);
+        return;
     case A64_PSTATE_SPSEL:
         cpu->spsel = value & 1;
         break;
@@ -107,6 +104,20 @@ void a64_helper_pstate_set(struct vcpu *v, void *d, const void *a, const void *b
         return;
     }
     a64_update_mode(cpu);
+}
+
+// d = DAIF
+void a64_helper_daif_read(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                          uint64_t imm)
+{
+    *(uint64_t *)d = (uint64_t)a64(v)->daif << 6;
+}
+
+// DAIF = a
+void a64_helper_daif_write(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                           uint64_t imm)
+{
+    a64_set_daif(a64(v), *(const uint64_t *)a >> 6 & 15);
 }
 
 void a64_helper_eret(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
@@ -134,7 +145,6 @@ void a64_helper_wfi(struct vcpu *v, void *d, const void *a, const void *b, const
         a64_fail(cpu, A64_EXC(EC_WFX, WFX_ISS(0)));
         return;
     }
-    v->stats.halts++;
     v->halt = VCPU_EXIT_HALT;
 }
 
@@ -217,13 +227,18 @@ static bool zero_slow(struct a64_cpu *cpu, gva_t va, gva_t line)
     struct vcpu *v = &cpu->v;
     struct a64_walk w;
     bool ok = mem_probe(v, line, 64, MEM_WRITE, 0);
+    if (!ok)
+        cpu->fault.va = va; // FAR is the instruction's argument, not the block
     if (ok && a64_walk(cpu, line, MEM_WRITE, cpu->el ? WALK_EL1 | WALK_PAN : 0, &w) && w.device) {
         a64_fail_fault(cpu, va, FSC_ALIGNMENT, MEM_WRITE, 0);
         return false;
     }
     for (unsigned n = 0; ok && n < 64; n += sizeof zero)
         ok = mem_store(v, line + n, sizeof zero, 0, zero);
-    v->bail = !ok;
+    if (!ok) {
+        v->bail = true;
+        cpu->fault.va = va; // as given, not the line's
+    }
     return ok;
 }
 

@@ -121,6 +121,8 @@ static uint64_t special_value(const struct a64_cpu *cpu, const struct sysreg *re
         return cpu->spsel;
     case A64_SYSREG_CurrentEL:
         return (uint64_t)cpu->el << 2;
+    case A64_SYSREG_DAIF:
+        return (uint64_t)cpu->daif << 6;
     default: // NZCV
         return (uint64_t)cpu->v.nzcv << 28;
     }
@@ -135,6 +137,9 @@ static void set_special(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t 
     case A64_SYSREG_SPSel:
         cpu->spsel = value & 1;
         a64_update_mode(cpu);
+        break;
+    case A64_SYSREG_DAIF:
+        a64_set_daif(cpu, value >> 6 & 15);
         break;
     default: // NZCV
         cpu->v.nzcv = value >> 28 & 15;
@@ -283,20 +288,6 @@ bool sysreg_write_pstate(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t
 {
     *pstate_field(cpu, reg) = value >> reg->arg & 1;
     a64_update_mode(cpu);
-    return true;
-}
-
-bool sysreg_read_daif(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *value)
-{
-    *value = (uint64_t)cpu->daif << 6;
-    return true;
-}
-
-bool sysreg_write_daif(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
-{
-    cpu->daif = value >> 6 & 15;
-    a64_update_mode(cpu); // D takes part in software step
-    a64_check_interrupts(cpu);
     return true;
 }
 

@@ -129,8 +129,8 @@ typedef void sysreg_changed_fn(struct a64_cpu *cpu, const struct sysreg *reg, ui
 sysreg_changed_fn sysreg_changed_sctlr, sysreg_changed_mode, sysreg_changed_ttbr,
     sysreg_changed_regime;
 sysreg_read_fn sysreg_read_zero, sysreg_read_ccsidr, sysreg_read_dczid, sysreg_read_isr,
-    sysreg_read_pstate, sysreg_read_daif, sysreg_read_fpcr, sysreg_read_fpsr;
-sysreg_write_fn sysreg_write_ignore, sysreg_write_pstate, sysreg_write_daif, sysreg_write_fpcr,
+    sysreg_read_pstate, sysreg_read_fpcr, sysreg_read_fpsr;
+sysreg_write_fn sysreg_write_ignore, sysreg_write_pstate, sysreg_write_fpcr,
     sysreg_write_fpsr;
 
 #define TIMER_ARG(which, reg) (A64_TIMER_##which << 4 | A64_TIMER_##reg)

@@ -10,9 +10,15 @@
 
 #include <inttypes.h>
 
+static void say(const struct a64_cpu *cpu, const struct sysreg *reg, uint64_t what)
+{
+    if (log_enabled(cpu->log, LOG_MMU))
+        log_printf(cpu->log, LOG_MMU, "%s %#" PRIx64 "\n", reg->name, what);
+}
+
 bool tlbi_all(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
 {
-    log_printf(cpu->log, LOG_MMU, "%s\n", reg->name);
+    say(cpu, reg, 0);
     tlb_flush_all(&cpu->v);
     a64_update_context(cpu);
     return true;
@@ -22,7 +28,7 @@ bool tlbi_all(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
 bool tlbi_va(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
 {
     gva_t va = (gva_t)sext64(value << 12, 56);
-    log_printf(cpu->log, LOG_MMU, "%s %#" PRIx64 "\n", reg->name, va);
+    say(cpu, reg, va);
     tlb_flush_va(&cpu->v, va);
     return true;
 }
@@ -35,7 +41,7 @@ static bool has_asid(uint64_t key, uint64_t asid)
 bool tlbi_asid(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
 {
     uint64_t asid = value >> 48 & mask64(cpu->v.r[A64_TCR_EL1] & TCR_AS ? 16 : 8);
-    log_printf(cpu->log, LOG_MMU, "%s %#" PRIx64 "\n", reg->name, asid);
+    say(cpu, reg, asid);
     tlb_retire(&cpu->v, has_asid, asid);
     tlb_drop_nonglobal(&cpu->v);
     a64_update_context(cpu);

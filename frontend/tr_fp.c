@@ -165,8 +165,8 @@ bool tr_fcmp(struct tr *t, enum a64_op op, const struct a64_fp_cmp *f)
 {
     if (!tr_fp_enabled(t))
         return true;
-    ir_vec(&t->ir, IRV_FCMP, tr_scalar(f->fsize), IR_NONE, tr_v(f->rn), f->z ? IR_NONE : tr_v(f->rm),
-           IR_NONE, (uint64_t)f->e);
+    ir_vec(&t->ir, IRV_FCMP, tr_scalar(f->fsize), IR_NONE, tr_v(f->rn),
+           f->z ? IR_NONE : tr_v(f->rm), IR_NONE, (uint64_t)f->e);
     return true;
 }
 

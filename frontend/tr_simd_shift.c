@@ -65,10 +65,10 @@ bool tr_simd_shift_long(struct tr *t, enum a64_op op, const struct a64_simd_shif
 
 static bool fp_fixed(struct tr *t, enum a64_op op, unsigned type, int d, int n, int fbits)
 {
-    bool is_unsigned = op == A64_UCVTF_VI || op == A64_UCVTF_SI || op == A64_FCVTZU_VI ||
-                       op == A64_FCVTZU_SI;
-    bool to_fp = op == A64_UCVTF_VI || op == A64_UCVTF_SI || op == A64_SCVTF_VI ||
-                 op == A64_SCVTF_SI;
+    bool is_unsigned =
+        op == A64_UCVTF_VI || op == A64_UCVTF_SI || op == A64_FCVTZU_VI || op == A64_FCVTZU_SI;
+    bool to_fp =
+        op == A64_UCVTF_VI || op == A64_UCVTF_SI || op == A64_SCVTF_VI || op == A64_SCVTF_SI;
 
     return tr_vec(t, to_fp ? IRV_ITOF : IRV_FTOI, type, d, tr_v(n), IR_NONE,
                   irv_convert((unsigned)fbits, is_unsigned, FP_ZERO, false));

@@ -162,7 +162,7 @@ bool tr_scalar_fp_cmpz(struct tr *t, enum a64_op op, const struct a64_scalar2_fp
     return fp_compare_zero(t, op, tr_scalar(f->size), f->rd, f->rn);
 }
 
-#define UNSIGNED(name)                                                                             \
+#define FORMS(name)                                                                                \
     case A64_##name##_V:                                                                           \
     case A64_##name##_VH:                                                                          \
     case A64_##name##_S:                                                                           \
@@ -173,24 +173,17 @@ static bool fp_convert(struct tr *t, enum a64_op op, unsigned type, int d, int n
     bool is_unsigned = false;
     unsigned vop = IRV_FTOI;
 
+    // clang-format off
     switch (op) {
-    UNSIGNED(UCVTF):
-        is_unsigned = true;
-        vop = IRV_ITOF;
-        break;
-    UNSIGNED(SCVTF):
-        vop = IRV_ITOF;
-        break;
-    UNSIGNED(FCVTNU):
-    UNSIGNED(FCVTPU):
-    UNSIGNED(FCVTMU):
-    UNSIGNED(FCVTZU):
-    UNSIGNED(FCVTAU):
+    FORMS(UCVTF): is_unsigned = true; vop = IRV_ITOF; break;
+    FORMS(SCVTF): vop = IRV_ITOF; break;
+    FORMS(FCVTNU): FORMS(FCVTPU): FORMS(FCVTMU): FORMS(FCVTZU): FORMS(FCVTAU):
         is_unsigned = true;
         break;
     default:
         break;
     }
+    // clang-format on
     return tr_vec(t, vop, type, d, tr_v(n), IR_NONE,
                   irv_convert(0, is_unsigned, tr_rounding(op), false));
 }

@@ -3,9 +3,16 @@
 // instructions (Arm ARM C3.2, C5). What exists and who may use it is in sysregs.def.
 //
 // Registers that are plain storage become a move; whatever has a side effect is a helper call, and
-// a write then ends the block so that masks, mode and contexts are looked at again.
+// a write then ends the block: with EXIT so that mode and contexts are looked at again, with a
+// plain branch where only an interrupt may have become due (every branch looks at exit requests).
 #include "frontend/sysreg.h"
 #include "frontend/translate.h"
+
+static void branch_next(struct tr *t)
+{
+    ir_br(&t->ir, tr_next(t));
+    t->end = true;
+}
 
 // Exceptions -------------------------------------------------------------------------------------
 
@@ -123,7 +130,8 @@ bool tr_dsb(struct tr *t, enum a64_op op, const struct a64_barrier *f)
 
 bool tr_isb(struct tr *t, enum a64_op op, const struct a64_barrier *f)
 {
-    tr_exit_next(t);
+    // Everything has taken effect when it was written; interrupts are looked at.
+    branch_next(t);
     return true;
 }
 
@@ -139,11 +147,14 @@ static bool trap_el0(struct tr *t, unsigned id, unsigned rt, bool read)
     return tr_raise(t, A64_EXC(EC_SYSREG, a64_sysreg_iss(id, rt, read)));
 }
 
-// The field that MSR (immediate) writes, who may, and whether more than storage changes.
-static bool pstate_field(enum a64_op op, enum a64_pstate_imm *field, bool *el0, bool *exits)
+// What must follow a write of a field.
+enum follow { GO_ON, LOOK_AT_INTERRUPTS, LOOK_AT_MODE };
+
+// The field that MSR (immediate) writes, who may, and what must follow.
+static bool pstate_field(enum a64_op op, enum a64_pstate_imm *field, bool *el0, enum follow *follow)
 {
     *el0 = false;
-    *exits = true;
+    *follow = LOOK_AT_MODE;
     switch (op) {
     case A64_MSR_UAO:
         *field = A64_PSTATE_UAO;
@@ -158,12 +169,17 @@ static bool pstate_field(enum a64_op op, enum a64_pstate_imm *field, bool *el0, 
     case A64_MSR_DIT:
         *field = op == A64_MSR_DIT ? A64_PSTATE_DIT : A64_PSTATE_SSBS;
         *el0 = true;
-        *exits = false;
+        *follow = GO_ON;
         return true;
     case A64_MSR_DAIFSET:
+        *field = A64_PSTATE_DAIFSET;
+        *el0 = true;     // behind a gate
+        *follow = GO_ON; // masking makes nothing due
+        return true;
     case A64_MSR_DAIFCLR:
-        *field = op == A64_MSR_DAIFSET ? A64_PSTATE_DAIFSET : A64_PSTATE_DAIFCLR;
-        *el0 = true; // behind a gate
+        *field = A64_PSTATE_DAIFCLR;
+        *el0 = true;
+        *follow = LOOK_AT_INTERRUPTS;
         return true;
     default:
         return false;
@@ -173,20 +189,20 @@ static bool pstate_field(enum a64_op op, enum a64_pstate_imm *field, bool *el0, 
 bool tr_msr_imm(struct tr *t, enum a64_op op, const struct a64_msr_imm *f)
 {
     enum a64_pstate_imm field;
-    bool el0, exits;
-    if (!pstate_field(op, &field, &el0, &exits))
+    enum follow follow;
+    bool el0;
+    if (!pstate_field(op, &field, &el0, &follow))
         return false;
     if (!tr_el(t) && !el0)
         return tr_undefined(t);
-    if (field == A64_PSTATE_DAIFSET || field == A64_PSTATE_DAIFCLR) {
-        if (!tr_el(t) && !(t->mode & A64_MODE_UMA))
-            return trap_el0(t, a64_sysreg_id(0, f->op1, 4, f->crm, f->op2), 31, false);
-        // Masking interrupts changes nothing that the block depends on; masking debug may.
-        exits = field == A64_PSTATE_DAIFCLR || f->crm & PSTATE_D;
-    }
+    bool daif = field == A64_PSTATE_DAIFSET || field == A64_PSTATE_DAIFCLR;
+    if (daif && !tr_el(t) && !(t->mode & A64_MODE_UMA))
+        return trap_el0(t, a64_sysreg_id(0, f->op1, 4, f->crm, f->op2), 31, false);
     ir_call(&t->ir, A64_HELPER_pstate_set, IR_NONE, IR_NONE, IR_NONE, IR_NONE,
             (uint64_t)field << 4 | f->crm);
-    if (exits)
+    if (follow == LOOK_AT_INTERRUPTS)
+        branch_next(t);
+    else if (follow == LOOK_AT_MODE)
         tr_exit_next(t);
     return true;
 }
@@ -255,6 +271,9 @@ static bool read_special(struct tr *t, const struct sysreg *reg, ir_val d)
             return tr_undefined(t);
         ir_MOV(&t->ir, IR_I64, d, ir_r(A64_SP_EL0), 0);
         return true;
+    case A64_SYSREG_DAIF:
+        ir_call(&t->ir, A64_HELPER_daif_read, d, IR_NONE, IR_NONE, IR_NONE, 0);
+        return true;
     case A64_SYSREG_SPSel:
         value = t->mode & A64_MODE_SPSEL ? 1 : 0;
         break;
@@ -300,6 +319,10 @@ static bool write_special(struct tr *t, const struct sysreg *reg, const struct a
             return tr_undefined(t);
         ir_MOV(&t->ir, IR_I64, ir_r(A64_SP_EL0), tr_x(t, f->rt), 0);
         return true;
+    case A64_SYSREG_DAIF:
+        ir_call(&t->ir, A64_HELPER_daif_write, IR_NONE, tr_x(t, f->rt), IR_NONE, IR_NONE, 0);
+        branch_next(t);
+        return true;
     default: // SPSel
         ir_call(&t->ir, A64_HELPER_sysreg_write, IR_NONE, tr_x(t, f->rt), IR_NONE, IR_NONE,
                 call_imm(reg, f));
@@ -323,6 +346,12 @@ static void write_plain(struct tr *t, const struct sysreg *reg, ir_val value)
         ir_OR(&t->ir, IR_I64, slot, kept, ir_const(&t->ir, fixed));
 }
 
+// Registers of the board's: at most an interrupt becomes due, or ceases to be.
+static bool is_board(const struct sysreg *reg)
+{
+    return reg->kind == SYSREG_HOOK && (reg->write == icc_write || reg->write == timer_write_reg);
+}
+
 bool tr_msr(struct tr *t, enum a64_op op, const struct a64_system *f)
 {
     unsigned id = a64_sysreg_id(f->op0, f->op1, f->crn, f->crm, f->op2);
@@ -339,7 +368,10 @@ bool tr_msr(struct tr *t, enum a64_op op, const struct a64_system *f)
         return true;
     }
     ir_call(&t->ir, A64_HELPER_sysreg_write, IR_NONE, value, IR_NONE, IR_NONE, call_imm(reg, f));
-    tr_exit_next(t);
+    if (is_board(reg))
+        branch_next(t);
+    else
+        tr_exit_next(t);
     return true;
 }
 

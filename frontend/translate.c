@@ -88,7 +88,7 @@ void a64_translate_block(struct ir *ir, const uint8_t *page, uint32_t *n_insns)
         translate_one(t, insn);
         if (!t->end)
             tr_debug_after(t);
-        if (!t->end && (t->off + 4 == PAGE_SIZE || n == IR_MAX_GUEST || !room(t))) {
+        if (!t->end && (t->off + 4 == PAGE_SIZE || n == ir->max_guest || !room(t))) {
             ir_br(ir, tr_next(t));
             t->end = true;
         }

@@ -147,7 +147,7 @@ void atomic_probe(struct vcpu *cpu, void *d, const void *a, const void *b, const
     {                                                                                           \
         typedef uint##bits##_t T;                                                               \
         typedef int##bits##_t ST;                                                               \
-        T *p = mem_rmw(cpu, *(const uint64_t *)a, sizeof *p, attr_of(imm));                     \
+        T *p = mem_rmw(cpu, *(const uint64_t *)a, sizeof *p, attr_of(imm), true);               \
         if (!p) {                                                                               \
             cpu->bail = true;                                                                   \
             return;                                                                             \
@@ -216,7 +216,7 @@ FN(atomic_casp)
 {
     unsigned log2 = log2_of(imm), size = 2u << log2;
     uint64_t *d2 = second(cpu, imm);
-    void *p = mem_rmw(cpu, *(const uint64_t *)a, size, attr_of(imm));
+    void *p = mem_rmw(cpu, *(const uint64_t *)a, size, attr_of(imm), true);
     if (!p) {
         cpu->bail = true;
         return;
@@ -256,7 +256,7 @@ FN(atomic_stx)
     uint64_t va = *(const uint64_t *)a;
     uint64_t lo = *(const uint64_t *)b, hi = *(const uint64_t *)c;
     // The address is checked even when the monitor does not hold: the guest may rely on the fault.
-    void *p = mem_rmw(cpu, va, size, attr_of(imm));
+    void *p = mem_rmw(cpu, va, size, attr_of(imm), false);
     if (!p) {
         cpu->bail = true;
         return;

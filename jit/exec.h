@@ -8,4 +8,11 @@
 // Runs the guest from vcpu.pc until somebody asks to stop or the guest waits. vCPU's thread.
 enum vcpu_exit exec_run(struct vcpu *cpu);
 
+// Runs until vcpu.icount is exactly `icount` (at once if it is there): VCPU_EXIT_NONE. Before that
+// VCPU_EXIT_STOP and VCPU_EXIT_HALT as above; the former also when nothing but exceptions happen
+// (a vector that faults). Interrupts that the guest's own device accesses raise are taken at the
+// next instruction, so that the course of things does not depend on where one stopped on the way.
+// Slower than exec_run(). vCPU's thread; one vCPU a machine.
+enum vcpu_exit exec_run_until(struct vcpu *cpu, uint64_t icount);
+
 #endif

@@ -138,7 +138,31 @@ static rval exit_requested(struct gc *g)
     return gc_cmp(g, CMP(NE), gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, exit_request), t)), gc_u32(g, 0));
 }
 
-// Jumps to a place known at compile time; ends g->at. Flags are packed at every block's head.
+static unsigned state_index(struct flags f)
+{
+    return f.kind == FLAGS_PACKED ? 0 : 2u * f.kind - 1 + f.wide;
+}
+
+// Block n as it is reached with the present flags; may pack them first (in g->at).
+static gcc_jit_block *version(struct gc *g, unsigned n)
+{
+    struct flags f = g->flags;
+    if (g->flags_dead[n])
+        f.kind = FLAGS_PACKED; // whatever the word holds
+    if (!g->blocks[n][state_index(f)] && f.kind != FLAGS_PACKED && g->nr_states[n] >= GC_MAX_STATES) {
+        gc_flags_settle(g);
+        f.kind = FLAGS_PACKED;
+    }
+    gcc_jit_block **b = &g->blocks[n][state_index(f)];
+    if (!*b) {
+        *b = gc_block(g);
+        g->nr_states[n]++;
+        g->versions[g->nr_versions++] = (struct gc_version){ n, f };
+    }
+    return *b;
+}
+
+// Jumps to a place known at compile time; ends g->at.
 static void go(struct gc *g, int64_t target)
 {
     int64_t where = g->page + target;
@@ -147,16 +171,16 @@ static void go(struct gc *g, int64_t target)
         gc_leave(g, target, REGION_LEFT);
         return;
     }
-    gc_flags_settle(g);
+    gcc_jit_block *to = version(g, (unsigned)n);
     const struct region_block *self = &g->recipe->blocks[g->block];
     if (where <= g->page + self->off) {
         gcc_jit_block *out = gc_block(g);
-        gc_branch_rarely(g, exit_requested(g), out, g->blocks[n]);
+        gc_branch_rarely(g, exit_requested(g), out, to);
         g->at = out;
         gc_leave(g, target, REGION_LEFT);
         return;
     }
-    gcc_jit_block_end_with_jump(g->at, NULL, g->blocks[n]);
+    gcc_jit_block_end_with_jump(g->at, NULL, to);
     g->at = NULL;
 }
 
@@ -188,7 +212,7 @@ static void go_indirect(struct gc *g, const struct ir_insn *i)
             continue;
         int64_t where = (int64_t)g->recipe->pages[b->page].delta * (int64_t)PAGE_SIZE + b->off;
         gcc_jit_block *no = gc_block(g);
-        gc_branch(g, gc_cmp(g, CMP(EQ), distance, gc_u64(g, (uint64_t)where)), g->blocks[n], no);
+        gc_branch(g, gc_cmp(g, CMP(EQ), distance, gc_u64(g, (uint64_t)where)), version(g, n), no);
         g->at = no;
     }
     gcc_jit_block_end_with_jump(g->at, NULL, out);
@@ -279,21 +303,41 @@ static void lower(struct gc *g, const struct ir_insn *i)
         gc_lower_call(g, i);
 }
 
-static bool lower_block(struct gc *g, unsigned n, struct error *err)
+static bool translate(struct gc *g, unsigned n, struct error *err)
 {
     const struct region_block *b = &g->recipe->blocks[n];
-    const struct region_page *page = &g->recipe->pages[b->page];
     uint32_t n_insns;
-    g->block = n;
-    g->at = g->blocks[n];
-    g->flags.kind = FLAGS_PACKED;
-    g->page = (int64_t)page->delta * (int64_t)PAGE_SIZE;
-    g->insns_done = 0;
     ir_begin(g->ir, g->guest, b->off, g->recipe->mode);
-    g->guest->translate_block(g->ir, page->bytes, &n_insns);
+    g->guest->translate_block(g->ir, g->recipe->pages[b->page].bytes, &n_insns);
     if (n_insns != b->n_insns)
         return error_set(err, "block of %u instructions translates as %u", b->n_insns, n_insns);
     ir_opt_all(g->ir);
+    return true;
+}
+
+// Does the block overwrite NZCV before anything reads it, or may leave?
+static bool kills_flags(const struct ir *ir)
+{
+    for (unsigned k = 0; k < ir->nr; k++) {
+        unsigned f = ir_flags(ir, &ir->insn[k]);
+        if (f & (IR_F_RD_NZCV | IR_F_BAIL | IR_F_END))
+            return false;
+        if (f & IR_F_WR_NZCV)
+            return true;
+    }
+    return false;
+}
+
+static bool lower_version(struct gc *g, const struct gc_version *v, struct error *err)
+{
+    const struct region_block *b = &g->recipe->blocks[v->block];
+    if (!translate(g, v->block, err))
+        return false;
+    g->block = v->block;
+    g->at = g->blocks[v->block][state_index(v->flags)];
+    g->flags = v->flags;
+    g->page = (int64_t)g->recipe->pages[b->page].delta * (int64_t)PAGE_SIZE;
+    g->insns_done = 0;
     for (unsigned k = 0; k < g->ir->nr; k++) {
         const struct ir_insn *i = &g->ir->insn[k];
         if (i->op == IR_INSN_START) {
@@ -318,9 +362,9 @@ static void emit_head(struct gc *g)
         if (!(b->flags & REGION_ENTRY))
             continue;
         if (!first)
-            first = g->blocks[n];
+            first = g->blocks[n][0];
         rval value = gc_u32(g, b->entry);
-        cases[nr++] = gcc_jit_context_new_case(g->ctx, value, value, g->blocks[n]);
+        cases[nr++] = gcc_jit_context_new_case(g->ctx, value, value, g->blocks[n][0]);
     }
     if (nr == 1)
         gcc_jit_block_end_with_jump(g->head, NULL, first);
@@ -351,10 +395,16 @@ static bool lower_region(struct gc *g, unsigned n, struct error *err)
     gc_set(g, g->icount, gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, icount), g->u64)));
     gc_set(g, g->fa, gc_u64(g, 0));
     gc_set(g, g->fb, gc_u64(g, 0));
+    for (uint32_t b = 0; b < g->recipe->nr_blocks; b++) {
+        if (!translate(g, b, err))
+            return false;
+        g->flags_dead[b] = kills_flags(g->ir);
+    }
     for (uint32_t b = 0; b < g->recipe->nr_blocks; b++)
-        g->blocks[b] = gc_block(g);
-    for (uint32_t b = 0; b < g->recipe->nr_blocks; b++)
-        if (!lower_block(g, b, err))
+        if (g->recipe->blocks[b].flags & REGION_ENTRY)
+            version(g, b);
+    for (unsigned v = 0; v < g->nr_versions; v++)
+        if (!lower_version(g, &g->versions[v], err))
             return false;
     emit_leave(g);
     emit_head(g);
@@ -385,11 +435,14 @@ bool gccjit_compile(const struct guest *guest, const struct region_recipe *const
     bool ok = ir && sites;
     for (unsigned k = 0; ok && k < n; k++) {
         struct gc *g = calloc(1, sizeof *g);
-        assert(g);
+        struct gc_version *versions = calloc(REGION_MAX_BLOCKS * (GC_MAX_STATES + 1), sizeof *versions);
+        assert(g && versions);
         memset(sites, 0, MAX_SITES * sizeof *sites);
-        *g = (struct gc){ .ctx = ctx, .guest = guest, .recipe = recipes[k], .ir = ir, .sites = sites };
+        *g = (struct gc){ .ctx = ctx, .guest = guest, .recipe = recipes[k], .ir = ir, .sites = sites,
+                           .versions = versions };
         gc_types(g);
         ok = lower_region(g, k, err);
+        free(versions);
         free(g);
     }
     if (ok)

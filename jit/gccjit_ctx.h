@@ -28,6 +28,17 @@ struct flags {
     bool wide; // 64 bits
 };
 
+// A flag state as an index: packed, or kind and width.
+#define GC_NR_FLAG_STATES 7
+
+// A block is lowered once for every flag state it is reached with, up to GC_MAX_STATES; further
+// ones are packed first. So a comparison keeps its operands on its way to where they are needed.
+#define GC_MAX_STATES 3
+struct gc_version {
+    unsigned block;
+    struct flags flags;
+};
+
 struct gc {
     gcc_jit_context *ctx;
     const struct guest *guest;
@@ -41,7 +52,11 @@ struct gc {
     gcc_jit_param *cpu, *page0, *entry;
     gcc_jit_block *head;       // loads of guest registers; ends in the switch over entries
     gcc_jit_block *at;         // where code goes now
-    gcc_jit_block *blocks[REGION_MAX_BLOCKS];
+    struct gc_version *versions; // what has to be lowered, in order of discovery
+    unsigned nr_versions;
+    gcc_jit_block *blocks[REGION_MAX_BLOCKS][GC_NR_FLAG_STATES]; // by how flags come in
+    unsigned nr_states[REGION_MAX_BLOCKS];                       // of them
+    bool flags_dead[REGION_MAX_BLOCKS]; // NZCV is overwritten before anybody can see it
     gcc_jit_block *leave;      // writes everything back and returns `result`
     gcc_jit_block *leave_with[4][2]; // packs flags of a kind first
     lval pc, result;           // pc: distance from page0; of the exit being taken

@@ -29,6 +29,7 @@ enum mem_attr {
     MEM_RELEASE = 8,
     MEM_CACHE = 16,  // cache maintenance: faults are reported as such
     MEM_PAIR = 32,   // two elements: alignment is that of one
+    MEM_RMW = 64,    // a write that reads first: what a read would meet is reported as of a read
 };
 
 // Why an access could not be done; the frontend makes an exception of it.
@@ -85,6 +86,9 @@ struct guest {
     // Translation-table walk. False: the frontend has recorded the fault for raise_fault().
     bool (*translate)(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned attr,
                       struct translation *out);
+    // What the program counter becomes when a branch goes to pc (tags that are ignored). May be
+    // NULL. Only asked where no block is found, so blocks exist at such addresses alone.
+    gva_t (*branch_target)(struct vcpu *cpu, gva_t pc);
     // Records a fault that jit/ found, for raise_fault().
     void (*record_fault)(struct vcpu *cpu, enum mem_fault_kind kind, gva_t va,
                          enum mem_access access, unsigned attr);

@@ -44,7 +44,8 @@ static __attribute__((noinline)) void split_pair(void *first, void *second, cons
     memcpy(second, bytes + size, size);
 }
 
-static const void *const *run(struct vcpu *cpu)
+// Starts with the block `tb`, or with the one at vcpu.pc. Without a vCPU: the table of handlers.
+static const void *const *run(struct vcpu *cpu, struct tb *tb)
 {
     static const void *const handlers[H_NR] = {
 #define H(name) [H_##name] = &&L_##name,
@@ -72,7 +73,6 @@ static const void *const *run(struct vcpu *cpu)
         return handlers;
 
     struct iop *ip;
-    struct tb *tb;
 
 #define P(n)     ((void *)((uint64_t *)cpu + (n)))
 #define R(n)     (((uint64_t *)cpu)[n])
@@ -95,7 +95,9 @@ static const void *const *run(struct vcpu *cpu)
         ENTER(to_);                                                     \
     } while (0)
 
-    goto lookup;
+    if (!tb)
+        goto lookup;
+    goto enter;
 
 // Integers ---------------------------------------------------------------------------------------
 #define INT(label, bits, bval, body)                            \
@@ -414,6 +416,8 @@ look:
 
 bail:
     leave_at(cpu, tb, ip);
+    if (unlikely(cpu->io == VCPU_IO_WANTED))
+        return NULL;
 fault:
     cpu->stats.exceptions++;
     cpu->guest->raise_fault(cpu);
@@ -426,16 +430,22 @@ lookup:
     tb = tb_find(cpu, cpu->pc);
     if (unlikely(!tb))
         goto fault;
+enter:
     cpu->pc_page = cpu->pc & PAGE_MASK;
     ENTER(tb);
 }
 
 void interp_run(struct vcpu *cpu)
 {
-    run(cpu);
+    run(cpu, NULL);
+}
+
+void interp_run_from(struct vcpu *cpu, struct tb *tb)
+{
+    run(cpu, tb);
 }
 
 const void *const *interp_handlers(void)
 {
-    return run(NULL);
+    return run(NULL, NULL);
 }

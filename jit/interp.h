@@ -16,5 +16,7 @@ void interp_compile(struct jit *jit, const struct ir *ir, struct tb *tb);
 void interp_unchain(struct tb *tb);
 // Runs from vcpu.pc until an exit is requested or the guest halts. The state is exact after.
 void interp_run(struct vcpu *cpu);
+// Runs tb, which is the block at vcpu.pc, and what it is chained to until an exit is requested.
+void interp_run_from(struct vcpu *cpu, struct tb *tb);
 
 #endif

@@ -107,6 +107,7 @@ struct ir {
     uint64_t mode; // vcpu.mode it is made for
     const struct guest *guest;
     unsigned nr, nr_tmp, nr_consts;
+    unsigned max_guest; // guest instructions the block may have, at most IR_MAX_GUEST
     unsigned cur_off; // page offset of the instruction being translated
     bool overflow;    // more ops than fit: an armlet bug, caught by the verifier
     struct ir_insn insn[IR_MAX_INSNS];

@@ -53,14 +53,15 @@
 #define IRV_SHAPE_16 IR_FULL
 // clang-format on
 
-#define IRV_ARGS struct vcpu *cpu, void *d, const void *a, const void *b, const void *c, uint64_t imm
+#define IRV_ARGS                                                                                   \
+    struct vcpu *cpu, void *d, const void *a, const void *b, const void *c, uint64_t imm
 #define IRV_FN_NAME(name, B, shape) irv_##name##_##B##_##shape
 
 // Twice a lane's width: bits, types; and a signed type of at least that width to calculate in.
-#define IRV_D8  uint16_t
-#define IRV_D16 uint32_t
-#define IRV_D32 uint64_t
-#define IRV_D64 unsigned __int128
+#define IRV_D8   uint16_t
+#define IRV_D16  uint32_t
+#define IRV_D32  uint64_t
+#define IRV_D64  unsigned __int128
 #define IRV_SD8  int16_t
 #define IRV_SD16 int32_t
 #define IRV_SD32 int64_t
@@ -70,7 +71,7 @@
 #define IRV_SW32 int64_t
 #define IRV_SW64 __int128
 
-#define IRV_LANES_OF(shape, bits) ((shape) == 1 ? 1 : (shape) * 8 / (bits))
+#define IRV_LANES_OF(shape, bits) ((shape) == 1 ? 1 : (shape)*8 / (bits))
 
 // What expressions may name, beyond the lanes themselves.
 #define IRV_PROLOGUE(B, lanes)                                                                     \
@@ -231,12 +232,12 @@
     }
 
 // Lane j of a, then b.
-#define PAIRWISE(j) ((j) < N ? xs[j] : ys[(j) - N])
+#define PAIRWISE(j) ((j) < N ? xs[j] : ys[(j)-N])
 // Lane j of a, then b, then c.
-#define LANE_OF_THREE(j) ((j) < N ? xs[j] : (j) < 2 * N ? ys[(j) - N] : zs[(j) - 2 * N])
+#define LANE_OF_THREE(j) ((j) < N ? xs[j] : (j) < 2 * N ? ys[(j)-N] : zs[(j)-2 * N])
 
 // Every function of the table.
-#define IRV_DECLARE(B, shape, name) ir_fn IRV_FN_NAME(name, B, shape);
+#define IRV_DECLARE(B, shape, name)               ir_fn IRV_FN_NAME(name, B, shape);
 #define VOP_ROW(name, kind, operands, set, flags) IRV_SET_##set(IRV_DECLARE, name)
 #include "jit/ir_vec_rows.h"
 #undef VOP_ROW

@@ -5,11 +5,11 @@
 #include <string.h>
 
 // The function of jit/fp for the lane type.
-#define F(op)         _Generic((T)0, uint16_t: fp16_##op, uint32_t: fp32_##op, uint64_t: fp64_##op)
+#define F(op) _Generic((T)0, uint16_t : fp16_##op, uint32_t : fp32_##op, uint64_t : fp64_##op)
 // To and from the format of twice the width.
-#define F_WIDEN(e, v) _Generic((T)0, uint16_t: fp16_to_fp32, default: fp32_to_fp64)(e, v)
+#define F_WIDEN(e, v) _Generic((T)0, uint16_t : fp16_to_fp32, default : fp32_to_fp64)(e, v)
 #define F_NARROW(e, v)                                                                             \
-    _Generic((T)0, uint16_t: fp32_to_fp16, default: fp64_to_fp32)(e, (__typeof__(v))(v))
+    _Generic((T)0, uint16_t : fp32_to_fp16, default : fp64_to_fp32)(e, (__typeof__(v))(v))
 
 static inline enum fp_rounding irv_rounding(const struct fp_env *fp, unsigned rounding)
 {

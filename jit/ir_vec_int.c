@@ -12,7 +12,7 @@
         const ST max_ = (ST)((T)-1 >> 1), min_ = (ST)(-max_ - 1);                                  \
         const ST lane_ = wide_ > max_ ? max_ : wide_ < min_ ? min_ : (ST)wide_;                    \
         q |= (T)(lane_ != wide_);                                                                  \
-        (T)lane_;                                                                                  \
+        (T) lane_;                                                                                 \
     })
 #define SAT_U(v)                                                                                   \
     ({                                                                                             \

@@ -14,7 +14,7 @@
 
 void jit_init(struct jit *jit, const struct guest *guest, const struct log *log)
 {
-    *jit = (struct jit){ .guest = guest, .log = log };
+    *jit = (struct jit){ .guest = guest, .log = log, .cache_limit = 512u << 20 };
     mutex_init(&jit->lock);
     jit->ir = malloc(guest->translator_size);
     assert(jit->ir);
@@ -63,12 +63,18 @@ void jit_add_cpu(struct jit *jit, struct vcpu *cpu)
 
 void jit_ram_written(struct jit *jit, gpa_t pa, uint64_t size)
 {
-    if (!size)
-        return;
-    for (gpa_t page = pa & PAGE_MASK; page <= ((pa + size - 1) & PAGE_MASK); page += PAGE_SIZE) {
-        const struct ram_region *r = jit_region(jit, page);
-        if (r && __atomic_load_n(&r->page_flags[(page - r->base) >> PAGE_BITS], __ATOMIC_RELAXED) & PAGE_CODE)
-            tb_suspect_page(jit, page);
+    // The bytes are there before the flags are looked at: who translates sets the flag, then reads.
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (unsigned n = 0; n < jit->nr_regions; n++) {
+        const struct ram_region *r = &jit->regions[n];
+        // The part of [pa, pa + size) inside the region, as offsets; no sum may wrap.
+        uint64_t from = pa > r->base ? pa - r->base : 0, skipped = pa > r->base ? 0 : r->base - pa;
+        if (from >= r->size || skipped >= size)
+            continue;
+        uint64_t left = size - skipped, to = left < r->size - from ? from + left : r->size;
+        for (uint64_t page = from >> PAGE_BITS; page <= (to - 1) >> PAGE_BITS; page++)
+            if (__atomic_load_n(&r->page_flags[page], __ATOMIC_RELAXED) & PAGE_CODE)
+                tb_suspect_page(jit, r->base + (page << PAGE_BITS));
     }
 }
 

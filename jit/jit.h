@@ -32,6 +32,7 @@ struct jit {
     struct code_page *pages[JIT_CODE_BUCKETS]; // by physical page
     struct tb *retired;                        // to be freed at the next safe point
     size_t bytes;                              // in blocks and pages
+    size_t cache_limit;                        // beyond it everything goes at the next safe point
     struct ir *ir;                             // scratch for translation
     struct region *compiled;                   // regions in use
     struct tier *tier;                         // promotion; NULL: everything is interpreted

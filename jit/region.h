@@ -13,7 +13,7 @@
 
 #define REGION_MAX_PAGES   4
 #define REGION_MAX_BLOCKS  64
-#define REGION_MAX_INSNS   512
+#define REGION_MAX_INSNS   256
 #define REGION_MAX_ENTRIES 16
 
 enum region_block_flags {

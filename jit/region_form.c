@@ -12,7 +12,7 @@
 #include <string.h>
 
 // A neighbour that runs less often than this part of the seed stays outside.
-#define MIN_SHARE 32
+#define MIN_SHARE 12
 
 struct member {
     const struct tb *tb;

@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Beyond this everything is thrown away at the next safe point.
-#define CACHE_LIMIT (512u << 20)
-
 struct code_page **tb_bucket(struct jit *jit, gpa_t page)
 {
     return &jit->pages[(page >> PAGE_BITS) * 0x9e3779b1u >> 7 & (JIT_CODE_BUCKETS - 1)];
@@ -66,14 +63,20 @@ static void protect(struct jit *jit, struct code_page *p)
         tlb_protect_page(jit->cpus[n], p->host);
 }
 
-static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
+// A block of the page's code as it is now, in no list.
+static struct tb *make(struct vcpu *cpu, struct code_page *p, unsigned off, unsigned max_insns)
 {
     struct jit *jit = cpu->jit;
     struct ir *ir = jit->ir;
     uint32_t n_insns = 0;
-    protect(jit, p);
+    // What is translated and what it is compared with later must be the same bytes, whoever writes
+    // to the page meanwhile.
+    uint8_t code[PAGE_SIZE];
+    size_t most = PAGE_SIZE - off < 4 * IR_MAX_GUEST ? PAGE_SIZE - off : 4 * IR_MAX_GUEST;
+    memcpy(code + off, p->host + off, most);
     ir_begin(ir, jit->guest, off, p->mode);
-    jit->guest->translate_block(ir, p->host, &n_insns);
+    ir->max_guest = max_insns;
+    jit->guest->translate_block(ir, code, &n_insns);
     assert(!ir->overflow && n_insns);
     ir_opt_all(ir);
     struct tb *tb = calloc(1, sizeof *tb + n_insns * sizeof tb->insns[0]);
@@ -82,16 +85,31 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     tb->off = off;
     tb->n_insns = n_insns;
     tb->countdown = TB_LOOK_EVERY;
-    memcpy(tb->insns, p->host + off, n_insns * 4);
+    memcpy(tb->insns, code + off, n_insns * 4);
     log_block(cpu, tb, ir);
     interp_compile(jit, ir, tb);
     jit->bytes += sizeof *tb + n_insns * 4 + tb->n_iops * 34;
-    tb->next = p->all;
-    p->all = tb;
-    p->entry[off >> 2] = tb;
     cpu->stats.tb_translated++;
     cpu->stats.insns_translated += n_insns;
     return tb;
+}
+
+static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
+{
+    protect(cpu->jit, p);
+    struct tb *tb = make(cpu, p, off, IR_MAX_GUEST);
+    tb->next = p->all;
+    p->all = tb;
+    p->entry[off >> 2] = tb;
+    return tb;
+}
+
+struct tb *tb_make_short(struct vcpu *cpu, const struct tb *tb, unsigned max_insns)
+{
+    mutex_lock(&cpu->jit->lock);
+    struct tb *t = make(cpu, tb->page, tb->off, max_insns);
+    mutex_unlock(&cpu->jit->lock);
+    return t;
 }
 
 static void retire(struct jit *jit, struct tb **link)
@@ -111,6 +129,8 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
             link = &tb->next;
             continue;
         }
+        // First the flag, then the bytes: who writes now either is seen here or sees the flag.
+        protect(cpu->jit, p);
         if (memcmp(tb->insns, p->host + off, tb->n_insns * 4)) {
             cpu->stats.tb_retired++;
             retire(cpu->jit, link);
@@ -119,7 +139,6 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
         cpu->stats.tb_revalidated++;
         tb->suspect = false;
         p->entry[off >> 2] = tb;
-        protect(cpu->jit, p);
         region_revalidate(cpu->jit, p, tb);
         return tb;
     }
@@ -136,6 +155,8 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
     struct jit *jit = cpu->jit;
     struct itlb_entry *e = &cpu->itlb[pc >> PAGE_BITS & (ITLB_SIZE - 1)];
     struct code_page *p;
+    if (cpu->guest->branch_target && pc == cpu->pc)
+        cpu->pc = pc = cpu->guest->branch_target(cpu, pc);
     if (pc & 3) {
         fault(cpu, FAULT_ALIGNMENT, pc);
         return NULL;
@@ -213,6 +234,13 @@ static void free_list(struct jit *jit, struct tb *tb)
     }
 }
 
+void tb_free_short(struct jit *jit, struct tb *tb)
+{
+    mutex_lock(&jit->lock);
+    free_list(jit, tb);
+    mutex_unlock(&jit->lock);
+}
+
 static void flush(struct jit *jit)
 {
     region_fini(jit);
@@ -231,12 +259,12 @@ static void flush(struct jit *jit)
 
 void tb_safe_point(struct jit *jit)
 {
-    if (likely(!jit->retired && jit->bytes <= CACHE_LIMIT))
+    if (likely(!jit->retired && jit->bytes <= jit->cache_limit))
         return;
     mutex_lock(&jit->lock);
     free_list(jit, jit->retired);
     jit->retired = NULL;
-    if (jit->bytes > CACHE_LIMIT)
+    if (jit->bytes > jit->cache_limit)
         flush(jit);
     mutex_unlock(&jit->lock);
 }

@@ -53,20 +53,27 @@ struct code_page {
     struct tb *entry[PAGE_WORDS];
 };
 
-// The block at pc, translated if need be. NULL: a fetch fault is recorded. vCPU's thread.
+// The block at pc, translated if need be. NULL: a fetch fault is recorded. vCPU's thread. For
+// cpu->pc that may come to be another spelling of the same address.
 struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc);
 
 static inline struct tb *tb_find(struct vcpu *cpu, gva_t pc)
 {
     const struct itlb_entry *e = &cpu->itlb[pc >> PAGE_BITS & (ITLB_SIZE - 1)];
     cpu->stats.tb_lookup++;
-    if (likely(e->tag == ((pc & (PAGE_MASK | 3)) | cpu->ictx) && e->mode == cpu->mode)) {
+    // By exclusive or, so that the low bits of a misaligned pc never vanish in the context's.
+    if (likely(e->tag == ((pc & (PAGE_MASK | 3)) ^ cpu->ictx) && e->mode == cpu->mode)) {
         struct tb *tb = e->page->entry[(pc & ~PAGE_MASK) >> 2];
         if (likely(tb))
             return tb;
     }
     return tb_find_slow(cpu, pc);
 }
+
+// A block of at most max_insns instructions at vcpu.pc, which tb, the block there, is too long for.
+// Nobody else knows it; the caller frees it. vCPU's thread.
+struct tb *tb_make_short(struct vcpu *cpu, const struct tb *tb, unsigned max_insns);
+void tb_free_short(struct jit *jit, struct tb *tb); // accepts NULL
 
 // The guest may have changed code in this physical page, or anywhere. Any thread.
 void tb_suspect_page(struct jit *jit, gpa_t page);

@@ -16,7 +16,7 @@ static void compile_now(struct tier *t, struct jit *jit, struct region_recipe *r
 {
     char path[64];
     struct error err;
-    snprintf(path, sizeof path, "/dev/shm/armlet-%d.o", (int)getpid());
+    static int nr; snprintf(path, sizeof path, "/dev/shm/armlet-%d-%d.o", (int)getpid(), nr++);
     const struct region_recipe *list[1] = { recipe };
     if (!t->compile(jit->guest, list, 1, path, &err)) {
         fprintf(stderr, "compile: %s\n", err.text);

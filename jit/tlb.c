@@ -132,6 +132,10 @@ static bool access_slow(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr
         cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, access, attr);
         return false;
     }
+    if (unlikely(cpu->io != VCPU_IO_FREE) && (!p.host || (crosses && !p2.host))) {
+        cpu->io = VCPU_IO_WANTED;
+        return false;
+    }
     bool ok = move(cpu, &p, crosses ? first : size, data, write);
     if (!ok || (crosses && !move(cpu, &p2, size - first, (uint8_t *)data + first, write))) {
         cpu->guest->record_fault(cpu, FAULT_BUS, ok ? va2 : va, access, attr);
@@ -165,9 +169,10 @@ bool mem_load(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, void *ou
 bool mem_store(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, const void *in)
 {
     void *host = hit(cpu, cpu->wtlb, va, size, attr);
-    if (unlikely(!host))
-        return access_slow(cpu, va, size, attr, (void *)(uintptr_t)in, true);
-    copy(host, in, size);
+    if (likely(host))
+        copy(host, in, size);
+    else if (!access_slow(cpu, va, size, attr, (void *)(uintptr_t)in, true))
+        return false;
     if (attr & MEM_RELEASE)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return true;
@@ -176,7 +181,11 @@ bool mem_store(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, const v
 bool mem_probe(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access, unsigned attr)
 {
     const struct tlb_entry *table = access == MEM_WRITE ? cpu->wtlb : cpu->rtlb;
-    if (likely(hit(cpu, table, va, size, attr & ~(unsigned)MEM_ALIGNED)))
+    if (unlikely(attr & MEM_ALIGNED && va & (size - 1))) {
+        cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, access, attr);
+        return false;
+    }
+    if (likely(hit(cpu, table, va, size, attr)))
         return true;
     struct place p;
     gva_t last = (va + size - 1) & PAGE_MASK;
@@ -184,7 +193,7 @@ bool mem_probe(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access
            (last == (va & PAGE_MASK) || resolve(cpu, last, access, attr, &p));
 }
 
-void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr)
+void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool reads)
 {
     void *host = hit(cpu, cpu->wtlb, va, size, attr | MEM_ALIGNED);
     if (likely(host))
@@ -192,10 +201,11 @@ void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr)
     cpu->stats.slow_access++;
     struct place p;
     if (va & (size - 1)) {
-        cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, MEM_WRITE, attr);
+        cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, reads ? MEM_READ : MEM_WRITE, attr);
         return NULL;
     }
-    if (!resolve(cpu, va, MEM_WRITE, attr, &p))
+    // A fault that a load would have had as well is reported as the load's.
+    if ((reads && !resolve(cpu, va, MEM_READ, attr, &p)) || !resolve(cpu, va, MEM_WRITE, attr, &p))
         return NULL;
     if (!p.host) {
         cpu->guest->record_fault(cpu, FAULT_BUS, va, MEM_WRITE, attr);

@@ -30,7 +30,8 @@ bool mem_store(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, const v
 // Can size bytes (at most a page) be accessed? False: the fault of the first that can't is recorded.
 bool mem_probe(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access, unsigned attr);
 // Host address of RAM for a naturally aligned read-modify-write, or NULL with a fault recorded.
-void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr);
+// reads: the access is a load as well (atomics; not store-exclusives).
+void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool reads);
 
 // Contexts ---------------------------------------------------------------------------------------
 

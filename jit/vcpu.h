@@ -41,6 +41,7 @@ enum exit_request {
     EXIT_REQ_INTERRUPT = 1, // look at the interrupt lines
     EXIT_REQ_STOP = 2,      // return to the vCPU thread's loop
     EXIT_REQ_WORK = 4,      // work queued by another vCPU (TLB maintenance)
+    EXIT_REQ_BLOCK = 8,     // exec_run_until(): leave after this block
 };
 
 // What exec_run() returns to the vCPU thread.
@@ -48,6 +49,13 @@ enum vcpu_exit {
     VCPU_EXIT_NONE,    // internal: go on
     VCPU_EXIT_STOP,    // EXIT_REQ_STOP was seen (and is cleared)
     VCPU_EXIT_HALT,    // the guest waits for an interrupt
+};
+
+// What device accesses may do (exec_run_until() alone changes it).
+enum vcpu_io {
+    VCPU_IO_FREE,    // be made
+    VCPU_IO_REFUSED, // bail out with nothing done, which says...
+    VCPU_IO_WANTED,  // ...that the instruction is to be run in a block of its own
 };
 
 // Tag: virtual page | context id. Host address = virtual address + addend.
@@ -120,6 +128,7 @@ struct vcpu {
     gva_t nonglobal[64];        // pages cached in ASID-less contexts although not global
     uint32_t nr_nonglobal;      // of them; above the array's size: too many to list
 
+    uint8_t io;                 // enum vcpu_io
     struct tb *tb;              // running block (interpreter), for bail-outs
     struct jit *jit;
     const struct guest *guest;

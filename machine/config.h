@@ -55,6 +55,7 @@ enum config_char_backend {
     CONFIG_CHAR_NULL,
     CONFIG_CHAR_STDIO,
     CONFIG_CHAR_FILE, // output only
+    CONFIG_CHAR_BUFFER, // in memory, for tests: no option names it
 };
 
 struct config_chardev {
@@ -112,6 +113,7 @@ struct machine_config {
     bool snapshot;
     bool no_reboot;
     bool nodefaults;
+    bool icount; // guest time follows the instructions executed (machine/icount.h); no option yet
     bool seed_given;
     uint64_t seed; // of what armlet draws at random for the guest (-seed)
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/machine.h"
 
+#include "devices/char/buffer.h"
 #include "devices/char/null.h"
 #include "devices/char/stdio.h"
 #include "devices/gic.h"
@@ -86,6 +87,8 @@ static struct chardev *create_chardev(struct machine *m, const struct config_cha
 {
     if (c->backend == CONFIG_CHAR_NULL)
         return null_create();
+    if (c->backend == CONFIG_CHAR_BUFFER)
+        return buffer_create();
     struct stdio_config config = { .in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO, .escape = c->mux,
                                    .opaque = m, .quit = quit };
     if (c->backend == CONFIG_CHAR_FILE) {
@@ -133,7 +136,8 @@ static void *make_tree(struct machine *m, const struct loader_range *initrd, siz
     return devtree_make(&board, &chosen, size, err);
 }
 
-// Loads what -kernel, -initrd and -dtb name; at start and again at every reset.
+// Loads what -kernel, -initrd and -dtb name and points CPU 0 at it; at start and again at every
+// reset.
 static bool load(struct machine *m, struct error *err)
 {
     const struct machine_config *c = m->config;
@@ -153,6 +157,8 @@ static bool load(struct machine *m, struct error *err)
     m->entry = kernel.entry;
     // A Linux Image keeps the architecture's rules for changed code; others may not.
     m->jit.protect_code = kernel.format == LOADER_ELF || kernel.format == LOADER_RAW;
+    if (ok)
+        a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
     return ok;
 }
 
@@ -197,7 +203,7 @@ bool machine_init(struct machine *m, const struct machine_config *config, struct
     *m = (struct machine){ .config = config, .log.mask = config->log_mask, .nr_cpus = (unsigned)config->smp,
                             .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
-    clock_init(&m->clock, false);
+    clock_init(&m->clock, config->icount);
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     m->clock.changed = clock_changed;
     m->clock.opaque = m;
@@ -244,7 +250,6 @@ void machine_fini(struct machine *m)
 
 static void start_cpus(struct machine *m)
 {
-    a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
     clock_start(&m->clock);
     for (unsigned n = 0; n < m->nr_cpus; n++)
         vcpu_thread_start(&m->threads[n]);

@@ -65,7 +65,7 @@ static struct device *create_pl011(struct machine *m, const char *name, unsigned
 static struct device *create_pl031(struct machine *m, const char *name, unsigned n,
                                    struct irq_line irq, struct error *err)
 {
-    return pl031_create(name, &m->clock, irq, time(NULL));
+    return pl031_create(name, &m->clock, irq, m->config->icount ? 0 : time(NULL));
 }
 
 static struct device *create_pl061(struct machine *m, const char *name, unsigned n,
@@ -186,6 +186,25 @@ void virt_reset(struct machine *m)
         device_reset(v->slots[i].dev);
     gtimer_reset(v->gtimer);
     device_reset(gic_dist(v->gic));
+}
+
+void virt_save(struct machine *m, struct state_writer *w)
+{
+    struct virt *v = m->virt;
+    device_save(gic_dist(v->gic), w);
+    gtimer_save(v->gtimer, w);
+    for (size_t i = 0; i < v->slot_count; i++)
+        device_save(v->slots[i].dev, w);
+}
+
+// The GIC first: its state has the levels of its wires, which the others then only repeat.
+bool virt_load(struct machine *m, struct state_reader *r, struct error *err)
+{
+    struct virt *v = m->virt;
+    bool ok = device_load(gic_dist(v->gic), r, err) && gtimer_load(v->gtimer, r, err);
+    for (size_t i = 0; ok && i < v->slot_count; i++)
+        ok = device_load(v->slots[i].dev, r, err);
+    return ok;
 }
 
 int virt_fdt_nodes(void *opaque, void *fdt)

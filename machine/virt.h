@@ -14,6 +14,9 @@ bool virt_init(struct machine *m, struct error *err);
 void virt_fini(struct machine *m);
 // As after power-on. Machine lock; no vCPU runs.
 void virt_reset(struct machine *m);
+// State of all devices. Machine lock; no vCPU runs. After a failed load they may only be destroyed.
+void virt_save(struct machine *m, struct state_writer *w);
+bool virt_load(struct machine *m, struct state_reader *r, struct error *err);
 // Writes the devices' nodes into an open tree; opaque is the machine.
 int virt_fdt_nodes(void *opaque, void *fdt);
 extern const char virt_stdout_path[];

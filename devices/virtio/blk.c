@@ -67,6 +67,7 @@ _Static_assert(sizeof(struct config) == 60, "virtio 1.1 5.2.4");
 struct blk_state {
     uint32_t writeback; // configuration field: the cache mode the driver chose
     uint32_t reserved;
+    uint64_t sectors; // of the disk: compared when the state is loaded
 };
 
 struct request {
@@ -334,6 +335,10 @@ static bool blk_load(struct virtio *v, struct state_reader *r, struct error *err
         return false;
     if (s.writeback > 1)
         return error_set(err, "saved state: section \"virtio-blk.cache\" is damaged");
+    if (s.sectors != of(v)->s.sectors)
+        return error_set(err, "%s: the disk of the saved state had %llu sectors, this one has %llu",
+                         of(v)->block->name, (unsigned long long)s.sectors,
+                         (unsigned long long)of(v)->s.sectors);
     of(v)->s = s;
     return true;
 }
@@ -369,6 +374,7 @@ struct virtio *virtio_blk_create(const struct virtio_blk_config *config)
     assert(b);
     virtio_init(&b->v, &ops, "virtio-blk");
     b->block = config->block;
+    b->s.sectors = config->block->size / SECTOR;
     if (config->serial)
         memcpy(b->serial, config->serial, strnlen(config->serial, ID_SIZE));
     if (config->block->readonly)

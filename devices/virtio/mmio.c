@@ -50,6 +50,7 @@ enum { // offsets
 struct virtio_mmio_state {
     uint32_t device_features_sel, driver_features_sel;
     uint32_t guest_page_size, queue_sel;
+    uint32_t id, legacy; // what sits in the slot: compared when the state is loaded
 };
 
 struct virtio_mmio {
@@ -338,7 +339,7 @@ static void mmio_write(void *opaque, uint64_t offset, unsigned size, uint64_t va
 static void mmio_reset(void *opaque)
 {
     struct virtio_mmio *m = opaque;
-    m->s = (struct virtio_mmio_state){0};
+    m->s = (struct virtio_mmio_state){.id = m->s.id, .legacy = m->s.legacy};
     if (m->v)
         virtio_reset(m->v);
 }
@@ -358,6 +359,10 @@ static bool mmio_load(void *opaque, struct state_reader *r, struct error *err)
     struct virtio_mmio_state s;
     if (!state_get(r, m->dev.name, STATE_VERSION, &s, sizeof s, err))
         return false;
+    if (s.id != m->s.id || s.legacy != m->s.legacy)
+        return error_set(err, "saved state: %s holds a%s device of type %u, the machine's is%s %u",
+                         m->dev.name, s.legacy ? " legacy" : "", s.id, m->legacy ? " legacy" : "",
+                         m->s.id);
     if (m->v && !virtio_load(m->v, r, err))
         return false;
     m->s = s;
@@ -400,6 +405,8 @@ struct device *virtio_mmio_create(const char *name, struct bus *bus, struct cloc
     m->irq = irq;
     m->legacy = legacy;
     m->v = v;
+    m->s.id = v ? v->ops->id : 0;
+    m->s.legacy = legacy;
     m->log = log;
     if (v)
         virtio_attach(v, bus, clock, legacy, update_irq, m, log);

@@ -29,7 +29,6 @@ void virtio_reset(struct virtio *v)
     if (v->ops->reset)
         v->ops->reset(v);
     timer_disarm(&v->again);
-    v->unfinished = 0;
     uint32_t generation = v->s.generation;
     v->s = (struct virtio_state){.generation = generation};
     for (unsigned i = 0; i < v->ops->queues; i++) {
@@ -59,8 +58,8 @@ static void run_queue(struct virtio *v, unsigned queue)
 static void run_again(void *opaque)
 {
     struct virtio *v = opaque;
-    uint32_t queues = v->unfinished;
-    v->unfinished = 0;
+    uint32_t queues = v->s.unfinished;
+    v->s.unfinished = 0;
     for (; queues; queues &= queues - 1)
         run_queue(v, ctz64(queues));
 }
@@ -110,7 +109,7 @@ bool virtio_pop(struct virtio *v, unsigned queue, struct virtq_chain *chain)
     if (!alive(v))
         return false;
     if (!v->budget) {
-        v->unfinished |= 1u << queue;
+        v->s.unfinished |= 1u << queue;
         timer_arm(&v->again, clock_now(v->again.clock));
         return false;
     }
@@ -163,17 +162,18 @@ void virtio_broken(struct virtio *v, const char *why)
 
 void virtio_save(struct virtio *v, struct state_writer *w)
 {
-    struct virtio_state s = v->s;
-    // What is left undone is found again by a kick of ours after load.
-    state_put(w, v->name, STATE_VERSION, &s, sizeof s);
+    state_put(w, v->name, STATE_VERSION, &v->s, sizeof v->s);
     if (v->ops->save)
         v->ops->save(v, w);
 }
 
 static bool valid(const struct virtio *v, const struct virtio_state *s)
 {
-    if ((s->driver_features & ~virtio_offered(v)) || (s->isr & ~(ISR_QUEUE | ISR_CONFIG)) ||
-        s->status > 0xff)
+    // Until it says that it has chosen, a modern driver may write any features.
+    bool chosen = v->legacy || (s->status & VIRTIO_S_FEATURES_OK);
+    if ((chosen && (s->driver_features & ~virtio_offered(v))) ||
+        (s->isr & ~(ISR_QUEUE | ISR_CONFIG)) || s->status > 0xff ||
+        (s->unfinished & ~mask64(v->ops->queues)))
         return false;
     for (unsigned i = 0; i < v->ops->queues; i++) {
         const struct virtq_state *q = &s->queue[i];
@@ -194,8 +194,9 @@ bool virtio_load(struct virtio *v, struct state_reader *r, struct error *err)
     if (v->ops->load && !v->ops->load(v, r, err))
         return false;
     v->s = s;
-    v->unfinished = (uint32_t)mask64(v->ops->queues);
-    timer_arm(&v->again, clock_now(v->again.clock));
+    // Exactly the queues that had been kicked: what is offered and not kicked is not looked at, so
+    // that the driver sees what it would have seen without the load.
+    timer_arm(&v->again, s.unfinished ? clock_now(v->again.clock) : CLOCK_NEVER);
     v->irq(v->irq_opaque);
     return true;
 }

@@ -57,7 +57,7 @@ struct virtio_state {
     uint32_t status;
     uint32_t isr;        // bit 0 used buffer, bit 1 configuration change
     uint32_t generation; // of the configuration
-    uint32_t reserved;
+    uint32_t unfinished; // queues whose share of work ran out: bit per queue
     struct virtq_state queue[VIRTIO_MAX_QUEUES];
 };
 
@@ -73,8 +73,7 @@ struct virtio {
     void (*irq)(void *opaque); // the transport's: s.isr may have changed
     void *irq_opaque;
     unsigned budget;          // chains that the present notification may still take
-    uint32_t unfinished;      // queues whose budget ran out: bit per queue
-    struct clock_timer again; // comes back to those
+    struct clock_timer again; // comes back to s.unfinished
 };
 
 static inline bool virtio_has(const struct virtio *v, unsigned feature)

@@ -59,7 +59,8 @@ def resolved(nodes):
 def same_shape():
     with tempfile.TemporaryDirectory() as directory:
         theirs, ours = directory + '/theirs', directory + '/ours'
-        subprocess.run(['qemu-system-aarch64', '-M', 'virt,gic-version=3,dumpdtb=' + theirs, '-cpu', 'cortex-a57', '-m', '1G'],
+        subprocess.run(['qemu-system-aarch64', '-M', 'virt,gic-version=3,dumpdtb=' + theirs, '-cpu', 'cortex-a57', '-m', '1G',
+                        '-nic', 'none', '-nographic'],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         p = subprocess.run([armlet(), '-M', 'virt,dumpdtb=' + ours, '-m', '1G'], stderr=subprocess.PIPE, text=True)
         check(p.returncode == 0, 'armlet -M virt,dumpdtb=: ' + p.stderr)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A guest on a pseudo-terminal, talked to as a person would: type, look, wait. Standard library only.
 
+Where there are no pseudo-terminals (a chroot without /dev/pts) it is a pair of sockets, and what can
+only be said of a terminal is not checked: Guest.tty tells.
+
 Failures raise Failure with what was awaited and the last words of the guest. Times are for a quiet
 machine and the plain build; $ARMLET_TEST_PATIENCE (default 1) multiplies them.
 """
-import fcntl, os, pty, re, select, signal, struct, subprocess, sys, termios, time
+import fcntl, os, pty, re, resource, select, signal, socket, struct, subprocess, sys, termios, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATIENCE = float(os.environ.get('ARMLET_TEST_PATIENCE', '1'))
@@ -33,15 +36,25 @@ class Guest:
     def __init__(self, command, rows=33, cols=101, env=None):
         self.text = ''   # everything the guest has said
         self.seen = 0    # how much of it expect() has consumed
-        self.master, self.slave = pty.openpty()
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack('HHHH', rows, cols, 0, 0))
-        self.modes = termios.tcgetattr(self.slave)
+        self.tty = self._open_terminal(rows, cols)
         self.process = subprocess.Popen(command, stdin=self.slave, stdout=self.slave, stderr=self.slave,
                                         env=dict(os.environ, **(env or {})), preexec_fn=self._own_terminal)
 
+    def _open_terminal(self, rows, cols):
+        try:
+            self.master, self.slave = pty.openpty()
+        except OSError:
+            self.master, self.slave = (s.detach() for s in socket.socketpair())
+            return False
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack('HHHH', rows, cols, 0, 0))
+        self.modes = termios.tcgetattr(self.slave)
+        return True
+
     def _own_terminal(self):
         os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if self.tty:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     def _read(self, seconds):
         if not select.select([self.master], [], [], max(0, seconds))[0]:
@@ -97,7 +110,7 @@ class Guest:
                 self._fail(f'still running after {seconds * PATIENCE:.0f} s')
         while self._read(0):
             pass
-        if termios.tcgetattr(self.slave) != self.modes:
+        if self.tty and termios.tcgetattr(self.slave) != self.modes:
             self._fail('the terminal is not restored')
         return self.process.returncode
 

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What one instruction starts from and leaves behind, as both sides of the comparison (the oracle
-// under qemu-aarch64, armlet) read and write it. Plain little-endian data, the file format too.
+// What one instruction, or a short sequence, starts from and leaves behind, as both sides of the
+// comparison (the oracle under qemu-aarch64, armlet) read and write it. Plain little-endian data,
+// the file format too.
 #ifndef TESTS_DIFF_STATE_H
 #define TESTS_DIFF_STATE_H
 
 #include <stdint.h>
 
-// The data page: at this address on both sides. Base registers point into its middle.
+// The data page: at this address on both sides, zero beyond DIFF_MEM_SIZE.
 #define DIFF_DATA     0x50000000u
-#define DIFF_MEM_SIZE 512u // its first bytes are compared
+#define DIFF_MEM_SIZE 512u // what is seeded and compared
+
+// The first instruction's address.
+#define DIFF_PC 0x60000200u
 
 enum diff_status {
     DIFF_RAN,       // and went on with the next instruction
@@ -26,8 +30,11 @@ struct diff_state {
     uint8_t mem[DIFF_MEM_SIZE];
 };
 
+#define DIFF_MAX_INSNS 16
+
 struct diff_case {
-    uint64_t insn; // one instruction that is no branch
+    uint32_t insn[DIFF_MAX_INSNS]; // no branches; zero (undefined) beyond the last
+    uint64_t n;
     struct diff_state in;
 };
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The oracle: a static arm64 program for qemu-aarch64 that executes single instructions.
+// The oracle: a static arm64 program for qemu-aarch64 that executes single instructions or short
+// sequences.
 //
 //   oracle CASES RESULTS: reads struct diff_case after diff_case, writes as many struct diff_state.
 //
 // A stretch of code at a fixed address loads the whole register file from the page behind it, runs
-// the instruction, and stores the register file again. While it runs, TPIDR_EL0 holds what X30 was,
-// so nothing that uses thread-local storage may run in between; the signal handlers do not.
+// the instructions, and stores the register file again. While it runs, TPIDR_EL0 holds what X30
+// was, so nothing that uses thread-local storage may run in between; the signal handlers do not.
 #include "diff_state.h"
 
 #include <signal.h>
@@ -26,24 +27,29 @@ struct shared {
 
 #define SHARED ((struct shared *)(uintptr_t)MEM)
 
-extern const char routine[], routine_insn[], routine_after[], routine_end[];
+// The routine, and where in it what follows the instructions is, and its end (the compiler
+// may not subtract addresses of different objects).
+extern const char routine[];
+extern const uint64_t routine_after, routine_end;
 
 #define STR2(x) #x
 #define STR(x)  STR2(x)
 
 // Offsets in struct diff_state, checked below.
-#define OFF_V     256
-#define OFF_NZCV  768
-#define OFF_FPCR  776
-#define OFF_FPSR  784
-#define OFF_HOST  1312
+#define OFF_V    256
+#define OFF_NZCV 768
+#define OFF_FPCR 776
+#define OFF_FPSR 784
+#define OFF_HOST 1312
 
 _Static_assert(offsetof(struct diff_state, v) == OFF_V, "v");
 _Static_assert(offsetof(struct diff_state, nzcv) == OFF_NZCV, "nzcv");
 _Static_assert(offsetof(struct diff_state, fpcr) == OFF_FPCR, "fpcr");
 _Static_assert(offsetof(struct diff_state, fpsr) == OFF_FPSR, "fpsr");
+_Static_assert(DIFF_PC == CODE + 0x200, ".org below");
 _Static_assert(offsetof(struct shared, host_sp) == OFF_HOST, "host_sp");
 
+// clang-format off
 // x30 is the state's address. Q registers by pairs: 32 bytes each.
 #define Q_PAIRS(op)                                                                                \
     op " q0, q1, [x29]\n" op " q2, q3, [x29, #32]\n" op " q4, q5, [x29, #64]\n"                    \
@@ -61,6 +67,8 @@ _Static_assert(offsetof(struct shared, host_sp) == OFF_HOST, "host_sp");
 
 __asm__(
     ".section .rodata\n"
+    ".globl routine, routine_after, routine_end\n"
+    ".balign 8\n"
     "routine:\n"
     "stp x29, x30, [sp, #-16]!\n stp x27, x28, [sp, #-16]!\n stp x25, x26, [sp, #-16]!\n"
     "stp x23, x24, [sp, #-16]!\n stp x21, x22, [sp, #-16]!\n stp x19, x20, [sp, #-16]!\n"
@@ -77,8 +85,10 @@ __asm__(
     Q_PAIRS("ldp")
     X_PAIRS("ldp")
     "ldp x28, x29, [x30, #224]\n ldr x30, [x30, #240]\n"
-    "routine_insn:\n nop\n"
-    "routine_after:\n"
+    "b 1f\n"
+    ".org routine + 0x200\n"
+    "1:\n .rept 16\n nop\n .endr\n"
+    "2:\n"
     "msr tpidr_el0, x30\n"
     "movz x30, #0x6000, lsl #16\n movk x30, #0x1000\n"
     X_PAIRS("stp")
@@ -98,17 +108,21 @@ __asm__(
     "ldp x19, x20, [sp], #16\n ldp x21, x22, [sp], #16\n ldp x23, x24, [sp], #16\n"
     "ldp x25, x26, [sp], #16\n ldp x27, x28, [sp], #16\n ldp x29, x30, [sp], #16\n"
     "ret\n"
-    "routine_end:\n"
+    "3:\n"
+    ".balign 8\n"
+    "routine_after: .quad 2b - routine\n"
+    "routine_end: .quad 3b - routine\n"
     ".text\n");
+// clang-format on
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
     ucontext_t *uc = context;
 
-    SHARED->state.status = sig == SIGILL                      ? DIFF_UNDEFINED
+    SHARED->state.status = sig == SIGILL                     ? DIFF_UNDEFINED
                            : sig == SIGSEGV || sig == SIGBUS ? DIFF_FAULT
-                                                              : DIFF_OTHER;
-    uc->uc_mcontext.pc = CODE + (uint64_t)(routine_after - routine);
+                                                             : DIFF_OTHER;
+    uc->uc_mcontext.pc = CODE + routine_after;
 }
 
 static void *map(uintptr_t address, size_t size, int prot)
@@ -135,7 +149,7 @@ static void set_up(void)
         sigaction(signals[i], &sa, NULL);
     map(CODE, 0x2000, PROT_READ | PROT_WRITE | PROT_EXEC);
     map(DIFF_DATA, 0x1000, PROT_READ | PROT_WRITE);
-    memcpy((void *)CODE, routine, (size_t)(routine_end - routine));
+    memcpy((void *)CODE, routine, routine_end);
 }
 
 int main(int argc, char **argv)
@@ -148,11 +162,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: oracle CASES RESULTS\n");
         return 2;
     }
+    _Static_assert(DIFF_MAX_INSNS == 16, "as many nops in the routine");
     set_up();
-    insn = (uint32_t *)(CODE + (uintptr_t)(routine_insn - routine));
+    insn = (uint32_t *)(uintptr_t)DIFF_PC;
     while (fread(&c, sizeof(c), 1, in) == 1) {
-        *insn = (uint32_t)c.insn;
-        __builtin___clear_cache((char *)insn, (char *)(insn + 1));
+        for (unsigned i = 0; i < DIFF_MAX_INSNS; i++)
+            insn[i] = i < c.n ? c.insn[i] : 0xd503201f; // nop
+        __builtin___clear_cache((char *)insn, (char *)(insn + DIFF_MAX_INSNS));
+        memset((void *)(uintptr_t)DIFF_DATA, 0, 4096);
         memcpy((void *)(uintptr_t)DIFF_DATA, c.in.mem, DIFF_MEM_SIZE);
         SHARED->state = c.in;
         SHARED->state.status = DIFF_RAN;

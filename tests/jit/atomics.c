@@ -25,12 +25,23 @@ static void emit_atomic(struct toy *t, struct ir *ir, uint32_t arg)
     unsigned kind = arg >> 8 & 15, log2 = arg >> 12 & 3, pair = arg >> 14 & 1, attr = arg >> 16;
     ir_val d = ir_r(D), d2 = ir_r(D2), base = ir_r(BASE), b = ir_r(B), c = ir_r(C);
     switch ((int)op) {
-    case IR_ATOMIC: ir_atomic(ir, kind, log2, attr, d, base, b, c); break;
-    case IR_LDX: ir_excl(ir, op, log2, attr, d, pair ? d2 : IR_NONE, base, IR_NONE, IR_NONE); break;
-    case IR_STX: ir_excl(ir, op, log2, attr, d, IR_NONE, base, b, pair ? c : IR_NONE); break;
-    case IR_CASP: ir_excl(ir, op, log2, attr, d, d2, base, b, c); break;
-    case IR_CLREX: ir_emit(ir, IR_CLREX, 0, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0); break;
-    default: cr_assert_fail("op %d", op);
+    case IR_ATOMIC:
+        ir_atomic(ir, kind, log2, attr, d, base, b, c);
+        break;
+    case IR_LDX:
+        ir_excl(ir, op, log2, attr, d, pair ? d2 : IR_NONE, base, IR_NONE, IR_NONE);
+        break;
+    case IR_STX:
+        ir_excl(ir, op, log2, attr, d, IR_NONE, base, b, pair ? c : IR_NONE);
+        break;
+    case IR_CASP:
+        ir_excl(ir, op, log2, attr, d, d2, base, b, c);
+        break;
+    case IR_CLREX:
+        ir_emit(ir, IR_CLREX, 0, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+        break;
+    default:
+        cr_assert_fail("op %d", op);
     }
 }
 
@@ -60,8 +71,8 @@ static bool run(struct toy *t, struct what w)
     toy_run(t, TOY_CODE);
     if (t->nr_faults == faults)
         return true;
-    cr_assert(t->fault.pc == TOY_CODE + 4 && t->fault.icount == icount + 1, "fault at pc %#lx, icount %lu",
-              t->fault.pc, t->fault.icount - icount);
+    cr_assert(t->fault.pc == TOY_CODE + 4 && t->fault.icount == icount + 1,
+              "fault at pc %#lx, icount %lu", t->fault.pc, t->fault.icount - icount);
     return false;
 }
 
@@ -73,21 +84,32 @@ static uint64_t expected(enum ir_atomic kind, unsigned w, uint64_t old, uint64_t
     old &= m;
     b &= m;
     switch (kind) {
-    case IR_ATOMIC_ADD: return (old + b) & m;
-    case IR_ATOMIC_CLR: return old & ~b;
-    case IR_ATOMIC_XOR: return old ^ b;
-    case IR_ATOMIC_SET: return old | b;
-    case IR_ATOMIC_SMAX: return sold > sb ? old : b;
-    case IR_ATOMIC_SMIN: return sold < sb ? old : b;
-    case IR_ATOMIC_UMAX: return old > b ? old : b;
-    case IR_ATOMIC_UMIN: return old < b ? old : b;
-    case IR_ATOMIC_SWP: return b;
-    case IR_ATOMIC_CAS: return old == b ? c & m : old;
+    case IR_ATOMIC_ADD:
+        return (old + b) & m;
+    case IR_ATOMIC_CLR:
+        return old & ~b;
+    case IR_ATOMIC_XOR:
+        return old ^ b;
+    case IR_ATOMIC_SET:
+        return old | b;
+    case IR_ATOMIC_SMAX:
+        return sold > sb ? old : b;
+    case IR_ATOMIC_SMIN:
+        return sold < sb ? old : b;
+    case IR_ATOMIC_UMAX:
+        return old > b ? old : b;
+    case IR_ATOMIC_UMIN:
+        return old < b ? old : b;
+    case IR_ATOMIC_SWP:
+        return b;
+    case IR_ATOMIC_CAS:
+        return old == b ? c & m : old;
     }
     return 0;
 }
 
-static const char *const kinds[] = {"ADD", "CLR", "XOR", "SET", "SMAX", "SMIN", "UMAX", "UMIN", "SWP", "CAS"};
+static const char *const kinds[] = {"ADD",  "CLR",  "XOR",  "SET", "SMAX",
+                                    "SMIN", "UMAX", "UMIN", "SWP", "CAS"};
 
 Test(jit_atomics, every_kind_and_size, .timeout = 60)
 {
@@ -97,9 +119,11 @@ Test(jit_atomics, every_kind_and_size, .timeout = 60)
     for (unsigned kind = 0; kind <= IR_ATOMIC_CAS; kind++) {
         for (unsigned log2 = 0; log2 <= 3; log2++) {
             unsigned w = 8u << log2, size = 1u << log2;
-            struct what what = {.op = IR_ATOMIC, .kind = kind, .log2 = log2, .attr = kind & 1 ? MEM_ACQUIRE : 0};
+            struct what what = {
+                .op = IR_ATOMIC, .kind = kind, .log2 = log2, .attr = kind & 1 ? MEM_ACQUIRE : 0};
             for (unsigned n = 0; n < toy_nr_edges * toy_nr_edges; n++) {
-                uint64_t old = toy_edges[n / toy_nr_edges], b = toy_edges[n % toy_nr_edges], c = toy_random(&state);
+                uint64_t old = toy_edges[n / toy_nr_edges], b = toy_edges[n % toy_nr_edges],
+                         c = toy_random(&state);
                 unsigned off = (unsigned)(n * size % 64) + 64;
                 uint8_t around[192];
                 toy_pattern(m, sizeof around, n);
@@ -113,10 +137,11 @@ Test(jit_atomics, every_kind_and_size, .timeout = 60)
                 uint64_t now = 0, want = expected(kind, w, old, b, c);
                 memcpy(&now, m + off, size);
                 cr_assert(now == want && t->cpu.r[D] == (old & mask64(w)),
-                          "%s %u: %#lx with %#lx, %#lx became %#lx, not %#lx; old %#lx", kinds[kind], w, old, b,
-                          c, now, want, t->cpu.r[D]);
+                          "%s %u: %#lx with %#lx, %#lx became %#lx, not %#lx; old %#lx",
+                          kinds[kind], w, old, b, c, now, want, t->cpu.r[D]);
                 memcpy(around + off, &want, size);
-                cr_assert(!memcmp(around, m, sizeof around), "%s %u wrote a neighbour", kinds[kind], w);
+                cr_assert(!memcmp(around, m, sizeof around), "%s %u wrote a neighbour", kinds[kind],
+                          w);
                 if (kind == IR_ATOMIC_CAS) { // and once where the comparison holds
                     t->cpu.r[B] = now | ~mask64(w);
                     cr_assert(run(t, what));
@@ -149,7 +174,8 @@ Test(jit_atomics, result_over_operand_or_absent)
         toy_run(t, TOY_CODE + 0x100 + 8 * n);
         cr_expect_eq(*m, 1005, "case %u: memory %lu", n, *m);
         cr_expect_eq(t->cpu.r[B], n == 0 ? 1000 : 5, "case %u: b %lu", n, t->cpu.r[B]);
-        cr_expect_eq(t->cpu.r[BASE], n == 1 ? 1000 : TOY_DATA, "case %u: base %#lx", n, t->cpu.r[BASE]);
+        cr_expect_eq(t->cpu.r[BASE], n == 1 ? 1000 : TOY_DATA, "case %u: base %#lx", n,
+                     t->cpu.r[BASE]);
     }
     toy_destroy(t);
 }
@@ -161,7 +187,8 @@ Test(jit_atomics, casp)
     for (unsigned log2 = 2; log2 <= 3; log2++) {
         uint64_t mask = mask64(8u << log2);
         struct what w = {.op = IR_CASP, .log2 = log2, .attr = MEM_RELEASE};
-        for (unsigned differs = 0; differs < 4; differs++) { // in which element the comparison fails
+        for (unsigned differs = 0; differs < 4;
+             differs++) { // in which element the comparison fails
             uint64_t lo = 0x1111111122222222 & mask, hi = 0x3333333344444444 & mask;
             m[0] = log2 == 3 ? lo : lo | hi << 32;
             m[1] = log2 == 3 ? hi : 0x5555555555555555;
@@ -171,18 +198,19 @@ Test(jit_atomics, casp)
             t->cpu.r[B] = 0xaaaaaaaabbbbbbbb;
             t->cpu.r[C] = 0xccccccccdddddddd;
             cr_assert(run(t, w));
-            cr_expect(t->cpu.r[D] == lo && t->cpu.r[D2] == hi, "CASP %u/%u read %#lx, %#lx", log2, differs,
-                      t->cpu.r[D], t->cpu.r[D2]);
+            cr_expect(t->cpu.r[D] == lo && t->cpu.r[D2] == hi, "CASP %u/%u read %#lx, %#lx", log2,
+                      differs, t->cpu.r[D], t->cpu.r[D2]);
             uint64_t want0 = log2 == 3 ? (differs ? lo : 0xaaaaaaaabbbbbbbb)
                                        : (differs ? lo | hi << 32 : 0xddddddddbbbbbbbb);
             uint64_t want1 = log2 == 3 ? (differs ? hi : 0xccccccccdddddddd) : 0x5555555555555555;
-            cr_expect(m[0] == want0 && m[1] == want1, "CASP %u/%u left %#lx, %#lx", log2, differs, m[0], m[1]);
+            cr_expect(m[0] == want0 && m[1] == want1, "CASP %u/%u left %#lx, %#lx", log2, differs,
+                      m[0], m[1]);
         }
     }
     toy_destroy(t);
 }
 
-// Exclusives ----------------------------------------------------------------------------------------
+// Exclusives --------------------------------------------------------------------------------------
 
 static void fill_pair(uint64_t m[2])
 {
@@ -209,8 +237,8 @@ static void load_exclusive(struct toy *t, struct what w, const uint64_t m[2])
     cr_assert(run(t, w));
     uint64_t lo = w.pair && w.log2 == 2 ? m[0] & 0xffffffff : m[0] & mask64(8u << w.log2);
     uint64_t hi = !w.pair ? 77 : w.log2 == 2 ? m[0] >> 32 : m[1];
-    cr_assert(t->cpu.r[D] == lo && t->cpu.r[D2] == hi, "LDX %u%s read %#lx, %#lx, not %#lx, %#lx", w.log2,
-              w.pair ? " pair" : "", t->cpu.r[D], t->cpu.r[D2], lo, hi);
+    cr_assert(t->cpu.r[D] == lo && t->cpu.r[D2] == hi, "LDX %u%s read %#lx, %#lx, not %#lx, %#lx",
+              w.log2, w.pair ? " pair" : "", t->cpu.r[D], t->cpu.r[D2], lo, hi);
 }
 
 #define EACH_EXCLUSIVE(w)                                                                          \
@@ -221,15 +249,18 @@ Test(jit_exclusives, store_succeeds_once)
 {
     struct toy *t = machine();
     uint64_t *m = toy_host(t, TOY_DATA);
-    EACH_EXCLUSIVE(w) {
+    EACH_EXCLUSIVE(w)
+    {
         fill_pair(m);
         load_exclusive(t, w, m);
         cr_expect(store_exclusive(t, w), "STX %u/%u fails", w.log2, w.pair);
         unsigned bits = 8u << w.log2;
         uint64_t m0 = w.pair && w.log2 == 2 ? 0xc5c6c7c8b5b6b7b8
-                                            : (0xb1b2b3b4b5b6b7b8 & mask64(bits)) | (0x8899aabbccddeeff & ~mask64(bits));
+                                            : (0xb1b2b3b4b5b6b7b8 & mask64(bits)) |
+                                                  (0x8899aabbccddeeff & ~mask64(bits));
         uint64_t m1 = w.pair && w.log2 == 3 ? 0xc1c2c3c4c5c6c7c8 : 0x0011223344556677;
-        cr_expect(m[0] == m0 && m[1] == m1, "STX %u/%u left %#lx, %#lx", w.log2, w.pair, m[0], m[1]);
+        cr_expect(m[0] == m0 && m[1] == m1, "STX %u/%u left %#lx, %#lx", w.log2, w.pair, m[0],
+                  m[1]);
         fill_pair(m);
         cr_expect(!store_exclusive(t, w), "STX %u/%u succeeds a second time", w.log2, w.pair);
         cr_expect_eq(m[0], 0x8899aabbccddeeff, "and stores");
@@ -241,14 +272,16 @@ Test(jit_exclusives, lost_to_another_store)
 {
     struct toy *t = machine();
     uint64_t *m = toy_host(t, TOY_DATA);
-    EACH_EXCLUSIVE(w) {
+    EACH_EXCLUSIVE(w)
+    {
         unsigned size = (1u + w.pair) << w.log2;
         for (unsigned n = 0; n < size; n++) { // any byte of it
             fill_pair(m);
             load_exclusive(t, w, m);
             ((uint8_t *)m)[n] ^= 0x40;
             uint64_t was[2] = {m[0], m[1]};
-            cr_expect(!store_exclusive(t, w), "STX %u/%u succeeds although byte %u changed", w.log2, w.pair, n);
+            cr_expect(!store_exclusive(t, w), "STX %u/%u succeeds although byte %u changed", w.log2,
+                      w.pair, n);
             cr_expect(was[0] == m[0] && was[1] == m[1], "STX %u/%u stored", w.log2, w.pair);
         }
         // A neighbour's store is nobody's business.
@@ -265,7 +298,8 @@ Test(jit_exclusives, cleared_or_elsewhere)
     struct toy *t = machine();
     uint64_t *m = toy_host(t, TOY_DATA);
     t->cpu.r[BASE] = TOY_DATA;
-    EACH_EXCLUSIVE(w) {
+    EACH_EXCLUSIVE(w)
+    {
         fill_pair(m);
         cr_expect(!store_exclusive(t, w), "STX %u/%u without LDX succeeds", w.log2, w.pair);
         load_exclusive(t, w, m);
@@ -281,26 +315,45 @@ Test(jit_exclusives, cleared_or_elsewhere)
         load_exclusive(t, w, m);
         struct what other = w;
         other.log2 = w.pair ? 5 - w.log2 : (w.log2 + 1) % 4;
-        cr_expect(!store_exclusive(t, other), "STX of another size than %u/%u succeeds", w.log2, w.pair);
+        cr_expect(!store_exclusive(t, other), "STX of another size than %u/%u succeeds", w.log2,
+                  w.pair);
         cr_expect_eq(m[0], 0x8899aabbccddeeff, "STX %u/%u stored", w.log2, w.pair);
     }
     toy_destroy(t);
 }
 
-// Faults --------------------------------------------------------------------------------------------
+// Faults ------------------------------------------------------------------------------------------
 
 static const struct what all[] = {
-    {.op = IR_ATOMIC, .kind = IR_ATOMIC_ADD, .log2 = 0}, {.op = IR_ATOMIC, .kind = IR_ATOMIC_SMAX, .log2 = 1},
-    {.op = IR_ATOMIC, .kind = IR_ATOMIC_SWP, .log2 = 2}, {.op = IR_ATOMIC, .kind = IR_ATOMIC_CAS, .log2 = 3},
-    {.op = IR_CASP, .log2 = 2}, {.op = IR_CASP, .log2 = 3}, {.op = IR_LDX, .log2 = 1},
-    {.op = IR_LDX, .log2 = 3}, {.op = IR_LDX, .log2 = 2, .pair = 1}, {.op = IR_LDX, .log2 = 3, .pair = 1},
-    {.op = IR_STX, .log2 = 1}, {.op = IR_STX, .log2 = 3}, {.op = IR_STX, .log2 = 2, .pair = 1},
+    {.op = IR_ATOMIC, .kind = IR_ATOMIC_ADD, .log2 = 0},
+    {.op = IR_ATOMIC, .kind = IR_ATOMIC_SMAX, .log2 = 1},
+    {.op = IR_ATOMIC, .kind = IR_ATOMIC_SWP, .log2 = 2},
+    {.op = IR_ATOMIC, .kind = IR_ATOMIC_CAS, .log2 = 3},
+    {.op = IR_CASP, .log2 = 2},
+    {.op = IR_CASP, .log2 = 3},
+    {.op = IR_LDX, .log2 = 1},
+    {.op = IR_LDX, .log2 = 3},
+    {.op = IR_LDX, .log2 = 2, .pair = 1},
+    {.op = IR_LDX, .log2 = 3, .pair = 1},
+    {.op = IR_STX, .log2 = 1},
+    {.op = IR_STX, .log2 = 3},
+    {.op = IR_STX, .log2 = 2, .pair = 1},
     {.op = IR_STX, .log2 = 3, .pair = 1},
 };
 
 static unsigned size_of(const struct what *w)
 {
     return (1u + (w->pair || w->op == IR_CASP)) << w->log2;
+}
+
+// A read-modify-write's fault is the load's where a load would have had it: everywhere but on the
+// page that may only be read (TOY_DATA, to a privileged access) and where there is no RAM.
+static enum mem_access reported(const struct what *w, gva_t va, enum mem_fault_kind kind)
+{
+    if (w->op == IR_LDX || w->op == IR_STX)
+        return w->op == IR_LDX ? MEM_READ : MEM_WRITE;
+    bool readable = kind == FAULT_BUS || (kind == FAULT_WALK && va == TOY_DATA && !(w->attr & MEM_UNPRIV));
+    return readable ? MEM_WRITE : MEM_READ;
 }
 
 static void expect_fault(struct toy *t, const struct what *w, gva_t va, enum mem_fault_kind kind)
@@ -315,8 +368,7 @@ static void expect_fault(struct toy *t, const struct what *w, gva_t va, enum mem
     bool ok = run(t, *w);
     cr_expect(!ok && t->fault.kind == kind && t->fault.va == va, "%s %u/%u at %#lx: %s %d at %#lx, not %d",
               ir_op_info[w->op].name, w->log2, w->pair, va, ok ? "done" : "fault", t->fault.kind, t->fault.va, kind);
-    cr_expect_eq(t->fault.access, w->op == IR_LDX ? MEM_READ : MEM_WRITE, "%s: access %d", ir_op_info[w->op].name,
-                 t->fault.access);
+    cr_expect_eq(t->fault.access, reported(w, va, kind), "%s: access %d", ir_op_info[w->op].name, t->fault.access);
     cr_expect(cpu->r[BASE] == va && cpu->r[B] == 1 && cpu->r[C] == 2 && cpu->r[D] == 3 && cpu->r[D2] == 4 &&
                   cpu->excl_size == 99,
               "%s %u/%u at %#lx left a trace", ir_op_info[w->op].name, w->log2, w->pair, va);
@@ -381,7 +433,7 @@ Test(jit_atomics, unprivileged_and_write_tlb)
     toy_destroy(t);
 }
 
-// Against another thread ------------------------------------------------------------------------------
+// Against another thread --------------------------------------------------------------------------
 
 #define ROUNDS 20000
 
@@ -417,9 +469,11 @@ Test(jit_atomics, no_update_is_lost, .timeout = 30)
     t->emit[5] = emit_count_down;
     struct what add = {.op = IR_ATOMIC, .kind = IR_ATOMIC_ADD, .log2 = 3};
     struct what ldx = {.op = IR_LDX, .log2 = 3}, stx = {.op = IR_STX, .log2 = 3};
-    TOY_CODE_AT(t, TOY_CODE, toy_word(1, pack(add)), toy_word(5, 0), toy_word(3, BEFORE | 2 << 8), 0);
-    TOY_CODE_AT(t, TOY_CODE + 0x100, toy_word(1, pack(ldx)), toy_word(4, B | D << 8), toy_word(1, pack(stx)),
-                toy_word(3, D | 3 << 8), toy_word(5, 0), toy_word(3, BEFORE | 5 << 8), 0);
+    TOY_CODE_AT(t, TOY_CODE, toy_word(1, pack(add)), toy_word(5, 0), toy_word(3, BEFORE | 2 << 8),
+                0);
+    TOY_CODE_AT(t, TOY_CODE + 0x100, toy_word(1, pack(ldx)), toy_word(4, B | D << 8),
+                toy_word(1, pack(stx)), toy_word(3, D | 3 << 8), toy_word(5, 0),
+                toy_word(3, BEFORE | 5 << 8), 0);
     for (unsigned way = 0; way < 2; way++) {
         pthread_t other;
         *m = 0;
@@ -429,7 +483,8 @@ Test(jit_atomics, no_update_is_lost, .timeout = 30)
         cr_assert_eq(pthread_create(&other, NULL, add_from_host, m), 0);
         toy_run(t, TOY_CODE + 0x100 * way);
         pthread_join(other, NULL);
-        cr_expect_eq(*m, 2 * ROUNDS, "%s: %lu of %u", way ? "exclusives" : "atomic add", *m, 2 * ROUNDS);
+        cr_expect_eq(*m, 2 * ROUNDS, "%s: %lu of %u", way ? "exclusives" : "atomic add", *m,
+                     2 * ROUNDS);
     }
     toy_destroy(t);
 }

@@ -20,14 +20,14 @@ struct row {
 static const struct row rows[] = {
 #define ROW(name, size, elements, ext, load, vec, sign)                                            \
     {IR_##name, #name, size, elements, ext, load, vec, sign},
-#define IR_LOAD(name, MT, XT)    ROW(name, sizeof(MT), 1, sizeof(XT), true, false, (MT)-1 < (MT)1)
-#define IR_STORE(name, MT)       ROW(name, sizeof(MT), 1, 0, false, false, false)
-#define IR_LOADP(name, MT)       ROW(name, sizeof(MT), 2, 8, true, false, false)
-#define IR_STOREP(name, MT)      ROW(name, sizeof(MT), 2, 0, false, false, false)
-#define IR_LOADV(name, bytes)    ROW(name, bytes, 1, 16, true, true, false)
-#define IR_STOREV(name, bytes)   ROW(name, bytes, 1, 0, false, true, false)
-#define IR_LOADVP(name, bytes)   ROW(name, bytes, 2, 16, true, true, false)
-#define IR_STOREVP(name, bytes)  ROW(name, bytes, 2, 0, false, true, false)
+#define IR_LOAD(name, MT, XT)   ROW(name, sizeof(MT), 1, sizeof(XT), true, false, (MT)-1 < (MT)1)
+#define IR_STORE(name, MT)      ROW(name, sizeof(MT), 1, 0, false, false, false)
+#define IR_LOADP(name, MT)      ROW(name, sizeof(MT), 2, 8, true, false, false)
+#define IR_STOREP(name, MT)     ROW(name, sizeof(MT), 2, 0, false, false, false)
+#define IR_LOADV(name, bytes)   ROW(name, bytes, 1, 16, true, true, false)
+#define IR_STOREV(name, bytes)  ROW(name, bytes, 1, 0, false, true, false)
+#define IR_LOADVP(name, bytes)  ROW(name, bytes, 2, 16, true, true, false)
+#define IR_STOREVP(name, bytes) ROW(name, bytes, 2, 0, false, true, false)
 #include "jit/ir_ops.def"
 };
 
@@ -114,7 +114,8 @@ static gva_t program(struct bench *b, struct access x)
         x.base = BASE;
     cr_assert(b->nr < ARRAY_SIZE(b->accesses));
     gva_t pc = TOY_CODE + 16 * b->nr;
-    TOY_CODE_AT(b->t, pc, toy_word(OP_BEFORE, 0), toy_word(OP_ACCESS, b->nr), toy_word(OP_AFTER, 0), 0);
+    TOY_CODE_AT(b->t, pc, toy_word(OP_BEFORE, 0), toy_word(OP_ACCESS, b->nr), toy_word(OP_AFTER, 0),
+                0);
     b->accesses[b->nr++] = x;
     return pc;
 }
@@ -163,8 +164,10 @@ static bool run(struct bench *b, gva_t pc, gva_t va)
         cr_assert_eq(f->pc, pc + 4, "%s at %#lx: fault at pc %#lx", name, va, f->pc);
         cr_assert_eq(f->icount - b->was->icount, 1, "%s at %#lx: fault at icount %lu", name, va,
                      f->icount - b->was->icount);
-        cr_assert_eq(cpu->nzcv, NZCV_N | NZCV_V, "%s at %#lx: nzcv %x at the fault", name, va, cpu->nzcv);
-        cr_assert_eq(f->access, x->row->load ? MEM_READ : MEM_WRITE, "%s: access %d", name, f->access);
+        cr_assert_eq(cpu->nzcv, NZCV_N | NZCV_V, "%s at %#lx: nzcv %x at the fault", name, va,
+                     cpu->nzcv);
+        cr_assert_eq(f->access, x->row->load ? MEM_READ : MEM_WRITE, "%s: access %d", name,
+                     f->access);
     }
     for (unsigned n = 0; n < 64; n++) {
         bool dest = ok && x->row->load && !x->row->vec &&
@@ -176,8 +179,8 @@ static bool run(struct bench *b, gva_t pc, gva_t va)
     for (unsigned n = 0; n < 32; n++) {
         bool dest = ok && x->row->load && x->row->vec &&
                     (n == x->d || (n == x->d2 && x->row->elements == 2));
-        cr_assert(dest || !memcmp(&cpu->v[n], &b->was->v[n], 16), "%s at %#lx %s: v%u changed", name,
-                  va, ok ? "done" : "faulted", n);
+        cr_assert(dest || !memcmp(&cpu->v[n], &b->was->v[n], 16), "%s at %#lx %s: v%u changed",
+                  name, va, ok ? "done" : "faulted", n);
     }
     return ok;
 }
@@ -202,8 +205,9 @@ static void expect_loaded(struct bench *b, const struct access *x, gva_t va, con
             lo = (uint64_t)sext64(lo, 8 * r->size) & mask64(8 * r->ext);
         const union vec *v = &b->t->cpu.v[reg];
         uint64_t got = r->vec ? v->u64[0] : b->t->cpu.r[reg], got_hi = r->vec ? v->u64[1] : 0;
-        cr_assert(got == lo && got_hi == hi, "%s attr %#x%s at %#lx element %u: %#lx:%016lx, not %#lx:%016lx",
-                  r->name, x->attr, x->indexed ? " indexed" : "", va, e, got_hi, got, hi, lo);
+        cr_assert(got == lo && got_hi == hi,
+                  "%s attr %#x%s at %#lx element %u: %#lx:%016lx, not %#lx:%016lx", r->name,
+                  x->attr, x->indexed ? " indexed" : "", va, e, got_hi, got, hi, lo);
     }
 }
 
@@ -227,8 +231,9 @@ static void expect_memory(struct bench *b, gva_t va, const uint8_t *written, uns
     }
     for (unsigned p = 0; p < 3; p++)
         for (unsigned i = 0; i < PAGE_SIZE; i++)
-            cr_assert_eq(b->bytes[p][i], page_bytes(b, p)[i], "page %u + %#x: %#x, not %#x (access at %#lx)",
-                         p, i, page_bytes(b, p)[i], b->bytes[p][i], va);
+            cr_assert_eq(b->bytes[p][i], page_bytes(b, p)[i],
+                         "page %u + %#x: %#x, not %#x (access at %#lx)", p, i, page_bytes(b, p)[i],
+                         b->bytes[p][i], va);
 }
 
 // Runs an access whose bytes all are RAM in the window, and checks its effect.
@@ -236,8 +241,8 @@ static void check_ram(struct bench *b, gva_t pc, gva_t va)
 {
     const struct access *x = access_at(b, pc);
     uint8_t bytes[32];
-    cr_assert(run(b, pc, va), "%s at %#lx faults: kind %d at %#lx", x->row->name, va, b->t->fault.kind,
-              b->t->fault.va);
+    cr_assert(run(b, pc, va), "%s at %#lx faults: kind %d at %#lx", x->row->name, va,
+              b->t->fault.kind, b->t->fault.va);
     if (x->row->load) {
         for (unsigned n = 0; n < total(x->row); n++)
             bytes[n] = b->bytes[(va + n - WINDOW) >> PAGE_BITS][(va + n) & ~PAGE_MASK];
@@ -255,8 +260,8 @@ static void expect_fault(struct bench *b, gva_t pc, gva_t va, enum mem_fault_kin
     bool ok = run(b, pc, va);
     const struct toy_fault *f = &b->t->fault;
     cr_assert(!ok, "%s attr %#x at %#lx does not fault", x->row->name, x->attr, va);
-    cr_assert(f->kind == kind && f->va == at, "%s at %#lx: fault %d at %#lx, not %d at %#lx", x->row->name,
-              va, f->kind, f->va, kind, at);
+    cr_assert(f->kind == kind && f->va == at, "%s at %#lx: fault %d at %#lx, not %d at %#lx",
+              x->row->name, va, f->kind, f->va, kind, at);
     cr_assert_eq(f->attr & 0xfu, x->attr & 0xfu, "%s: attributes %#x", x->row->name, f->attr);
 }
 
@@ -280,7 +285,8 @@ static unsigned ways(const struct row *r, struct access out[6])
 Test(jit_memory, every_row_at_every_alignment, .timeout = 60)
 {
     struct bench *b = bench_create();
-    EACH_ROW(r) {
+    EACH_ROW(r)
+    {
         struct access way[6];
         for (unsigned w = 0, nr = ways(r, way); w < nr; w++) {
             gva_t pc = program(b, way[w]);
@@ -304,7 +310,8 @@ Test(jit_memory, every_row_at_every_alignment, .timeout = 60)
 Test(jit_memory, walks)
 {
     struct bench *b = bench_create();
-    EACH_ROW(r) {
+    EACH_ROW(r)
+    {
         gva_t pc = program(b, (struct access){.row = r});
         tlb_flush_all(&b->t->cpu);
         toy_contexts(b->t);
@@ -313,7 +320,8 @@ Test(jit_memory, walks)
         check_ram(b, pc, WINDOW + 128);
         check_ram(b, pc, WINDOW);
         check_ram(b, pc, EDGE - total(r));
-        cr_expect_eq(b->t->nr_translates, walks, "%s: %u walks on hits", r->name, b->t->nr_translates - walks);
+        cr_expect_eq(b->t->nr_translates, walks, "%s: %u walks on hits", r->name,
+                     b->t->nr_translates - walks);
         if (total(r) > 1) {
             check_ram(b, pc, EDGE - 1);
             cr_expect_eq(b->t->nr_translates, walks + 2, "%s: %u walks for a crossing", r->name,
@@ -323,13 +331,14 @@ Test(jit_memory, walks)
     bench_destroy(b);
 }
 
-// Either page missing, unreadable or unwritable ------------------------------------------------------
+// Either page missing, unreadable or unwritable ---------------------------------------------------
 
 Test(jit_memory, crossing_into_what_is_not_there, .timeout = 60)
 {
     struct bench *b = bench_create();
     toy_map(b->t, EDGE, 0, PAGE_BITS, TOY_GLOBAL); // the middle page is gone
-    EACH_ROW(r) {
+    EACH_ROW(r)
+    {
         for (unsigned attr = 0; attr <= MEM_ACQUIRE; attr += MEM_ACQUIRE) {
             gva_t pc = program(b, (struct access){.row = r, .attr = attr});
             for (unsigned round = 0; round < 2; round++) {
@@ -352,7 +361,8 @@ Test(jit_memory, crossing_into_a_read_only_page, .timeout = 60)
 {
     struct bench *b = bench_create();
     toy_map(b->t, EDGE, PA1, PAGE_BITS, TOY_R | TOY_GLOBAL);
-    EACH_ROW(r) {
+    EACH_ROW(r)
+    {
         gva_t pc = program(b, (struct access){.row = r});
         for (unsigned n = 1; n < total(r); n++) {
             if (r->load) {
@@ -366,7 +376,7 @@ Test(jit_memory, crossing_into_a_read_only_page, .timeout = 60)
     bench_destroy(b);
 }
 
-// Device pages -----------------------------------------------------------------------------------
+// Device pages ------------------------------------------------------------------------------------
 
 static bool is_misaligned(const struct row *r, gva_t va)
 {
@@ -375,7 +385,8 @@ static bool is_misaligned(const struct row *r, gva_t va)
 
 // What the device saw must be naturally aligned pieces that cover exactly n bytes from pa; gives
 // the bytes.
-static void device_bytes(struct bench *b, const char *name, gpa_t pa, unsigned n, bool write, uint8_t *out)
+static void device_bytes(struct bench *b, const char *name, gpa_t pa, unsigned n, bool write,
+                         uint8_t *out)
 {
     unsigned done = 0;
     for (unsigned k = 0; k < b->t->nr_mmio; k++) {
@@ -409,7 +420,8 @@ static void check_device(struct bench *b, gva_t pc, gva_t va, gva_t dev, gpa_t p
         return;
     }
     source_bytes(b, x, want);
-    cr_assert(!memcmp(want + first, bytes + first, end - first), "%s at %#lx: other bytes written", r->name, va);
+    cr_assert(!memcmp(want + first, bytes + first, end - first), "%s at %#lx: other bytes written",
+              r->name, va);
     if (first)
         expect_memory(b, va, want, first);
     else
@@ -421,7 +433,8 @@ Test(jit_memory, device_pages, .timeout = 60)
     for (unsigned device = 0; device <= TOY_DEVICE; device += TOY_DEVICE) {
         struct bench *b = bench_create();
         toy_map(b->t, EDGE, TOY_DEV, PAGE_BITS, TOY_ALL | device);
-        EACH_ROW(r) {
+        EACH_ROW(r)
+        {
             for (unsigned attr = 0; attr <= MEM_ACQUIRE; attr += MEM_ACQUIRE) {
                 gva_t pc = program(b, (struct access){.row = r, .attr = attr});
                 for (unsigned n = 0; n < 2 * total(r) + 8; n++) {
@@ -447,7 +460,8 @@ Test(jit_memory, device_memory_is_never_cached)
 {
     struct bench *b = bench_create();
     toy_map(b->t, EDGE, PA1, PAGE_BITS, TOY_ALL | TOY_DEVICE); // RAM with device attributes
-    EACH_ROW(r) {
+    EACH_ROW(r)
+    {
         gva_t pc = program(b, (struct access){.row = r});
         for (unsigned n = 0; n < 4; n++) {
             unsigned walks = b->t->nr_translates;
@@ -466,7 +480,8 @@ Test(jit_memory, nothing_answers)
 {
     struct bench *b = bench_create();
     toy_map(b->t, EDGE, TOY_DEV + TOY_DEV_SIZE, PAGE_BITS, TOY_ALL);
-    EACH_ROW(r) {
+    EACH_ROW(r)
+    {
         gva_t pc = program(b, (struct access){.row = r});
         expect_fault(b, pc, EDGE + 32, FAULT_BUS, EDGE + 32);
         if (total(r) > 1 && r->load)
@@ -483,7 +498,8 @@ Test(jit_memory, nothing_answers)
 Test(jit_memory, aligned_when_it_has_to_be)
 {
     struct bench *b = bench_create();
-    EACH_ROW(r) {
+    EACH_ROW(r)
+    {
         gva_t pc = program(b, (struct access){.row = r, .attr = MEM_ALIGNED});
         for (unsigned round = 0; round < 2; round++) { // a miss, then a hit
             for (unsigned n = 0; n < 2 * total(r); n++) {
@@ -502,7 +518,8 @@ Test(jit_memory, unprivileged_accesses_have_their_own_context)
 {
     struct bench *b = bench_create();
     toy_map(b->t, EDGE, PA1, PAGE_BITS, TOY_ALL & ~TOY_USER);
-    EACH_ROW(r) {
+    EACH_ROW(r)
+    {
         gva_t plain = program(b, (struct access){.row = r});
         gva_t unpriv = program(b, (struct access){.row = r, .attr = MEM_UNPRIV});
         gva_t va = EDGE + 128;
@@ -510,7 +527,8 @@ Test(jit_memory, unprivileged_accesses_have_their_own_context)
         toy_contexts(b->t);
         for (unsigned round = 0; round < 2; round++) {
             expect_fault(b, unpriv, va, FAULT_WALK, va);
-            cr_expect(b->t->fault.attr & MEM_UNPRIV, "%s: attributes %#x", r->name, b->t->fault.attr);
+            cr_expect(b->t->fault.attr & MEM_UNPRIV, "%s: attributes %#x", r->name,
+                      b->t->fault.attr);
             check_ram(b, plain, va); // and now this page is in the TLB
         }
         check_ram(b, unpriv, WINDOW + 128);
@@ -521,12 +539,13 @@ Test(jit_memory, unprivileged_accesses_have_their_own_context)
     bench_destroy(b);
 }
 
-// Registers that are both address and value ----------------------------------------------------------
+// Registers that are both address and value -------------------------------------------------------
 
 Test(jit_memory, destination_over_base, .timeout = 60)
 {
     struct bench *b = bench_create();
-    EACH_ROW(r) {
+    EACH_ROW(r)
+    {
         if (r->vec)
             continue;
         for (unsigned attr = 0; attr <= MEM_ACQUIRE; attr += MEM_ACQUIRE) {
@@ -556,11 +575,13 @@ Test(jit_memory, destination_over_base, .timeout = 60)
 Test(jit_memory, destination_over_index)
 {
     struct bench *b = bench_create();
-    EACH_ROW(r) {
+    EACH_ROW(r)
+    {
         if (r->vec || r->elements == 2)
             continue;
         for (unsigned attr = 0; attr <= MEM_ACQUIRE; attr += MEM_ACQUIRE) {
-            gva_t pc = program(b, (struct access){.row = r, .attr = attr, .indexed = true, .imm = 1, .d = INDEX});
+            gva_t pc = program(
+                b, (struct access){.row = r, .attr = attr, .indexed = true, .imm = 1, .d = INDEX});
             check_ram(b, pc, WINDOW + 0x40);
             check_ram(b, pc, WINDOW + 0x48);
         }
@@ -572,7 +593,8 @@ Test(jit_memory, destination_over_index)
 Test(jit_memory, pair_into_one_register)
 {
     struct bench *b = bench_create();
-    EACH_ROW(r) {
+    EACH_ROW(r)
+    {
         if (!r->load || r->elements == 1)
             continue;
         for (unsigned attr = 0; attr <= MEM_ACQUIRE; attr += MEM_ACQUIRE) {
@@ -583,28 +605,44 @@ Test(jit_memory, pair_into_one_register)
                 cr_assert(run(b, pc, WINDOW));
                 uint64_t got = r->vec ? b->t->cpu.v[D].u64[0] : b->t->cpu.r[D], want = 0;
                 memcpy(&want, b->bytes[0] + r->size, r->size < 8 ? r->size : 8);
-                cr_expect_eq(got, want, "%s attr %#x, %s: %#lx, not %#lx", r->name, attr, round ? "hit" : "miss",
-                             got, want);
+                cr_expect_eq(got, want, "%s attr %#x, %s: %#lx, not %#lx", r->name, attr,
+                             round ? "hit" : "miss", got, want);
             }
         }
     }
     bench_destroy(b);
 }
 
-// Absent registers and constants ---------------------------------------------------------------------
+// Absent registers and constants ------------------------------------------------------------------
 
 static void emit_odd(struct toy *t, struct ir *ir, uint32_t arg)
 {
     ir_val base = ir_const(ir, PA0), zero = IR_NONE;
     switch (arg) {
-    case 0: ir_load(ir, IR_LD64, 0, IR_NONE, IR_NONE, base, IR_NONE, 8); break;
-    case 1: ir_load(ir, IR_LDP64, 0, IR_NONE, ir_r(D), base, IR_NONE, 8); break;
-    case 2: ir_load(ir, IR_LDP64, MEM_ACQUIRE, ir_r(D), IR_NONE, base, IR_NONE, 8); break;
-    case 3: ir_load(ir, IR_LDV32, 0, IR_NONE, IR_NONE, base, IR_NONE, 8); break;
-    case 4: ir_store(ir, IR_ST64, 0, zero, IR_NONE, base, IR_NONE, 8); break;
-    case 5: ir_store(ir, IR_ST32, 0, ir_const(ir, 0x12345678), IR_NONE, base, ir_const(ir, 2), 2); break;
-    case 6: ir_store(ir, IR_STP64, 0, ir_const(ir, 7), ir_const(ir, 9), base, IR_NONE, 8); break;
-    case 7: ir_store(ir, IR_STP32, MEM_RELEASE, ir_const(ir, 7), ir_const(ir, 9), base, IR_NONE, 8); break;
+    case 0:
+        ir_load(ir, IR_LD64, 0, IR_NONE, IR_NONE, base, IR_NONE, 8);
+        break;
+    case 1:
+        ir_load(ir, IR_LDP64, 0, IR_NONE, ir_r(D), base, IR_NONE, 8);
+        break;
+    case 2:
+        ir_load(ir, IR_LDP64, MEM_ACQUIRE, ir_r(D), IR_NONE, base, IR_NONE, 8);
+        break;
+    case 3:
+        ir_load(ir, IR_LDV32, 0, IR_NONE, IR_NONE, base, IR_NONE, 8);
+        break;
+    case 4:
+        ir_store(ir, IR_ST64, 0, zero, IR_NONE, base, IR_NONE, 8);
+        break;
+    case 5:
+        ir_store(ir, IR_ST32, 0, ir_const(ir, 0x12345678), IR_NONE, base, ir_const(ir, 2), 2);
+        break;
+    case 6:
+        ir_store(ir, IR_STP64, 0, ir_const(ir, 7), ir_const(ir, 9), base, IR_NONE, 8);
+        break;
+    case 7:
+        ir_store(ir, IR_STP32, MEM_RELEASE, ir_const(ir, 7), ir_const(ir, 9), base, IR_NONE, 8);
+        break;
     }
 }
 
@@ -622,11 +660,14 @@ Test(jit_memory, absent_registers_and_constants)
         cr_expect_eq(toy_run(t, TOY_CODE + 8 * n), 2);
         cr_expect_eq(t->nr_faults, 0, "case %u faults", n);
         static const uint64_t want[8][4] = {
-            {100, 101, 102, 103}, {100, 101, 102, 103}, {100, 101, 102, 103}, {100, 101, 102, 103},
-            {100, 0, 102, 103}, {100, 0x12345678, 102, 103}, {100, 7, 9, 103}, {100, 7 | UINT64_C(9) << 32, 102, 103},
+            {100, 101, 102, 103}, {100, 101, 102, 103},
+            {100, 101, 102, 103}, {100, 101, 102, 103},
+            {100, 0, 102, 103},   {100, 0x12345678, 102, 103},
+            {100, 7, 9, 103},     {100, 7 | UINT64_C(9) << 32, 102, 103},
         };
         for (unsigned k = 0; k < 4; k++)
-            cr_expect_eq(m[k], want[n][k], "case %u word %u: %#lx, not %#lx", n, k, m[k], want[n][k]);
+            cr_expect_eq(m[k], want[n][k], "case %u word %u: %#lx, not %#lx", n, k, m[k],
+                         want[n][k]);
         uint64_t loaded = n == 1 ? 102 : n == 2 ? 101 : t->cpu.r[D];
         cr_expect_eq(t->cpu.r[D], loaded, "case %u loaded %lu", n, t->cpu.r[D]);
         cr_expect(t->cpu.r[0] == 5 && !t->cpu.zero.u64[0] && !t->cpu.zero.u64[1], "case %u", n);
@@ -676,14 +717,17 @@ static void check_nth(struct toy *t, unsigned op, unsigned bad, unsigned off)
     uint64_t icount = t->cpu.icount;
     toy_run(t, TOY_CODE + 64 * op);
     cr_assert_eq(t->nr_faults, faults + 1, "access %u of op %u does not fault", bad, op);
-    cr_assert(t->fault.pc == TOY_CODE + 64 * op + 4 && t->fault.icount == icount + 1 && t->cpu.nzcv == 9,
+    cr_assert(t->fault.pc == TOY_CODE + 64 * op + 4 && t->fault.icount == icount + 1 &&
+                  t->cpu.nzcv == 9,
               "access %u of op %u: pc %#lx, icount %lu, nzcv %x", bad, op, t->fault.pc,
               t->fault.icount - icount, t->cpu.nzcv);
     gva_t at = off > PAGE_SIZE - 8 ? (want[bad] & PAGE_MASK) + PAGE_SIZE : want[bad];
-    cr_assert_eq(t->fault.va, at, "access %u of op %u: fault at %#lx, not %#lx", bad, op, t->fault.va, at);
+    cr_assert_eq(t->fault.va, at, "access %u of op %u: fault at %#lx, not %#lx", bad, op,
+                 t->fault.va, at);
     uint8_t pattern[PAGE_SIZE];
     for (unsigned n = 0; n < 4; n++) {
-        cr_assert_eq(t->cpu.r[1 + n], want[n], "access %u of op %u: r%u is %#lx", bad, op, 1 + n, t->cpu.r[1 + n]);
+        cr_assert_eq(t->cpu.r[1 + n], want[n], "access %u of op %u: r%u is %#lx", bad, op, 1 + n,
+                     t->cpu.r[1 + n]);
         toy_pattern(pattern, PAGE_SIZE, n + bad);
         cr_assert(!memcmp(pattern, toy_host(t, TOY_DATA + pages[n] * PAGE_SIZE), PAGE_SIZE),
                   "access %u of op %u: page %u was written", bad, op, n);
@@ -698,10 +742,12 @@ Test(jit_memory, the_nth_access_faults)
     t->emit[4] = emit_gather;
     t->emit[5] = emit_scatter;
     for (unsigned op = 4; op <= 5; op++)
-        TOY_CODE_AT(t, TOY_CODE + 64 * op, toy_word(OP_BEFORE, 0), toy_word(op, 0), toy_word(OP_AFTER, 0), 0);
+        TOY_CODE_AT(t, TOY_CODE + 64 * op, toy_word(OP_BEFORE, 0), toy_word(op, 0),
+                    toy_word(OP_AFTER, 0), 0);
     unsigned maps = t->nr_maps;
     for (unsigned bad = 0; bad < 4; bad++) {
-        for (unsigned off = 0x100; off < PAGE_SIZE; off += PAGE_SIZE - 4 - 0x100) { // inside, then across
+        for (unsigned off = 0x100; off < PAGE_SIZE;
+             off += PAGE_SIZE - 4 - 0x100) { // inside, then across
             t->nr_maps = maps;
             tlb_flush_all(&t->cpu);
             toy_contexts(t);
@@ -709,7 +755,8 @@ Test(jit_memory, the_nth_access_faults)
                 gva_t va = WINDOW + 0x10000 + pages[n] * PAGE_SIZE;
                 toy_map(t, va, TOY_DATA + pages[n] * PAGE_SIZE, PAGE_BITS, TOY_ALL);
                 if (pages[n] != 3) // 4 follows 3
-                    toy_map(t, va + PAGE_SIZE, TOY_DATA + (pages[n] + 1) * PAGE_SIZE, PAGE_BITS, TOY_ALL);
+                    toy_map(t, va + PAGE_SIZE, TOY_DATA + (pages[n] + 1) * PAGE_SIZE, PAGE_BITS,
+                            TOY_ALL);
             }
             toy_unmap(t, WINDOW + 0x10000 + (pages[bad] + (off > 0x100)) * PAGE_SIZE);
             if (bad == 0 && off > 0x100)
@@ -759,16 +806,20 @@ Test(jit_memory, probes)
         {TOY_DEV + TOY_DEV_SIZE, 64, true, false, 0}, // translation alone
     };
     for (unsigned n = 0; n < ARRAY_SIZE(cases); n++) {
-        uint32_t arg = cases[n].size | (uint32_t)cases[n].write << 16 | (uint32_t)cases[n].unpriv << 17;
-        TOY_CODE_AT(t, TOY_CODE + 16 * n, toy_word(OP_BEFORE, 0), toy_word(4, arg), toy_word(OP_AFTER, 0), 0);
+        uint32_t arg =
+            cases[n].size | (uint32_t)cases[n].write << 16 | (uint32_t)cases[n].unpriv << 17;
+        TOY_CODE_AT(t, TOY_CODE + 16 * n, toy_word(OP_BEFORE, 0), toy_word(4, arg),
+                    toy_word(OP_AFTER, 0), 0);
         for (unsigned round = 0; round < 2; round++) {
             unsigned faults = t->nr_faults;
             t->cpu.r[BASE] = cases[n].va;
             toy_run(t, TOY_CODE + 16 * n);
             bool faulted = t->nr_faults != faults;
-            cr_expect(faulted == (cases[n].fault != 0) && (!faulted || t->fault.va == cases[n].fault),
+            cr_expect(faulted == (cases[n].fault != 0) &&
+                          (!faulted || t->fault.va == cases[n].fault),
                       "case %u: %s at %#lx", n, faulted ? "fault" : "no fault", t->fault.va);
-            cr_expect(!faulted || t->fault.access == (cases[n].write ? MEM_WRITE : MEM_READ), "case %u", n);
+            cr_expect(!faulted || t->fault.access == (cases[n].write ? MEM_WRITE : MEM_READ),
+                      "case %u", n);
             cr_expect_eq(t->nr_mmio, 0, "case %u reaches the device", n);
         }
     }
@@ -801,14 +852,16 @@ Test(jit_memory, stack_checks_helpers_and_raise)
     t->emit[5] = emit_bail;
     t->emit[6] = emit_raise;
     for (unsigned op = 4; op <= 6; op++)
-        TOY_CODE_AT(t, TOY_CODE + 64 * op, toy_word(OP_BEFORE, 0), toy_word(op, 0), toy_word(OP_AFTER, 0), 0);
+        TOY_CODE_AT(t, TOY_CODE + 64 * op, toy_word(OP_BEFORE, 0), toy_word(op, 0),
+                    toy_word(OP_AFTER, 0), 0);
     for (unsigned n = 0; n < 17; n++) {
         unsigned faults = t->nr_faults;
         t->cpu.r[BASE] = 0x7000 + n;
         toy_run(t, TOY_CODE + 64 * 4);
         cr_expect_eq(t->nr_faults - faults, (n & 15) != 0, "CHECK_SP of %#lx", t->cpu.r[BASE]);
         cr_expect(!(n & 15) || (t->fault.kind == FAULT_STACK && t->fault.va == 0x7000 + n &&
-                                t->fault.pc == TOY_CODE + 64 * 4 + 4), "CHECK_SP %u", n);
+                                t->fault.pc == TOY_CODE + 64 * 4 + 4),
+                  "CHECK_SP %u", n);
     }
     for (unsigned bails = 0; bails < 2; bails++) {
         unsigned faults = t->nr_faults;
@@ -826,6 +879,7 @@ Test(jit_memory, stack_checks_helpers_and_raise)
     toy_run(t, TOY_CODE + 64 * 6);
     cr_expect(t->raised == 0xabcdef && t->raised_pc == TOY_CODE + 64 * 6 + 4 && t->cpu.nzcv == 9 &&
                   t->raised_icount == icount + 2, // the raising instruction counts
-              "raised %#lx at %#lx, icount %lu", t->raised, t->raised_pc, t->raised_icount - icount);
+              "raised %#lx at %#lx, icount %lu", t->raised, t->raised_pc,
+              t->raised_icount - icount);
     bench_destroy(b);
 }

@@ -140,9 +140,9 @@ static void check(struct toy *t, const struct variant *v, const uint64_t in[3], 
     if (!v->branches)
         return;
     uint64_t taken = v->condition >> want.nzcv & 1 ? 2 : 1;
-    cr_assert(t->cpu.r[TAKEN] == taken, "%s i%u a=%#lx b=%#lx then condition %#x: went %lu, not %lu",
-              ir_op_info[v->op].name, v->type ? 64 : 32, actual[0], actual[1], v->condition,
-              t->cpu.r[TAKEN], taken);
+    cr_assert(t->cpu.r[TAKEN] == taken,
+              "%s i%u a=%#lx b=%#lx then condition %#x: went %lu, not %lu", ir_op_info[v->op].name,
+              v->type ? 64 : 32, actual[0], actual[1], v->condition, t->cpu.r[TAKEN], taken);
 }
 
 // Edge by edge, then random; c and the flags are drawn.
@@ -167,30 +167,41 @@ static unsigned immediates(enum ir_op op, unsigned type, uint64_t imms[8])
 {
     unsigned w = type == IR_I64 ? 64 : 32, n = 0;
     switch (op) {
-    case IR_UBFX: case IR_SBFX: case IR_UBFIZ: case IR_SBFIZ: case IR_BFI: // lsb | width << 8
+    case IR_UBFX:
+    case IR_SBFX:
+    case IR_UBFIZ:
+    case IR_SBFIZ:
+    case IR_BFI: // lsb | width << 8
         imms[n++] = 0 | 1 << 8;
         imms[n++] = 0 | w << 8;
         imms[n++] = (w - 1) | 1 << 8;
         imms[n++] = 5 | 11 << 8;
         imms[n++] = 1 | (w - 1) << 8;
         return n;
-    case IR_EXTR: case IR_ADD_SHL: case IR_SUB_SHL:
+    case IR_EXTR:
+    case IR_ADD_SHL:
+    case IR_SUB_SHL:
         imms[n++] = 0;
         imms[n++] = 1;
         imms[n++] = w - 1;
         imms[n++] = w / 2;
         return n;
-    case IR_ADD_SXTW: case IR_ADD_UXTW:
+    case IR_ADD_SXTW:
+    case IR_ADD_UXTW:
         for (; n <= 4; n++)
             imms[n] = n;
         return n;
-    case IR_SEL: case IR_SELINC: case IR_SELINV: case IR_SELNEG:
+    case IR_SEL:
+    case IR_SELINC:
+    case IR_SELINV:
+    case IR_SELNEG:
         imms[n++] = 0xf0f0; // Z set
         imms[n++] = 0x0f0f;
         imms[n++] = 0;
         imms[n++] = ALWAYS;
         return n;
-    case IR_CCMP: case IR_CCMN:
+    case IR_CCMP:
+    case IR_CCMN:
         imms[n++] = 0xf0f0 | 0x5 << 16;
         imms[n++] = 0x5555 | 0xa << 16;
         imms[n++] = 0 | 0xf << 16;
@@ -227,8 +238,10 @@ static struct variant base_variant(enum ir_op op, unsigned type, uint64_t imm)
 Test(jit_ops, registers, .timeout = 60)
 {
     struct toy *t = toy_create();
-    EACH_ROW(op, type) {
-        EACH_IMM(op, type, imm) {
+    EACH_ROW(op, type)
+    {
+        EACH_IMM(op, type, imm)
+        {
             struct variant v = base_variant(op, type, imm);
             choose(t, &v);
             check_operands(t, &v, 100);
@@ -240,8 +253,10 @@ Test(jit_ops, registers, .timeout = 60)
 Test(jit_ops, destination_is_an_operand_or_absent, .timeout = 60)
 {
     struct toy *t = toy_create();
-    EACH_ROW(op, type) {
-        EACH_IMM(op, type, imm) {
+    EACH_ROW(op, type)
+    {
+        EACH_IMM(op, type, imm)
+        {
             struct variant v = base_variant(op, type, imm);
             const ir_val dests[] = {v.a, v.b, v.c, IR_NONE};
             for (unsigned n = 0; n < ARRAY_SIZE(dests); n++) {
@@ -259,8 +274,10 @@ Test(jit_ops, destination_is_an_operand_or_absent, .timeout = 60)
 Test(jit_ops, one_register_for_all_operands, .timeout = 60)
 {
     struct toy *t = toy_create();
-    EACH_ROW(op, type) {
-        EACH_IMM(op, type, imm) {
+    EACH_ROW(op, type)
+    {
+        EACH_IMM(op, type, imm)
+        {
             struct variant v = base_variant(op, type, imm);
             v.b = v.b ? v.a : IR_NONE;
             v.c = v.c ? v.a : IR_NONE;
@@ -275,8 +292,10 @@ Test(jit_ops, one_register_for_all_operands, .timeout = 60)
 Test(jit_ops, through_temporaries, .timeout = 60)
 {
     struct toy *t = toy_create();
-    EACH_ROW(op, type) {
-        EACH_IMM(op, type, imm) {
+    EACH_ROW(op, type)
+    {
+        EACH_IMM(op, type, imm)
+        {
             struct variant v = base_variant(op, type, imm);
             v.through_temps = true;
             choose(t, &v);
@@ -291,7 +310,8 @@ Test(jit_ops, immediates, .timeout = 60)
 {
     struct toy *t = toy_create();
     uint64_t state = 5;
-    EACH_ROW(op, type) {
+    EACH_ROW(op, type)
+    {
         for (unsigned places = 1; places < 8; places++) {
             for (unsigned n = 0; n < toy_nr_edges; n++) {
                 uint64_t imms[8];
@@ -339,7 +359,8 @@ static unsigned condition_mask(unsigned cond)
 Test(jit_ops, flag_setters_before_branches, .timeout = 60)
 {
     struct toy *t = toy_create();
-    EACH_ROW(op, type) {
+    EACH_ROW(op, type)
+    {
         if (!(ir_op_info[op].flags & IR_F_WR_NZCV))
             continue;
         for (unsigned cond = 0; cond < 16; cond++) {
@@ -366,7 +387,7 @@ Test(jit_ops, flag_setters_before_branches, .timeout = 60)
     toy_destroy(t);
 }
 
-// Flags by the textbook -----------------------------------------------------------------------------
+// Flags by the textbook ---------------------------------------------------------------------------
 
 // AddWithCarry() in 128 bits.
 static struct result add_with_carry(uint64_t x, uint64_t y, bool carry, unsigned w)
@@ -375,8 +396,8 @@ static struct result add_with_carry(uint64_t x, uint64_t y, bool carry, unsigned
     unsigned __int128 u = (unsigned __int128)(x & m) + (y & m) + carry;
     __int128 s = (__int128)sext64(x, w) + sext64(y, w) + carry;
     uint64_t r = (uint64_t)u & m;
-    uint32_t nzcv = (r >> (w - 1) & 1 ? NZCV_N : 0) | (r ? 0 : NZCV_Z) |
-                    (u != r ? NZCV_C : 0) | (s != sext64(r, w) ? NZCV_V : 0);
+    uint32_t nzcv = (r >> (w - 1) & 1 ? NZCV_N : 0) | (r ? 0 : NZCV_Z) | (u != r ? NZCV_C : 0) |
+                    (s != sext64(r, w) ? NZCV_V : 0);
     return (struct result){r, nzcv};
 }
 
@@ -392,19 +413,30 @@ static struct result expected_flags(enum ir_op op, unsigned w, uint64_t a, uint6
     bool c = nzcv & NZCV_C, holds = imm >> nzcv & 1;
     struct result otherwise = {0, (uint32_t)(imm >> 16)};
     switch (op) {
-    case IR_ADDS: return add_with_carry(a, b, 0, w);
-    case IR_SUBS: return add_with_carry(a, ~b, 1, w);
-    case IR_ADCS: return add_with_carry(a, b, c, w);
-    case IR_SBCS: return add_with_carry(a, ~b, c, w);
-    case IR_ANDS: return logical(a & b, w);
-    case IR_BICS: return logical(a & ~b, w);
-    case IR_CCMP: return holds ? add_with_carry(a, ~b, 1, w) : otherwise;
-    case IR_CCMN: return holds ? add_with_carry(a, b, 0, w) : otherwise;
-    default: cr_assert_fail("no expectation for %s", ir_op_info[op].name); return otherwise;
+    case IR_ADDS:
+        return add_with_carry(a, b, 0, w);
+    case IR_SUBS:
+        return add_with_carry(a, ~b, 1, w);
+    case IR_ADCS:
+        return add_with_carry(a, b, c, w);
+    case IR_SBCS:
+        return add_with_carry(a, ~b, c, w);
+    case IR_ANDS:
+        return logical(a & b, w);
+    case IR_BICS:
+        return logical(a & ~b, w);
+    case IR_CCMP:
+        return holds ? add_with_carry(a, ~b, 1, w) : otherwise;
+    case IR_CCMN:
+        return holds ? add_with_carry(a, b, 0, w) : otherwise;
+    default:
+        cr_assert_fail("no expectation for %s", ir_op_info[op].name);
+        return otherwise;
     }
 }
 
-static void check_flags(enum ir_op op, unsigned type, uint64_t imm, uint64_t a, uint64_t b, uint32_t nzcv)
+static void check_flags(enum ir_op op, unsigned type, uint64_t imm, uint64_t a, uint64_t b,
+                        uint32_t nzcv)
 {
     struct variant v = base_variant(op, type, imm);
     uint64_t in[3] = {a, b, 0};
@@ -419,10 +451,12 @@ static void check_flags(enum ir_op op, unsigned type, uint64_t imm, uint64_t a, 
 
 Test(jit_ops, flags_by_128_bit_arithmetic)
 {
-    EACH_ROW(op, type) {
+    EACH_ROW(op, type)
+    {
         if (!(ir_op_info[op].flags & IR_F_WR_NZCV))
             continue;
-        EACH_IMM(op, type, imm) {
+        EACH_IMM(op, type, imm)
+        {
             uint64_t state = op;
             for (unsigned i = 0; i < toy_nr_edges * toy_nr_edges * 16; i++)
                 check_flags(op, type, imm, toy_edges[i / 16 / toy_nr_edges],
@@ -464,7 +498,7 @@ Test(jit_ops, sixteen_conditions)
     toy_destroy(t);
 }
 
-// Values by hand ------------------------------------------------------------------------------------
+// Values by hand ----------------------------------------------------------------------------------
 
 struct vector {
     enum ir_op op;
@@ -580,13 +614,15 @@ Test(jit_ops, values_by_hand)
         count[x->op][type]++;
         choose(t, &v);
         struct result got = interpret(t, &v, in, x->nzcv_in), ref = reference(&v, in, x->nzcv_in);
-        cr_expect(got.d == x->d && got.nzcv == x->nzcv_out && ref.d == x->d && ref.nzcv == x->nzcv_out,
-                  "%s i%u a=%#lx b=%#lx c=%#lx imm=%#lx nzcv=%x: interpreter %#lx nzcv %x, reference "
-                  "%#lx nzcv %x, by hand %#lx nzcv %x",
-                  ir_op_info[x->op].name, x->bits, x->a, x->b, x->c, x->imm, x->nzcv_in, got.d,
-                  got.nzcv, ref.d, ref.nzcv, x->d, x->nzcv_out);
+        cr_expect(
+            got.d == x->d && got.nzcv == x->nzcv_out && ref.d == x->d && ref.nzcv == x->nzcv_out,
+            "%s i%u a=%#lx b=%#lx c=%#lx imm=%#lx nzcv=%x: interpreter %#lx nzcv %x, reference "
+            "%#lx nzcv %x, by hand %#lx nzcv %x",
+            ir_op_info[x->op].name, x->bits, x->a, x->b, x->c, x->imm, x->nzcv_in, got.d, got.nzcv,
+            ref.d, ref.nzcv, x->d, x->nzcv_out);
     }
-    EACH_ROW(op, type) cr_expect(count[op][type], "%s i%u has no values by hand", ir_op_info[op].name, type ? 64 : 32);
+    EACH_ROW(op, type)
+    cr_expect(count[op][type], "%s i%u has no values by hand", ir_op_info[op].name, type ? 64 : 32);
     toy_destroy(t);
 }
 
@@ -595,12 +631,24 @@ Test(jit_ops, values_by_hand)
 static void emit_misc(struct toy *t, struct ir *ir, uint32_t arg)
 {
     switch (arg) {
-    case 0: ir_emit(ir, IR_SET_NZCV, 0, IR_NONE, ir_r(RA), IR_NONE, IR_NONE, 0); break;
-    case 1: ir_emit(ir, IR_GET_NZCV, 0, ir_r(RD), IR_NONE, IR_NONE, IR_NONE, 0); break;
-    case 2: ir_pcrel(ir, ir_r(RD), -8); break;
-    case 3: ir_emit(ir, IR_PCREL_PAGE, IR_I64, ir_r(RD), IR_NONE, IR_NONE, IR_NONE, 3 * PAGE_SIZE); break;
-    case 4: ir_emit(ir, IR_FENCE, 0, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0); break;
-    case 5: ir_emit(ir, IR_SET_NZCV, 0, IR_NONE, ir_const(ir, 0x90000000), IR_NONE, IR_NONE, 0); break;
+    case 0:
+        ir_emit(ir, IR_SET_NZCV, 0, IR_NONE, ir_r(RA), IR_NONE, IR_NONE, 0);
+        break;
+    case 1:
+        ir_emit(ir, IR_GET_NZCV, 0, ir_r(RD), IR_NONE, IR_NONE, IR_NONE, 0);
+        break;
+    case 2:
+        ir_pcrel(ir, ir_r(RD), -8);
+        break;
+    case 3:
+        ir_emit(ir, IR_PCREL_PAGE, IR_I64, ir_r(RD), IR_NONE, IR_NONE, IR_NONE, 3 * PAGE_SIZE);
+        break;
+    case 4:
+        ir_emit(ir, IR_FENCE, 0, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+        break;
+    case 5:
+        ir_emit(ir, IR_SET_NZCV, 0, IR_NONE, ir_const(ir, 0x90000000), IR_NONE, IR_NONE, 0);
+        break;
     }
 }
 
@@ -644,14 +692,22 @@ static void emit_value_branch(struct toy *t, struct ir *ir, uint32_t arg)
 Test(jit_ops, branches_on_values)
 {
     static const struct value_branch branches[] = {
-        {IR_BR_Z, IR_I64, 0, 0, true},           {IR_BR_Z, IR_I64, 0, 0x100000000, false},
-        {IR_BR_Z, IR_I32, 0, 0x100000000, true}, {IR_BR_Z, IR_I32, 0, 1, false},
-        {IR_BR_NZ, IR_I64, 0, 0, false},         {IR_BR_NZ, IR_I64, 0, 0x100000000, true},
-        {IR_BR_NZ, IR_I32, 0, MIN64, false},     {IR_BR_NZ, IR_I32, 0, 0x80000000, true},
-        {IR_BR_BIT0, IR_I64, 0, 1, false},       {IR_BR_BIT0, IR_I64, 0, ~UINT64_C(1), true},
-        {IR_BR_BIT0, IR_I64, 63, MAX64, true},   {IR_BR_BIT0, IR_I64, 63, MIN64, false},
-        {IR_BR_BIT1, IR_I64, 0, 1, true},        {IR_BR_BIT1, IR_I64, 63, MIN64, true},
-        {IR_BR_BIT1, IR_I64, 32, 0xffffffff, false}, {IR_BR_BIT1, IR_I64, 32, 0x100000000, true},
+        {IR_BR_Z, IR_I64, 0, 0, true},
+        {IR_BR_Z, IR_I64, 0, 0x100000000, false},
+        {IR_BR_Z, IR_I32, 0, 0x100000000, true},
+        {IR_BR_Z, IR_I32, 0, 1, false},
+        {IR_BR_NZ, IR_I64, 0, 0, false},
+        {IR_BR_NZ, IR_I64, 0, 0x100000000, true},
+        {IR_BR_NZ, IR_I32, 0, MIN64, false},
+        {IR_BR_NZ, IR_I32, 0, 0x80000000, true},
+        {IR_BR_BIT0, IR_I64, 0, 1, false},
+        {IR_BR_BIT0, IR_I64, 0, ~UINT64_C(1), true},
+        {IR_BR_BIT0, IR_I64, 63, MAX64, true},
+        {IR_BR_BIT0, IR_I64, 63, MIN64, false},
+        {IR_BR_BIT1, IR_I64, 0, 1, true},
+        {IR_BR_BIT1, IR_I64, 63, MIN64, true},
+        {IR_BR_BIT1, IR_I64, 32, 0xffffffff, false},
+        {IR_BR_BIT1, IR_I64, 32, 0x100000000, true},
     };
     struct toy *t = toy_create();
     t->user = (void *)branches;
@@ -664,9 +720,9 @@ Test(jit_ops, branches_on_values)
         for (unsigned round = 0; round < 3; round++) { // not chained, then chained
             t->cpu.r[RA] = b->value;
             uint64_t count = toy_run(t, pc);
-            cr_expect_eq(t->cpu.r[TAKEN], b->taken ? 2 : 1, "%s i%u bit %u of %#lx, round %u: went %lu",
-                         ir_op_info[b->op].name, b->type ? 64 : 32, b->bit, b->value, round,
-                         t->cpu.r[TAKEN]);
+            cr_expect_eq(t->cpu.r[TAKEN], b->taken ? 2 : 1,
+                         "%s i%u bit %u of %#lx, round %u: went %lu", ir_op_info[b->op].name,
+                         b->type ? 64 : 32, b->bit, b->value, round, t->cpu.r[TAKEN]);
             cr_expect_eq(count, 3, "%lu instructions counted", count);
         }
     }

@@ -28,6 +28,7 @@ static void translate_block(struct ir *ir, const uint8_t *page, uint32_t *n_insn
         ir->nr_tmp = 0;
         ir_insn_start(ir, off);
         ++*n_insns;
+        t->word = word;
         assert(t->emit[word >> 24]);
         t->emit[word >> 24](t, ir, word & 0xffffff);
         ended = ir_flags(ir, &ir->insn[ir->nr - 1]) & IR_F_END;
@@ -188,11 +189,20 @@ struct toy *toy_create(void)
     assert(t);
     memset(t, 0, sizeof *t);
     t->guest = (struct guest){
-        .name = "toy", .r_names = names, .nr_r = 64, .nr_v = VCPU_NR_V,
-        .helpers = t->helpers, .nr_helpers = TOY_NR_HELPERS,
+        .name = "toy",
+        .r_names = names,
+        .nr_r = 64,
+        .nr_v = VCPU_NR_V,
+        .helpers = t->helpers,
+        .nr_helpers = TOY_NR_HELPERS,
         .translator_size = sizeof(struct toy_translator),
-        .translate_block = translate_block, .translate = translate, .record_fault = record,
-        .raise_fault = raise_fault, .raise = raise_exception, .interrupt = interrupt, .disas = disas,
+        .translate_block = translate_block,
+        .translate = translate,
+        .record_fault = record,
+        .raise_fault = raise_fault,
+        .raise = raise_exception,
+        .interrupt = interrupt,
+        .disas = disas,
     };
     t->helpers[TOY_HELPER_HALT] = (struct helper){"halt", helper_halt, 0};
     t->helpers[TOY_HELPER_BAIL] = (struct helper){"bail", helper_bail, HELPER_BAILS};
@@ -226,9 +236,12 @@ void toy_destroy(struct toy *t)
 void toy_map(struct toy *t, gva_t va, gpa_t pa, unsigned log2_size, unsigned flags)
 {
     assert(t->nr_maps < ARRAY_SIZE(t->maps));
-    t->maps[t->nr_maps++] = (struct toy_map){
-        .va = va, .pa = pa, .span = BIT(log2_size), .log2_size = log2_size, .flags = flags,
-        .asid = t->asid};
+    t->maps[t->nr_maps++] = (struct toy_map){.va = va,
+                                             .pa = pa,
+                                             .span = BIT(log2_size),
+                                             .log2_size = log2_size,
+                                             .flags = flags,
+                                             .asid = t->asid};
 }
 
 void toy_unmap(struct toy *t, gva_t va)
@@ -257,9 +270,28 @@ uint64_t toy_run(struct toy *t, gva_t pc)
 }
 
 const uint64_t toy_edges[] = {
-    0, 1, 2, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fffffff, 0x80000000, 0xffffffff,
-    0x100000000, 0x7fffffffffffffff, 0x8000000000000000, 0x8000000080000000, 0xfffffffffffffffe,
-    0xffffffffffffffff, 0x0123456789abcdef,
+    0,
+    1,
+    2,
+    31,
+    32,
+    63,
+    64,
+    0x7f,
+    0x80,
+    0xff,
+    0x7fff,
+    0x8000,
+    0x7fffffff,
+    0x80000000,
+    0xffffffff,
+    0x100000000,
+    0x7fffffffffffffff,
+    0x8000000000000000,
+    0x8000000080000000,
+    0xfffffffffffffffe,
+    0xffffffffffffffff,
+    0x0123456789abcdef,
 };
 const unsigned toy_nr_edges = ARRAY_SIZE(toy_edges);
 

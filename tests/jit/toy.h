@@ -26,18 +26,18 @@
 #define TOY_DEV      UINT64_C(0x09000000) // four pages of device; the rest of the bus is silent
 #define TOY_DEV_SIZE (4u * PAGE_SIZE)
 
-#define TOY_CODE   TOY_RAM                // where tests put their code
-#define TOY_VECTOR (TOY_RAM + 0xff000)    // the last page of RAM
+#define TOY_CODE   TOY_RAM             // where tests put their code
+#define TOY_VECTOR (TOY_RAM + 0xff000) // the last page of RAM
 #define TOY_DATA   (TOY_RAM + 0x40000)
 
 enum toy_map_flags {
     TOY_R = 1,
     TOY_W = 2,
     TOY_X = 4,
-    TOY_USER = 8,     // unprivileged accesses may too
-    TOY_GLOBAL = 16,  // in every address space
+    TOY_USER = 8,    // unprivileged accesses may too
+    TOY_GLOBAL = 16, // in every address space
     TOY_DEVICE = 32,
-    TOY_DIRTY = 64,   // writes come back to translate()
+    TOY_DIRTY = 64, // writes come back to translate()
     TOY_ALL = TOY_R | TOY_W | TOY_X | TOY_USER | TOY_GLOBAL,
 };
 
@@ -84,7 +84,8 @@ struct toy {
     uint8_t *ram, *rom;
 
     toy_emit *emit[256];
-    void *user; // the test's
+    uint32_t word; // being translated
+    void *user;    // the test's
 
     struct toy_map maps[128];
     unsigned nr_maps, asid;
@@ -102,7 +103,8 @@ struct toy {
     uint64_t dev_next; // what the next device read gives; counts up
 };
 
-// Everything mapped one to one, as pages, and allowed; contexts handed out; r[], v[] and flags zero.
+// Everything mapped one to one, as pages, and allowed; contexts handed out; r[], v[] and flags
+// zero.
 struct toy *toy_create(void);
 void toy_destroy(struct toy *t);
 

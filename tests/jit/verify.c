@@ -47,14 +47,15 @@ static const char *verify(struct toy *t, body *b, bool end)
     return ir_verify(ir, buf, sizeof buf);
 }
 
-#define R0 ir_r(0)
-#define R1 ir_r(1)
-#define T0 ((ir_val)IR_KIND_TMP)
+#define R0              ir_r(0)
+#define R1              ir_r(1)
+#define T0              ((ir_val)IR_KIND_TMP)
 #define LD(ir, d, base) ir_load(ir, IR_LD64, 0, d, IR_NONE, base, IR_NONE, 0)
 #define ST(ir, v, base) ir_store(ir, IR_ST64, 0, v, IR_NONE, base, IR_NONE, 0)
 #define MOV(ir, d, a)   ir_MOV(ir, IR_I64, d, a, 0)
 
 // One function a rule -----------------------------------------------------------------------------
+// clang-format off
 
 static void tmp_unwritten(struct ir *ir) { MOV(ir, R0, T0); }
 static void tmp_of_last_insn(struct ir *ir) { MOV(ir, T0, R0); ir_insn_start(ir, 4); MOV(ir, R0, T0); }
@@ -92,12 +93,17 @@ static void reg_then_probe(struct ir *ir) { MOV(ir, R0, R1); ir_probe(ir, R0, 8,
 static void reg_then_atomic(struct ir *ir) { MOV(ir, R0, R1); ir_atomic(ir, IR_ATOMIC_ADD, 3, 0, R0, R1, R0, IR_NONE); }
 static void branch_inside(struct ir *ir) { ir_br(ir, 8); MOV(ir, R0, R1); }
 
+// clang-format on
+
 static const struct {
     const char *name;
     body *build;
     const char *says;
 } broken[] = {
-#define B(fn, says) {#fn, fn, says}
+#define B(fn, says)                                                                                \
+    {                                                                                              \
+#fn, fn, says                                                                              \
+    }
     B(tmp_unwritten, "op 1 (MOV): temporary t0 is read before it is written"),
     B(tmp_of_last_insn, "op 3 (MOV): temporary t0 is read before it is written"),
     B(tmp_too_big, "op 1 (MOV): no temporary 96"),
@@ -147,8 +153,10 @@ Test(jit_verify, each_rule_refuses)
     toy_destroy(t);
 }
 
+// clang-format off
 static void raise_after_write(struct ir *ir) { MOV(ir, R0, R1); ir_raise(ir, 1); }
 static void empty_insn(struct ir *ir) { }
+// clang-format on
 
 Test(jit_verify, blocks_without_an_end)
 {
@@ -164,9 +172,11 @@ Test(jit_verify, blocks_without_an_end)
     toy_destroy(t);
 }
 
+// clang-format off
 static void many_ops(struct ir *ir) { for (unsigned n = 0; n < IR_MAX_INSNS + 5; n++) MOV(ir, R0, R1); }
 static void many_tmps(struct ir *ir) { for (unsigned n = 0; n < VCPU_NR_TMP + 1; n++) MOV(ir, ir_tmp(ir), R1); }
 static void many_consts(struct ir *ir) { for (unsigned n = 0; n < IR_MAX_CONSTS + 1; n++) MOV(ir, R0, ir_const(ir, n)); }
+// clang-format on
 
 Test(jit_verify, overflows_are_caught)
 {
@@ -203,18 +213,43 @@ static void every_op(struct ir *ir)
         ir_val c = ir_const(ir, op);
         ir_insn_start(ir, off += 4);
         switch (form) {
-        case IR_FORM_INT1: ir_emit(ir, op, IR_I64, R0, R1, IR_NONE, IR_NONE, 0x101); break;
-        case IR_FORM_INT2: case IR_FORM_FLG2: ir_emit(ir, op, IR_I64, R0, R1, c, IR_NONE, 0); break;
-        case IR_FORM_INT3: ir_emit(ir, op, IR_I64, R0, R1, c, R0, 1); break;
-        case IR_FORM_FLG3: ir_emit(ir, op, IR_I64, IR_NONE, R1, c, IR_NONE, 1); break;
-        case IR_FORM_LOAD: ir_load(ir, op, 0, R0, IR_NONE, R1, R0, 3); break;
-        case IR_FORM_LOADP: ir_load(ir, op, 0, R0, R1, R1, IR_NONE, 8); break;
-        case IR_FORM_LOADV: ir_load(ir, op, MEM_UNPRIV, ir_v(0), IR_NONE, R1, IR_NONE, 8); break;
-        case IR_FORM_LOADVP: ir_load(ir, op, 0, ir_v(0), ir_v(31), R1, IR_NONE, 8); break;
-        case IR_FORM_STORE: ir_store(ir, op, 0, R0, IR_NONE, R1, R0, 3); break;
-        case IR_FORM_STOREP: ir_store(ir, op, 0, R0, R1, R1, IR_NONE, 8); break;
-        case IR_FORM_STOREV: ir_store(ir, op, 0, ir_v(0), IR_NONE, R1, IR_NONE, 8); break;
-        case IR_FORM_STOREVP: ir_store(ir, op, 0, ir_v(0), ir_v(1), R1, IR_NONE, 8); break;
+        case IR_FORM_INT1:
+            ir_emit(ir, op, IR_I64, R0, R1, IR_NONE, IR_NONE, 0x101);
+            break;
+        case IR_FORM_INT2:
+        case IR_FORM_FLG2:
+            ir_emit(ir, op, IR_I64, R0, R1, c, IR_NONE, 0);
+            break;
+        case IR_FORM_INT3:
+            ir_emit(ir, op, IR_I64, R0, R1, c, R0, 1);
+            break;
+        case IR_FORM_FLG3:
+            ir_emit(ir, op, IR_I64, IR_NONE, R1, c, IR_NONE, 1);
+            break;
+        case IR_FORM_LOAD:
+            ir_load(ir, op, 0, R0, IR_NONE, R1, R0, 3);
+            break;
+        case IR_FORM_LOADP:
+            ir_load(ir, op, 0, R0, R1, R1, IR_NONE, 8);
+            break;
+        case IR_FORM_LOADV:
+            ir_load(ir, op, MEM_UNPRIV, ir_v(0), IR_NONE, R1, IR_NONE, 8);
+            break;
+        case IR_FORM_LOADVP:
+            ir_load(ir, op, 0, ir_v(0), ir_v(31), R1, IR_NONE, 8);
+            break;
+        case IR_FORM_STORE:
+            ir_store(ir, op, 0, R0, IR_NONE, R1, R0, 3);
+            break;
+        case IR_FORM_STOREP:
+            ir_store(ir, op, 0, R0, R1, R1, IR_NONE, 8);
+            break;
+        case IR_FORM_STOREV:
+            ir_store(ir, op, 0, ir_v(0), IR_NONE, R1, IR_NONE, 8);
+            break;
+        case IR_FORM_STOREVP:
+            ir_store(ir, op, 0, ir_v(0), ir_v(1), R1, IR_NONE, 8);
+            break;
         }
     }
     ir_insn_start(ir, off += 4);
@@ -233,6 +268,7 @@ static void every_op(struct ir *ir)
     ir_vec(ir, IRV_ADD, IR_LANE32 | IR_FULL, ir_v(1), ir_v(2), ir_v(3), IR_NONE, 0);
 }
 
+// clang-format off
 static void end_br(struct ir *ir) { ir_br(ir, 0x1000); }
 static void end_cond(struct ir *ir) { ir_br_if(ir, IR_BR_COND, 0, IR_NONE, 0xf0f0, 8); }
 static void end_z(struct ir *ir) { ir_br_if(ir, IR_BR_Z, IR_I32, R0, 0, 8); }
@@ -243,12 +279,13 @@ static void end_ind(struct ir *ir) { ir_br_ind(ir, R0, IR_HINT_RETURN); }
 static void end_exit(struct ir *ir) { ir_exit(ir, 8); }
 static void end_exit_pc(struct ir *ir) { ir_exit_pc(ir); }
 static void end_raise(struct ir *ir) { ir_insn_start(ir, 0x800); ir_raise(ir, 77); }
+// clang-format on
 
 Test(jit_verify, what_the_builder_makes_is_accepted_and_printed)
 {
     struct toy *t = machine();
-    body *const ends[] = {end_br, end_cond, end_z, end_nz, end_bit0, end_bit1, end_ind, end_exit,
-                          end_exit_pc, end_raise};
+    body *const ends[] = {end_br,   end_cond, end_z,    end_nz,      end_bit0,
+                          end_bit1, end_ind,  end_exit, end_exit_pc, end_raise};
     char buf[256];
     struct ir *ir = t->jit.ir;
     for (unsigned n = 0; n < ARRAY_SIZE(ends); n++) {
@@ -270,7 +307,8 @@ Test(jit_verify, what_the_builder_makes_is_accepted_and_printed)
         for (unsigned k = 0; k < ir->nr; k++) {
             unsigned op = ir->insn[k].op;
             if (op != IR_CALL && op != IR_VEC && op != IR_INSN_START)
-                cr_expect(strstr(text, ir_op_info[op].name), "%s is not in the text", ir_op_info[op].name);
+                cr_expect(strstr(text, ir_op_info[op].name), "%s is not in the text",
+                          ir_op_info[op].name);
         }
         free(text);
     }
@@ -317,6 +355,7 @@ static void optimise(struct toy *t, body *b)
 #define CMP(ir)  ir_SUBS(ir, IR_I64, IR_NONE, R0, R1)
 #define CCMP(ir) ir_CCMP(ir, IR_I64, R0, R1, 0xf0f0)
 
+// clang-format off
 static void cmp_cmp(struct ir *ir) { CMP(ir); CMP(ir); }
 static void subs_adds(struct ir *ir) { ir_SUBS(ir, IR_I64, R0, R0, R1); ir_ADDS(ir, IR_I32, R1, R0, R1); }
 static void ands_bics(struct ir *ir) { ir_ANDS(ir, IR_I64, R0, R0, R1); ir_BICS(ir, IR_I64, R0, R0, R1); CMP(ir); }
@@ -331,13 +370,20 @@ static void cmp_plain_cmp(struct ir *ir) { CMP(ir); ir_call(ir, H_PLAIN, IR_NONE
 static void cmp_writer(struct ir *ir) { CMP(ir); ir_call(ir, H_WRITES_NZCV, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0); }
 static void cmp_set(struct ir *ir) { CMP(ir); ir_emit(ir, IR_SET_NZCV, 0, IR_NONE, R0, IR_NONE, IR_NONE, 0); }
 static void cmp_get_cmp(struct ir *ir) { CMP(ir); ir_emit(ir, IR_GET_NZCV, 0, R0, IR_NONE, IR_NONE, IR_NONE, 0); CMP(ir); }
+// clang-format on
 
 static const struct {
     const char *name;
     body *build;
     uint8_t left[6]; // ops between INSN_START and BR
 } dead[] = {
-#define D(fn, ...) {#fn, fn, {__VA_ARGS__}}
+#define D(fn, ...)                                                                                 \
+    {                                                                                              \
+#fn, fn,                                                                                   \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
     D(cmp_cmp, IR_SUBS),
     D(subs_adds, IR_SUB, IR_ADDS),
     D(ands_bics, IR_AND, IR_ANDN, IR_SUBS),
@@ -394,7 +440,7 @@ static void execute(struct vcpu *cpu, const struct ir *ir)
 
 static void random_block(struct toy *t, uint64_t *state)
 {
-    static const uint8_t ops[] = {IR_ADDS, IR_SUBS, IR_ANDS, IR_BICS, IR_ADCS, IR_SBCS, IR_CCMP,
+    static const uint8_t ops[] = {IR_ADDS, IR_SUBS, IR_ANDS, IR_BICS, IR_ADCS, IR_SBCS,   IR_CCMP,
                                   IR_CCMN, IR_ADD,  IR_ADC,  IR_SBC,  IR_SEL,  IR_SELINC, IR_XOR};
     struct ir *ir = t->jit.ir;
     ir_begin(ir, &t->guest, 0, 0);
@@ -433,7 +479,8 @@ Test(jit_dead_flags, the_final_state_is_the_same)
             fprintf(stderr, "became\n");
             ir_print(t->jit.ir, stderr);
         }
-        cr_assert(same, "block %u ends in another state: nzcv %x, not %x", n, after.nzcv, before.nzcv);
+        cr_assert(same, "block %u ends in another state: nzcv %x, not %x", n, after.nzcv,
+                  before.nzcv);
     }
     cr_expect_gt(changed, 2000, "only %u of 3000 blocks changed", changed);
     toy_destroy(t);

@@ -76,8 +76,10 @@ static const struct {
     { "msr spsel at EL0", 0xd50041bf, 0, 0, 0, false },
     { "msr uao at EL0", 0xd500417f, 0, 0, 0, false },
     // MSR (immediate): op0 0, op2 6, op1 3, CRn 4, Rt 31, CRm the operand.
-    { "msr daifset at EL0", 0xd50342df, 0, 0x18, 6 << 17 | 3 << 14 | 4 << 10 | 31 << 5 | 2 << 1, false },
-    { "msr daifclr at EL0", 0xd50342ff, 0, 0x18, 7 << 17 | 3 << 14 | 4 << 10 | 31 << 5 | 2 << 1, false },
+    { "msr daifset at EL0", 0xd50342df, 0, 0x18, 6 << 17 | 3 << 14 | 4 << 10 | 31 << 5 | 2 << 1,
+      false },
+    { "msr daifclr at EL0", 0xd50342ff, 0, 0x18, 7 << 17 | 3 << 14 | 4 << 10 | 31 << 5 | 2 << 1,
+      false },
     { "fadd, FP trapped", 0x1e602800, 1, 0x07, 0x1e00000, false },
     { "ldr q, FP trapped", 0x3dc00000, 0, 0x07, 0x1e00000, false },
     { "mrs fpcr, FP trapped", 0xd53b4400, 1, 0x07, 0x1e00000, false },
@@ -311,6 +313,27 @@ Test(exceptions, eret_removes_tags)
     cr_expect_eq(box.cpu->v.pc, UINT64_C(0x5aff000012345678), "TBI1 is off");
 }
 
+// Branches drop the tag: what runs at the target sees its own address without one, twice.
+Test(exceptions, branches_remove_tags)
+{
+    const uint32_t br[] = { 0xd61f0000 /* br x0 */ };
+    const uint32_t target[] = { 0x10000001 /* adr x1, . */, INSN_WFI };
+    box_code(&box, CODE, br, 1);
+    box_code(&box, CODE + 0x100, target, 2);
+    box.cpu->v.r[A64_TCR_EL1] = TCR_TBI0;
+    for (unsigned n = 0; n < 2; n++) {
+        box.cpu->v.r[A64_X0] = (CODE + 0x100) | UINT64_C(0x5a) << 56;
+        box_run(&box, CODE);
+        cr_expect_eq(reg(1), CODE + 0x100, "adr gives %#" PRIx64, reg(1));
+        cr_expect_eq(box.cpu->v.pc, CODE + 0x108);
+    }
+    // Without TBI it is an address that nothing is at.
+    box.cpu->v.r[A64_TCR_EL1] = 0;
+    box_run(&box, CODE);
+    cr_expect_eq(box_ec(&box), EC_IABT);
+    cr_expect_eq(reg(A64_FAR_EL1), (CODE + 0x100) | UINT64_C(0x5a) << 56);
+}
+
 // Aborts ---------------------------------------------------------------------------------------
 
 static void expect_far(const char *what, uint64_t want)
@@ -352,6 +375,30 @@ Test(exceptions, data_aborts)
     }
 }
 
+// An atomic's fault is the load's if a load would have had it. A store-exclusive is a store.
+Test(exceptions, atomic_faults)
+{
+    static const uint32_t atomics[] = {
+        0xf8210002, // ldadd x1, x2, [x0]
+        0xf8218002, // swp x1, x2, [x0]
+        0xc8a17c02, // cas x1, x2, [x0]
+        0x48227c04, // casp x2, x3, x4, x5, [x0]
+    };
+    map_code();
+    for (unsigned n = 0; n < ARRAY_SIZE(atomics); n++) {
+        box_one(&box, 1, atomics[n], 0x12345678);
+        expect_esr("unmapped, 8-aligned", 0x25, n == 3 ? 0x21 : 5);
+        box_one(&box, 1, atomics[n], 0x12345670);
+        expect_esr("unmapped", 0x25, 5);
+        box_one(&box, 1, atomics[n], CODE + 0x101);
+        expect_esr("unaligned", 0x25, 0x21);
+        box_one(&box, 1, atomics[n], CODE + 0x100);
+        expect_esr("read-only", 0x25, 14 | BIT(6));
+    }
+    box_one(&box, 1, 0xc8017c02 /* stxr w1, x2, [x0] */, 0x12345670);
+    expect_esr("stxr", 0x25, 5 | BIT(6));
+}
+
 Test(exceptions, cache_maintenance_faults)
 {
     const uint32_t dc_cvac = INSN_SYS(a64_sysreg_id(1, 3, 7, 10, 1), 0);
@@ -384,6 +431,7 @@ Test(exceptions, dc_zva)
     }
     box_one(&box, 1, dc_zva, 0x12345678);
     expect_esr("dc zva", 0x25, 5 | BIT(6));
+    expect_far("dc zva", 0x12345678);
     box_one(&box, 1, dc_zva, CODE);
     expect_esr("dc zva, read-only", 0x25, 14 | BIT(6));
     map_more(&box, &granules[0], 39, 2, page, page, D_AF | D_ATTR(3), 0);
@@ -405,6 +453,14 @@ Test(exceptions, alignment)
     expect_far("SCTLR.A", CODE + 0x801);
     box_one(&box, 1, STR_X1_X0, CODE + 0x802);
     expect_esr("SCTLR.A, store", 0x25, 0x21 | BIT(6));
+    // Structures of elements: the element's alignment counts.
+    box.cpu->v.r[A64_CPACR_EL1] = 3 << 20;
+    a64_update_mode(box.cpu);
+    box_one(&box, 1, 0x4d40c800 /* ld1r {v0.4s}, [x0] */, CODE + 0x802);
+    expect_esr("SCTLR.A, ld1r", 0x25, 0x21);
+    box_one(&box, 1, 0x4c000400 /* st4 {v0.8h-v3.8h}, [x0] */, CODE + 0x801);
+    expect_esr("SCTLR.A, st4", 0x25, 0x21 | BIT(6));
+    cr_expect(box_one(&box, 1, 0x4c400400 /* ld4 {v0.8h-v3.8h}, [x0] */, CODE + 0x802));
 }
 
 Test(exceptions, bus)

@@ -57,7 +57,11 @@ static void each_place(void (*f)(const struct place *p))
         for (unsigned in_bits = 25; in_bits <= 48; in_bits++)
             for (unsigned high = 0; high < 2; high++)
                 for (unsigned level = start_level(&granules[n], in_bits); level < 4; level++) {
-                    struct place p = { &granules[n], in_bits, level, high, some_va(in_bits, high),
+                    struct place p = { &granules[n],
+                                       in_bits,
+                                       level,
+                                       high,
+                                       some_va(in_bits, high),
                                        page_of(&granules[n], level, PA) };
                     if (granules[n].block[level])
                         f(&p);
@@ -69,10 +73,10 @@ static void map(const struct place *p, uint64_t leaf)
     map_one(&box, p->g, p->in_bits, p->level, p->va, p->pa, leaf, 0);
 }
 
-#define WHERE "%s, %u bits, level %u, va %#" PRIx64 ": "
+#define WHERE    "%s, %u bits, level %u, va %#" PRIx64 ": "
 #define PLACE(p) (p)->g->name, (p)->in_bits, (p)->level, (p)->va
 
-#define EXPECT_FSC(p, w, want)                                                                   \
+#define EXPECT_FSC(p, w, want)                                                                     \
     cr_expect_eq((w).fsc, (want), WHERE "fsc %#x, not %#x", PLACE(p), (w).fsc, (unsigned)(want))
 
 static void expect_mapped(const struct place *p)
@@ -284,8 +288,9 @@ Test(mmu, attributes)
     };
     for (unsigned n = 0; n < ARRAY_SIZE(cases); n++)
         for (unsigned ng = 0; ng < 2; ng++) {
-            struct place p = { &granules[n % 3], 48, 3, false, some_va(48, false),
-                               PA & ~mask64(16) };
+            struct place p = {
+                &granules[n % 3], 48, 3, false, some_va(48, false), PA & ~mask64(16)
+            };
             map(&p, D_AF | D_ATTR(cases[n].index) | D_SH(cases[n].sh_in) | (ng ? D_nG : 0));
             struct a64_walk w = walk(p.va, MEM_READ, WALK_EL1);
             cr_expect_eq(w.attr, cases[n].attr, "case %u: attr %#x", n, w.attr);
@@ -306,7 +311,8 @@ Test(mmu, dirty_state)
         uint64_t *leaf = box_word(&box, entry_at(p.g, 48, 3, p.va));
         bool managed = ha && hd && dbm, allowed = !ro || managed;
         struct a64_walk w = walk(p.va, MEM_READ, WALK_EL1 | WALK_UPDATE);
-        cr_expect(w.fsc == MAPPED && w.write == allowed && w.clean == (managed && ro), "case %u", n);
+        cr_expect(w.fsc == MAPPED && w.write == allowed && w.clean == (managed && ro), "case %u",
+                  n);
         cr_expect_eq(*leaf >> 7 & 1, ro, "case %u: changed by a read", n);
         w = walk(p.va, MEM_WRITE, WALK_EL1);
         cr_expect_eq(w.fsc, allowed ? MAPPED : 15, "case %u: fsc %#x", n, w.fsc);

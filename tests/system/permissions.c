@@ -59,19 +59,25 @@ static bool allowed(const struct combo *c, unsigned el, enum mem_access access)
 static struct combo combo_of(unsigned n)
 {
     return (struct combo){
-        .ap = n & 3, .ap_table = n >> 2 & 3, .uxn = n >> 4 & 1, .pxn = n >> 5 & 1,
-        .uxn_table = n >> 6 & 1, .pxn_table = n >> 7 & 1, .wxn = n >> 8 & 1, .pan = n >> 9 & 1,
+        .ap = n & 3,
+        .ap_table = n >> 2 & 3,
+        .uxn = n >> 4 & 1,
+        .pxn = n >> 5 & 1,
+        .uxn_table = n >> 6 & 1,
+        .pxn_table = n >> 7 & 1,
+        .wxn = n >> 8 & 1,
+        .pan = n >> 9 & 1,
     };
 }
 
 #define NR_COMBOS 1024
-#define VA UINT64_C(0x12345000)
+#define VA        UINT64_C(0x12345000)
 
 static void set_up(const struct combo *c)
 {
     uint64_t leaf = D_AF | D_AP(c->ap) | (c->uxn ? D_UXN : 0) | (c->pxn ? D_PXN : 0);
-    uint64_t table = (uint64_t)c->ap_table << 61 | (c->uxn_table ? BIT(60) : 0) |
-                     (c->pxn_table ? BIT(59) : 0);
+    uint64_t table =
+        (uint64_t)c->ap_table << 61 | (c->uxn_table ? BIT(60) : 0) | (c->pxn_table ? BIT(59) : 0);
     uint64_t *sctlr = &box.cpu->v.r[A64_SCTLR_EL1];
     *sctlr = c->wxn ? *sctlr | SCTLR_WXN : *sctlr & ~SCTLR_WXN;
     box.cpu->pan = c->pan;
@@ -109,8 +115,8 @@ Test(permissions, by_access)
                              "case %#x EL%u: load", n, el);
                 cr_expect_eq(mem_store(&box.cpu->v, VA, 8, 0, &v), allowed(&c, el, MEM_WRITE),
                              "case %#x EL%u: store", n, el);
-                cr_expect_eq(mem_load(&box.cpu->v, VA, 8, MEM_UNPRIV, &v),
-                             allowed(&c, 0, MEM_READ), "case %#x EL%u: unprivileged load", n, el);
+                cr_expect_eq(mem_load(&box.cpu->v, VA, 8, MEM_UNPRIV, &v), allowed(&c, 0, MEM_READ),
+                             "case %#x EL%u: unprivileged load", n, el);
                 cr_expect_eq(mem_store(&box.cpu->v, VA, 8, MEM_UNPRIV, &v),
                              allowed(&c, 0, MEM_WRITE), "case %#x EL%u: unprivileged store", n, el);
             }

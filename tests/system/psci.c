@@ -27,16 +27,16 @@ static int64_t call(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
     return (int64_t)box.cpu->v.r[A64_X0];
 }
 
-#define EXPECT(want, ...) \
+#define EXPECT(want, ...)                                                                          \
     cr_expect_eq(call(__VA_ARGS__), want, #__VA_ARGS__ " gives %" PRId64, call(__VA_ARGS__))
 
 Test(psci, queries)
 {
-    EXPECT(0x10000, 0x84000000, 0, 0, 0);        // version 1.0
-    EXPECT(2, 0x84000006, 0, 0, 0);              // nothing to migrate
-    EXPECT(0x10001, 0x80000000, 0, 0, 0);        // SMCCC 1.1
+    EXPECT(0x10000, 0x84000000, 0, 0, 0); // version 1.0
+    EXPECT(2, 0x84000006, 0, 0, 0);       // nothing to migrate
+    EXPECT(0x10001, 0x80000000, 0, 0, 0); // SMCCC 1.1
     EXPECT(0, 0x80000001, 0x80000000, 0, 0);
-    EXPECT(-1, 0x80000001, 0x80008000, 0, 0);    // no workaround
+    EXPECT(-1, 0x80000001, 0x80008000, 0, 0); // no workaround
 }
 
 Test(psci, features)

@@ -95,8 +95,7 @@ static bool is_op(const struct row *r)
 
 static uint32_t insn_of(const struct row *r, bool read)
 {
-    return is_op(r) ? INSN_SYS(id_of(r), 0)
-                    : read ? INSN_MRS(id_of(r), 0) : INSN_MSR(id_of(r), 0);
+    return is_op(r) ? INSN_SYS(id_of(r), 0) : read ? INSN_MRS(id_of(r), 0) : INSN_MSR(id_of(r), 0);
 }
 
 // Everything that could trap EL0 open.
@@ -385,7 +384,7 @@ Test(sysregs, id_registers)
     cr_expect_eq(id_reg("ID_AA64ISAR0_EL1"), 0x0021100110212120);
     cr_expect_eq(id_reg("ID_AA64ISAR1_EL1"), 0x0000001100211001);
     cr_expect_eq(id_reg("ID_AA64MMFR0_EL1"), 0x0000000000100024);
-    cr_expect_eq(id_reg("ID_AA64MMFR1_EL1"), 0x0000000000201002);
+    cr_expect_eq(id_reg("ID_AA64MMFR1_EL1"), 0x1000000000201002);
     cr_expect_eq(id_reg("ID_AA64MMFR2_EL1"), 0x1000000000000011);
     cr_expect_eq(id_reg("CTR_EL0"), 0x9444c004);
     cr_expect_eq(id_reg("CLIDR_EL1"), 0x0a200023);

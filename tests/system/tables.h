@@ -10,8 +10,8 @@
 struct granule {
     const char *name;
     unsigned bits, tg0, tg1;
-    int lsb[4];        // -1: the granule has no such level
-    bool block[4];     // a descriptor there may be a block (or page)
+    int lsb[4];    // -1: the granule has no such level
+    bool block[4]; // a descriptor there may be a block (or page)
     // Fewest bits of input address for which the walk starts at this level.
     unsigned starts_above[4];
 };
@@ -21,17 +21,17 @@ extern const struct granule granules[3];
 // Level at which a walk of in_bits starts.
 unsigned start_level(const struct granule *g, unsigned in_bits);
 
-#define D_TABLE 3u
-#define D_BLOCK 1u
-#define D_PAGE  3u
-#define D_AF    BIT(10)
-#define D_nG    BIT(11)
-#define D_AP(n) ((uint64_t)(n) << 6)
+#define D_TABLE   3u
+#define D_BLOCK   1u
+#define D_PAGE    3u
+#define D_AF      BIT(10)
+#define D_nG      BIT(11)
+#define D_AP(n)   ((uint64_t)(n) << 6)
 #define D_ATTR(n) ((uint64_t)(n) << 2)
-#define D_SH(n) ((uint64_t)(n) << 8)
-#define D_DBM   BIT(51)
-#define D_PXN   BIT(53)
-#define D_UXN   BIT(54)
+#define D_SH(n)   ((uint64_t)(n) << 8)
+#define D_DBM     BIT(51)
+#define D_PXN     BIT(53)
+#define D_UXN     BIT(54)
 
 // Where this test's table of a level lies; high: TTBR1's.
 gpa_t table_at(unsigned level, bool high);

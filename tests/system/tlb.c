@@ -47,7 +47,7 @@ static uint64_t load(gva_t va)
     return mem_load(&box.cpu->v, va, 8, 0, &v) ? v : ~UINT64_C(0);
 }
 
-#define FAULT   (~UINT64_C(0))
+#define FAULT          (~UINT64_C(0))
 #define EXPECT_OLD(va) cr_expect_eq(load(va), 0x01d, "%#" PRIx64 " gives %#" PRIx64, (va), load(va))
 #define EXPECT_NEW(va) cr_expect_eq(load(va), 0x4e3, "%#" PRIx64 " gives %#" PRIx64, (va), load(va))
 

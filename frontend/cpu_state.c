@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "frontend/cpu_state.h"
+
+#include "frontend/sysreg.h"
+#include "jit/fp_host.h"
+#include "jit/tlb.h"
+
+#include <string.h>
+
+_Static_assert(sizeof(struct a64_state) == 8 * (A64_NR_R + 2 * VCPU_NR_V + 5) + 4 * 4 + 16,
+               "a state has no padding");
+
+// The one-byte members: where, and the greatest value.
+#define BYTES(X)                                                                                   \
+    X(el, 1)                                                                                       \
+    X(spsel, 1)                                                                                    \
+    X(daif, 15) X(pan, 1) X(uao, 1) X(ss, 1) X(il, 1) X(dit, 1) X(ssbs, 1) X(event, 1)             \
+        X(claim, 255) X(stepping, 1) X(step_valid, 1) X(step_ex, 1)
+
+void a64_state_get(const struct a64_cpu *cpu, struct a64_state *s)
+{
+    const struct vcpu *v = &cpu->v;
+    *s = (struct a64_state){.pc = v->pc,
+                            .icount = v->icount,
+                            .excl_addr = v->excl_addr,
+                            .excl_value = {v->excl_value[0], v->excl_value[1]},
+                            .excl_size = v->excl_size,
+                            .nzcv = v->nzcv,
+                            .fpcr = v->fp.fpcr,
+                            .fpsr = v->fp.fpsr,
+#define X(name, max) .name = (uint8_t)cpu->name,
+                            BYTES(X)
+#undef X
+    };
+    memcpy(s->r, v->r, sizeof s->r);
+    memcpy(s->v, v->v, sizeof s->v);
+}
+
+// Could this register hold this value? Bits outside its mask are fixed at their reset value; those
+// with no mask are not the guest's to write.
+static bool reg_valid(const struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
+{
+    switch (reg->slot) {
+    case A64_MPIDR_EL1:
+        return value == cpu->v.r[A64_MPIDR_EL1];
+    case A64_RVBAR_EL1:
+        return true;
+    case A64_OSLSR_EL1: // OSLK follows OSLAR_EL1
+        return !((value ^ reg->reset) & ~BIT(1));
+    default:
+        return !((value ^ reg->reset) & ~reg->mask);
+    }
+}
+
+static const char *wrong_reg(const struct a64_cpu *cpu, const struct a64_state *s)
+{
+    for (unsigned n = 0; n < A64_NR_SYSREGS; n++) {
+        const struct sysreg *reg = &a64_sysregs[n];
+        if (reg->kind == SYSREG_STORED && !reg_valid(cpu, reg, s->r[reg->slot]))
+            return reg->name;
+    }
+    return NULL;
+}
+
+static const char *wrong(const struct a64_cpu *cpu, const struct a64_state *s)
+{
+#define X(name, max)                                                                               \
+    if (s->name > (max))                                                                           \
+        return #name;
+    BYTES(X)
+#undef X
+    if (s->nzcv > 15)
+        return "nzcv";
+    if (s->fpcr & ~FPCR_MASK)
+        return "fpcr";
+    if (s->fpsr & ~FPSR_MASK)
+        return "fpsr";
+    if (s->excl_size > 16 || (s->excl_size & (s->excl_size - 1)))
+        return "exclusive monitor";
+    if (s->reserved[0] || s->reserved[1])
+        return "reserved bytes";
+    return wrong_reg(cpu, s);
+}
+
+bool a64_state_set(struct a64_cpu *cpu, const struct a64_state *s, struct error *err)
+{
+    struct vcpu *v = &cpu->v;
+    const char *what = wrong(cpu, s);
+    if (what)
+        return error_set(err, "saved state: CPU %u cannot have this %s", v->index, what);
+    memcpy(v->r, s->r, sizeof s->r);
+    memcpy(v->v, s->v, sizeof s->v);
+    v->pc = s->pc;
+    v->icount = s->icount;
+    v->excl_addr = s->excl_addr;
+    v->excl_value[0] = s->excl_value[0];
+    v->excl_value[1] = s->excl_value[1];
+    v->excl_size = s->excl_size;
+    v->nzcv = s->nzcv;
+    fp_host_set_fpcr(&v->fp, s->fpcr);
+    v->fp.fpsr = s->fpsr;
+#define X(name, max) cpu->name = s->name;
+    BYTES(X)
+#undef X
+    v->bail = cpu->exc_recorded = false;
+    v->halt = VCPU_EXIT_NONE;
+    a64_state_settle(cpu);
+    return true;
+}
+
+void a64_state_settle(struct a64_cpu *cpu)
+{
+    tlb_flush_all(&cpu->v);
+    a64_update_mode(cpu);
+    // Lines may be up, or a single step complete; nothing happens if not.
+    vcpu_kick(&cpu->v, EXIT_REQ_INTERRUPT);
+}
