@@ -1,21 +1,57 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // See region_slow.h for the contract. The stack may stand anywhere when we come here: the caller is
 // code that GCC believes to be a leaf.
+#include "jit/region_slow.h"
+
     .text
-    .globl region_thunk_access
-    .type region_thunk_access, @function
+
+// The TLB itself first (tlb.h: index, tag): most misses of a site hit there.
+.macro thunk name, table, store
+    .globl \name
+    .type \name, @function
     .p2align 4
-region_thunk_access:
+\name:
+    push %rsi
+    push %r8
+    movzbl %dl, %ecx
+    mov %eax, %esi
+    lea -1(%rax,%rcx), %rcx
+    shr $8, %esi
+    and $0x7ff0, %esi
+    and $-4096, %rcx
+    mov VCPU_OFF_DCTX(%rdi), %r8d
+    or %rcx, %r8
+    lea \table(%rdi,%rsi), %rsi
+    cmp (%rsi), %r8
+    jne 1f
+    mov %rax, %rcx
+    xor %edx, %edx
+    add 8(%rsi), %rax
+    and $-4096, %rcx
+    pop %r8
+    pop %rsi
+    ret
+1:  pop %r8
+    pop %rsi
+    mov $\store, %ecx
+    jmp slow
+    .size \name, . - \name
+.endm
+
+    thunk region_thunk_load, VCPU_OFF_RTLB, 0
+    thunk region_thunk_store, VCPU_OFF_WTLB, 1
+
+// ecx: whether it is a store.
+slow:
     push %rbp
     mov %rsp, %rbp
     push %rsi
     push %rdi
-    push %rcx
     push %r8
     push %r9
     push %r10
     push %r11
-    sub $(16 * 16 + 16), %rsp
+    sub $(16 * 17), %rsp
     and $-64, %rsp
     movups %xmm0, 0x10(%rsp)
     movups %xmm1, 0x20(%rsp)
@@ -34,9 +70,10 @@ region_thunk_access:
     movups %xmm14, 0xf0(%rsp)
     movups %xmm15, 0x100(%rsp)
     mov %rax, %rsi
-    mov %rsp, %r8           // where `failed` goes
+    mov %rsp, %r8           // two words for what is said back
     call region_slow_access@PLT
-    mov (%rsp), %rdx
+    mov (%rsp), %rcx
+    mov 8(%rsp), %rdx
     movups 0x10(%rsp), %xmm0
     movups 0x20(%rsp), %xmm1
     movups 0x30(%rsp), %xmm2
@@ -53,15 +90,15 @@ region_thunk_access:
     movups 0xe0(%rsp), %xmm13
     movups 0xf0(%rsp), %xmm14
     movups 0x100(%rsp), %xmm15
-    lea -56(%rbp), %rsp
+    lea -48(%rbp), %rsp
     pop %r11
     pop %r10
     pop %r9
     pop %r8
-    pop %rcx
     pop %rdi
     pop %rsi
     pop %rbp
     ret
-    .size region_thunk_access, . - region_thunk_access
+    .size slow, . - slow
+
     .section .note.GNU-stack, "", @progbits
