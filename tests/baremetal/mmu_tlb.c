@@ -374,6 +374,32 @@ static void hardware_update(unsigned half)
     print("two pages: taken %d %x %x\n", exc.taken, *tt_entry(&t, va, 3, 0), *tt_entry(&t, va + 0x1000, 3, 0));
     run(EL1, INSN("str x0, [x1]"), 1, va + 0x40001000, 0, 0);
     print("block: taken %d %x\n", exc.taken, *tt_entry(&t, va + 0x40000000, 2, 0));
+    // AT writes nothing of the dirty state; QEMU's does.
+    *tt_entry(&t, va, 3, 0) = PA(5) | clean | D_PAGE;
+    tlbi_all();
+    u64 par = at(1, va);
+    arm_begins();
+    print("at: fault %d clean 1\n", par & 1);
+    print("at: fault %d clean %d\n", par & 1, *tt_entry(&t, va, 3, 0) >> 7 & 1);
+    // With HD a clean page counts as writable for what is derived from that: EL1 does not execute
+    // what EL0 can write, and with WXN nothing writable is executed (AArch64.S1Translate(): the
+    // permissions "already reflect a configuration permitting writes"). QEMU goes by AP[2].
+    for (unsigned n = 0; n < 4; n++) {
+        bool wxn = n & 1, user = n & 2;
+        *tt_entry(&t, va, 3, 0) = PA(5) | clean | (user ? D_USER : 0) | D_PAGE;
+        msr(sctlr_el1, wxn ? RT_SCTLR | BIT(19) : RT_SCTLR);
+        isb();
+        tlbi_all();
+        print("fetch from a clean page, wxn %d user %d:", wxn, user);
+        arm_begins();
+        print(" x1:%s x0:%s\n", (u64)(wxn || user ? "f" : "-"), (u64)(wxn && user ? "f" : "-"));
+        probe1('x', EL1, va);
+        probe1('x', EL0, va);
+        print("\n");
+    }
+    msr(sctlr_el1, RT_SCTLR);
+    isb();
+    tlbi_all();
     for (unsigned n = 0; n < 3; n++) {
         *tt_entry(&t, va, 3, 0) = PA(5) | clean | D_PAGE;
         dsb();

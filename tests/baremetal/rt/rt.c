@@ -326,7 +326,7 @@ static u64 image_attr(u64 pa)
     if (pa >= (u64)el0_text && pa < (u64)el0_text_end)
         return USER | RO | PXN;
     if (pa >= (u64)el1_code && pa < (u64)el1_code_end)
-        return UXN;
+        return RO | UXN; // written through RW_ALIAS
     if (pa < (u64)el0_text)
         return RO | UXN;
     if (pa >= (u64)el0_data && pa < (u64)el0_data_end)

@@ -133,7 +133,9 @@ u64 touch(char kind, unsigned el, u64 va, u64 *seen)
         return 0;
     }
     unsigned ec = exc.esr >> 26 & 0x3f, want = (insn ? 0x24 : 0x20) + el;
-    bool odd = ec != want || exc.far != va + offset || exc.vector != (el ? 4 : 8);
+    // A branch leaves an ignored tag behind.
+    u64 differs = (exc.far ^ (va + offset)) & (insn ? ~0ull : BIT(56) - 1);
+    bool odd = ec != want || differs || exc.vector != (el ? 4 : 8);
     return (exc.esr & 0x1ffffff) | (odd ? PROBE_ODD : 0) | BIT(33);
 }
 
