@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A long random life of a few address spaces: pages and blocks come, change, go and are told to the
-// TLB in whatever way covers them; ASIDs, PAN, UAO, WXN and E0PD change; and in between every kind of
-// access is made wherever there is something. The sequence is the same on every machine.
+// TLB in whatever way covers them; ASIDs, PAN, UAO, WXN and E0PD change; and in between every kind
+// of access is made wherever there is something. The sequence is the same on every machine.
 //
 // A mapping is changed as the architecture wants it: invalid first, TLBI, then the new one. So at
 // every access there is one right answer.
@@ -33,9 +33,9 @@ static u64 base(void)
 // Pages in two neighbourhoods and in a block's place.
 static u64 spot(unsigned n)
 {
-    u64 va = n < 8 ? 0x0000123456780000ull + n * 0x1000
-           : n < 16 ? 0x0000123456dfc000ull + (n - 8) * 0x1000 // across a block's border
-           : 0x0000400040000000ull + (n - 16) * 0x30000;       // inside a possible block
+    u64 va = n < 8    ? 0x0000123456780000ull + n * 0x1000
+             : n < 16 ? 0x0000123456dfc000ull + (n - 8) * 0x1000    // across a block's border
+                      : 0x0000400040000000ull + (n - 16) * 0x30000; // inside a possible block
     return base() | va;
 }
 #define IN_BLOCK(n) ((n) >= 16)
@@ -152,7 +152,7 @@ static void look(unsigned step)
         probe1(kinds[kind], kind > 2 ? EL1 : el, va);
     } else if (kind == 5) {
         // Over the end of the page: what is loaded depends on both.
-        u32 insn[] = { INSN("ldp x0, x2, [x1]"), INSN("ldr x0, [x1]"), INSN("ldr q0, [x1]") };
+        u32 insn[] = {INSN("ldp x0, x2, [x1]"), INSN("ldr x0, [x1]"), INSN("ldr q0, [x1]")};
         run(el, insn[roll(3)], 0, va + 0xffc - roll(2) * 4, 0, 0);
         print(" across%d %d", el, exc.taken);
         if (exc.taken)
@@ -191,7 +191,7 @@ static void setting(unsigned step)
         tlbi_all();
         break;
     default: { // TBI of this half, E0PD of this half, HA, HD, all permitted to be cached
-        static const u8 bits[2][4] = { { 37, 55, 39, 40 }, { 38, 56, 39, 40 } };
+        static const u8 bits[2][4] = {{37, 55, 39, 40}, {38, 56, 39, 40}};
         unsigned bit = bits[half][roll(4)];
         tcr_extra ^= BIT(bit);
         // Whether AT and accesses that fault set the access flag is left open, and QEMU's AT for
@@ -208,7 +208,8 @@ static void setting(unsigned step)
         tlbi_all();
     }
     }
-    print("%d space %d pan %d uao %d tcr %x\n", step, current, mrs(pan) >> 22 & 1, mrs(uao) >> 23 & 1, tcr_extra);
+    print("%d space %d pan %d uao %d tcr %x\n", step, current, mrs(pan) >> 22 & 1,
+          mrs(uao) >> 23 & 1, tcr_extra);
 }
 
 static u64 life(u64 h)
