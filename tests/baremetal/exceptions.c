@@ -508,6 +508,67 @@ static void maintenance(void)
     tt_restore();
 }
 
+// Which of several comes first (D1.3.5.5).
+static void priorities(void)
+{
+    struct tt t;
+    map_places(&t);
+    // PC alignment, fetch, illegal state, in this order.
+    for (unsigned el = 0; el < 2; el++)
+        for (unsigned n = 0; n < 3; n++) {
+            u64 pc = n == 0 ? code_page(el) : n == 1 ? VA(HOLE) : VA(HOLE) + 2;
+            exc.in_spsr = 0x1003c0 | (el ? 5 : 0);
+            exc.in_sp = (u64)el0_stack_top;
+            entered(pc, 0, 0, 0, 0, 0, 0, 0);
+            print("IL at EL%d %d ", el, n);
+            if (n == 2) { // QEMU fetches first
+                report_spsr = exc.in_spsr;
+                report_as("", el, ESR(0x22, 0), pc, pc);
+            } else {
+                report("");
+            }
+        }
+    // Alignment that the instruction itself asks for comes before translation.
+    u32 aligned[] = {INSN("ldxr x0, [x1]"), INSN("ldaxrh w0, [x1]"), INSN("ldar w0, [x1]"),
+                     INSN("stlr x0, [x1]"), INSN("ldapr x0, [x1]"),  INSN("ldxp x0, x2, [x1]")};
+    for (unsigned p = 0; p < BUS; p++)
+        for (unsigned n = 0; n < ARRAY_SIZE(aligned); n++) {
+            run(n & 1, aligned[n], 0, VA(p) + 0x341, 0, 0);
+            print("%s aligned %d ", (u64)place_name[p], n);
+            if (n == 4) // QEMU does not have it for LDAPR
+                report_as("", EL0, ESR(0x24, 0x21), 0, VA(p) + 0x341);
+            else
+                report("");
+        }
+    msr(sctlr_el1, RT_SCTLR | BIT(1));
+    isb();
+    u32 plain[] = {INSN("ldr x0, [x1]"), INSN("strh w0, [x1]"),     INSN("ldp x0, x2, [x1]"),
+                   INSN("ldr q0, [x1]"), INSN("ld1 {v0.8h}, [x1]"), INSN("ldtr w0, [x1]")};
+    for (unsigned p = 0; p < BUS; p++)
+        for (unsigned n = 0; n < ARRAY_SIZE(plain); n++) {
+            run(n & 1, plain[n], 0, VA(p) + 0x341, 0, 0);
+            print("%s with A %d ", (u64)place_name[p], n);
+            report("");
+        }
+    msr(sctlr_el1, RT_SCTLR);
+    // The FP trap before SP alignment, and that before the access.
+    u32 sp[] = {INSN("mov x3, sp"), INSN("mov sp, x1"), INSN("ldr q0, [sp]"), INSN("mov sp, x3")};
+    for (unsigned trap = 0; trap < 2; trap++)
+        for (unsigned el = 0; el < 2; el++) {
+            msr(cpacr_el1, trap ? 0 : 3 << 20);
+            isb();
+            run_n(el, sp, 4, 0, VA(HOLE) + 8, 0, 0);
+            print("FP and SP, trap %d EL%d ", trap, el);
+            if (trap)
+                report("");
+            else // QEMU does not check SP
+                report_as("", el, ESR(0x26, 0), 8, 0);
+        }
+    msr(cpacr_el1, 3 << 20);
+    isb();
+    tt_restore();
+}
+
 void program(void)
 {
     generating();
@@ -523,4 +584,5 @@ void program(void)
     accesses();
     fetches();
     maintenance();
+    priorities();
 }
