@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A memfd under two mappings. Allocation is first fit among the holes, else from the top; holes
-// next to each other are joined, so that a buffer that is emptied is whole again. Bookkeeping is kept outside: nothing the code does can reach it.
+// next to each other are joined, so that a buffer that is emptied is whole again. Bookkeeping is
+// kept outside: nothing the code does can reach it.
 #include "jit/codebuf.h"
 
 #include <errno.h>
@@ -144,13 +145,26 @@ static void take_from_hole(struct codebuf *cb, struct codebuf_hole **link, size_
     add_hole(cb, off + size, h.off + h.size - (off + size));
 }
 
+// The hole that ends at the top can grow.
+static void grow_hole(struct codebuf *cb, struct codebuf_hole *h, size_t end)
+{
+    if (end <= h->off + h->size)
+        return;
+    cb->stats.holes += end - (h->off + h->size);
+    h->size = end - h->off;
+    cb->top = end;
+}
+
 static bool find_room(struct codebuf *cb, size_t size, size_t align, size_t *off, bool *reused)
 {
     for (struct codebuf_hole **link = &cb->holes; *link; link = &(*link)->next) {
         size_t at = ALIGN_UP((*link)->off, align);
         size_t end = (*link)->off + (*link)->size;
+        if (end == cb->top)
+            end = cb->stats.reserve;
         if (at > end || end - at < size)
             continue;
+        grow_hole(cb, *link, at + size);
         take_from_hole(cb, link, at, size);
         *off = at;
         *reused = true;

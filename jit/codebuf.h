@@ -20,21 +20,21 @@
 struct codebuf_hole;
 
 struct codebuf_stats {
-    size_t reserve; // bytes
-    size_t used;    // bytes in spans, rounded up to the grain
-    size_t peak;    // the most that `used` has been
-    size_t holes;   // bytes that were freed and not yet used again
+    size_t reserve;                     // bytes
+    size_t used;                        // bytes in spans, rounded up to the grain
+    size_t peak;                        // the most that `used` has been
+    size_t holes;                       // bytes that were freed and not yet used again
     uint64_t allocated, freed, refused; // calls
 };
 
 struct codebuf {
-    struct mutex lock;  // of everything below that changes
-    int fd;             // the memory
-    uint8_t *write;     // the view to write
-    uint8_t *exec;      // the view to execute
-    size_t top;         // nothing has ever been allocated from here on
+    struct mutex lock;          // of everything below that changes
+    int fd;                     // the memory
+    uint8_t *write;             // the view to write
+    uint8_t *exec;              // the view to execute
+    size_t top;                 // nothing has ever been allocated from here on
     struct codebuf_hole *holes; // freed stretches below top, by address, never touching
-    bool sync;          // the host can make every thread drop what it has prefetched
+    bool sync;                  // the host can make every thread drop what it has prefetched
     struct codebuf_stats stats;
 };
 

@@ -23,11 +23,11 @@ struct object {
     uint32_t *place;      // offset of each section in the image, or NOT_USED
     uint32_t *work;       // sections found to be used, in order
     uint32_t nr_sections, nr_used;
-    const char *names;    // of sections
+    const char *names; // of sections
     size_t names_size;
-    uint32_t symtab;      // section number
+    uint32_t symtab; // section number
     uint32_t nr_symbols;
-    const char *strings;  // of symbols
+    const char *strings; // of symbols
     size_t strings_size;
     struct error *err;
 };
@@ -133,8 +133,8 @@ static bool section_ignored(const struct object *o, uint32_t n)
 {
     const Elf64_Shdr *s = &o->sections[n];
     const char *name = section_name(o, n);
-    return !(s->sh_flags & SHF_ALLOC) || s->sh_type == SHT_NOTE || s->sh_type == SHT_X86_64_UNWIND ||
-           !strcmp(name, ".eh_frame");
+    return !(s->sh_flags & SHF_ALLOC) || s->sh_type == SHT_NOTE ||
+           s->sh_type == SHT_X86_64_UNWIND || !strcmp(name, ".eh_frame");
 }
 
 // What an object may not have at all, used or not.
@@ -145,8 +145,8 @@ static bool check_sections(struct object *o)
         const char *name = section_name(o, i);
         if (section_ignored(o, i))
             continue;
-        if (section_refused(name) || s->sh_type == SHT_INIT_ARRAY ||
-            s->sh_type == SHT_FINI_ARRAY || s->sh_type == SHT_PREINIT_ARRAY)
+        if (section_refused(name) || s->sh_type == SHT_INIT_ARRAY || s->sh_type == SHT_FINI_ARRAY ||
+            s->sh_type == SHT_PREINIT_ARRAY)
             return error_set(o->err, "object: %.64s: constructors", name);
         // Every object has an empty .data and .bss.
         if (s->sh_size && (s->sh_flags & (SHF_WRITE | SHF_TLS)))
@@ -204,8 +204,8 @@ struct reloc {
     uint32_t target; // section number
     uint64_t value;  // of the symbol, in its section
     int64_t addend;
-    unsigned size;   // of the field
-    bool has_value;  // false: nothing to fill in
+    unsigned size;  // of the field
+    bool has_value; // false: nothing to fill in
 };
 
 static bool decode_reloc(struct object *o, uint32_t section, const Elf64_Rela *r, struct reloc *out)

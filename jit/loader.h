@@ -21,9 +21,9 @@
 #define LOADER_MAX_ALIGN     4096u
 
 struct loader_image {
-    uint8_t *bytes;  // owned; loader_image_free()
+    uint8_t *bytes; // owned; loader_image_free()
     uint32_t size;
-    uint32_t align;  // what the image wants of its address, a power of two
+    uint32_t align; // what the image wants of its address, a power of two
     uint32_t nr_entries;
     uint32_t entry[LOADER_MAX_FUNCTIONS]; // offset of each function wanted, in the order asked
 };

@@ -535,11 +535,13 @@ BOTH(save_and_load, EVENT)
     struct echo *other = echo_create();
     struct device *dev2 = virtio_mmio_create("virtio-mmio", &b.bus, &b.clock, bench_wire(&b, 1),
                                              d.legacy, &other->v, NULL);
-    driver_offer(&d, 0); // offered and not yet seen: found after load
+    driver_offer(&d, 0); // offered and not yet kicked: stays so
     bench_copy_state(dev, dev2);
     EXPECT(b.wire[1].level, 1);
     EXPECT(other->v.s.status, echo->v.s.status);
+    clock_step(&b.clock, 1);
     EXPECT(other->requests, 0);
+    dev2->ops->write(dev2->opaque, 0x50, 4, 0); // QueueNotify
     clock_step(&b.clock, 1);
     EXPECT(other->requests, 1);
     EXPECT(driver_used_index(&d), 2);
@@ -552,6 +554,7 @@ BOTH(save_and_load, EVENT)
     cr_assert(!bench_load_damaged(dev, dev2, 1, 24 + 33, 0x40), "queue size huge");
     // Addresses are the guest's to choose; they are checked at every use.
     cr_assert(bench_load_damaged(dev, dev2, 1, 24 + 7, 0x80), "ring elsewhere");
+    dev2->ops->write(dev2->opaque, 0x50, 4, 0);
     clock_step(&b.clock, 1);
     EXPECT(other->v.s.status & NEEDS_RESET, NEEDS_RESET);
     bench_refuses_corruption(dev);
