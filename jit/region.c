@@ -82,6 +82,8 @@ static void attach(struct region *region)
         struct tb *tb = region->pages[b->page]->entry[b->off >> 2];
         if (b->flags & REGION_ENTRY && tb && tb->entry != tb->code)
             attach_block(region, n, tb);
+        else if (tb)
+            tb->looked = 0; // inside only: it may yet prove hot on its own
     }
     region->suspect = false;
 }
@@ -106,7 +108,7 @@ static struct code_page *page_of(struct jit *jit, gpa_t page, uint64_t mode)
     return p;
 }
 
-void region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa, region_fn *fn)
+bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa, region_fn *fn)
 {
     struct region *region = calloc(1, sizeof *region);
     assert(region);
@@ -120,7 +122,7 @@ void region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
         free(recipe);
         free(region);
         mutex_unlock(&jit->lock);
-        return;
+        return false;
     }
     region->next = jit->compiled;
     jit->compiled = region;
@@ -132,6 +134,7 @@ void region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
     }
     attach(region);
     mutex_unlock(&jit->lock);
+    return true;
 }
 
 void region_suspect(struct code_page *page)

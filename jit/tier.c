@@ -1,42 +1,135 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "jit/tier.h"
 
-#include "jit/codebuf.h"
+#include "jit/cache.h"
 #include "jit/loader.h"
-#include "jit/tier_policy.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-// Compiles here and now.
-static void compile_now(struct tier *t, struct jit *jit, struct region_recipe *recipe, const gpa_t *gpa)
+// What a compile's result needs beyond the recipe.
+struct request {
+    gpa_t gpa[REGION_MAX_PAGES];
+};
+
+static struct region_recipe *copy_recipe(const struct region_recipe *recipe)
 {
-    char path[64];
-    struct error err;
-    static int nr; snprintf(path, sizeof path, "/dev/shm/armlet-%d-%d.o", (int)getpid(), nr++);
-    const struct region_recipe *list[1] = { recipe };
-    if (!t->compile(jit->guest, list, 1, path, &err)) {
-        fprintf(stderr, "compile: %s\n", err.text);
-        free(recipe);
-        return;
-    }
-    FILE *f = fopen(path, "rb");
-    static uint8_t object[8 << 20];
-    size_t size = f ? fread(object, 1, sizeof object, f) : 0;
-    if (f)
-        fclose(f);
-    const char *names[1] = { "region_0" };
-    const void *entries[1];
+    size_t size = region_recipe_size(recipe);
+    struct region_recipe *copy = malloc(size);
+    assert(copy);
+    memcpy(copy, recipe, size);
+    return copy;
+}
+
+static bool install(struct tier *t, const struct region_recipe *recipe, const gpa_t *gpa,
+                    const uint8_t *image, uint32_t size, uint32_t align, uint32_t entry)
+{
     struct codebuf_span span;
-    if (!loader_load(&t->code, object, size, names, 1, entries, &span, &err)) {
-        fprintf(stderr, "load: %s\n", err.text);
-        free(recipe);
-        return;
+    if (!loader_place(&t->code, image, size, align, &span))
+        return false;
+    if (region_publish(t->jit, copy_recipe(recipe), gpa, (region_fn *)(uintptr_t)(span.exec + entry)))
+        return true;
+    codebuf_free(&t->code, &span);
+    return false;
+}
+
+// Service thread.
+static void done(void *opaque, const struct compile_result *r)
+{
+    struct tier *t = opaque;
+    struct request *req = r->cookie;
+    if (r->status == COMPILE_OK && install(t, r->recipe, req->gpa, r->image, r->size, r->align, r->entry))
+        __atomic_add_fetch(&t->compiled, 1, __ATOMIC_RELAXED);
+    else if (r->status != COMPILE_OK && r->status != COMPILE_CANCELLED)
+        log_printf(t->jit->log, LOG_UNIMP, "a region was not compiled: %s\n", r->err);
+    free(req);
+}
+
+static void unavailable(void *opaque, const char *why)
+{
+    struct tier *t = opaque;
+    t->options.say(t->options.opaque, why);
+}
+
+static void stored(void *opaque, const char *name)
+{
+    struct tier *t = opaque;
+    if (t->cache)
+        cache_add(t->cache, name);
+}
+
+// The cache ---------------------------------------------------------------------------------------
+
+// Is the guest's code around pc what the candidate was made from? gpa gets the pages.
+static bool matches(struct vcpu *cpu, const struct tb *tb, const struct region_recipe *r, gpa_t *gpa)
+{
+    const struct code_page *pages[REGION_MAX_PAGES];
+    const struct region_block *entry = NULL;
+    for (uint32_t n = 0; n < r->nr_blocks && !entry; n++)
+        if (r->blocks[n].flags & REGION_ENTRY && r->blocks[n].off == tb->off &&
+            !memcmp(r->pages[r->blocks[n].page].bytes + tb->off, tb->insns, tb->n_insns * 4))
+            entry = &r->blocks[n];
+    if (!entry || r->mode != cpu->mode)
+        return false;
+    gva_t page0 = cpu->pc_page - ((uint64_t)(int64_t)r->pages[entry->page].delta << PAGE_BITS);
+    for (uint32_t n = 0; n < r->nr_pages; n++) {
+        gva_t va = page0 + ((uint64_t)(int64_t)r->pages[n].delta << PAGE_BITS);
+        const struct itlb_entry *e = &cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)];
+        if (e->tag != (va | cpu->ictx) || e->mode != cpu->mode)
+            return false;
+        pages[n] = e->page;
+        gpa[n] = e->page->page;
     }
-    region_publish(jit, recipe, gpa, (region_fn *)(uintptr_t)entries[0]);
+    for (uint32_t n = 0; n < r->nr_blocks; n++) {
+        const struct region_block *b = &r->blocks[n];
+        if (memcmp(r->pages[b->page].bytes + b->off, pages[b->page]->host + b->off, b->n_insns * 4u))
+            return false;
+    }
+    return true;
+}
+
+static bool from_cache(struct tier *t, struct vcpu *cpu, const struct tb *tb)
+{
+    struct cache_ref refs[8];
+    unsigned n = cache_lookup(t->cache, cache_hash(cpu->mode, tb->off, tb->insns, tb->n_insns), refs,
+                              t->policy.max_candidates);
+    for (unsigned k = 0; k < n; k++) {
+        struct cache_entry e;
+        gpa_t gpa[REGION_MAX_PAGES];
+        if (!cache_read(t->cache, &refs[k], &e))
+            continue;
+        bool ok = matches(cpu, tb, e.item.recipe, gpa) &&
+                  install(t, e.item.recipe, gpa, e.item.image, e.item.size, e.item.align, e.item.entry);
+        cache_entry_free(&e);
+        if (ok) {
+            __atomic_add_fetch(&t->cached, 1, __ATOMIC_RELAXED);
+            cpu->stats.regions_cached++;
+            return true;
+        }
+    }
+    return false;
+}
+
+// Promotion ---------------------------------------------------------------------------------------
+
+static void compile(struct tier *t, struct vcpu *cpu, struct tb *tb)
+{
+    struct region_recipe *recipe = malloc(sizeof *recipe);
+    struct request *req = malloc(sizeof *req);
+    assert(recipe && req);
+    bool formed = region_form(cpu, tb, recipe, req->gpa);
+    enum compile_submit answer = formed ? compile_service_submit(t->service, recipe, req) : COMPILE_KNOWN_BAD;
+    free(recipe);
+    if (answer == COMPILE_ACCEPTED)
+        cpu->stats.regions++;
+    else
+        free(req);
+    if (answer == COMPILE_FULL)
+        return; // the next look tries again
+    tb->looked = TIER_DONE;
+    if (t->options.wait && answer == COMPILE_ACCEPTED)
+        compile_service_drain(t->service);
 }
 
 void tier_look(struct vcpu *cpu, struct tb *tb)
@@ -44,28 +137,55 @@ void tier_look(struct vcpu *cpu, struct tb *tb)
     struct tier *t = cpu->jit->tier;
     if (!t || tb->entry == tb->code || tb->looked == TIER_DONE)
         return;
-    if (++tb->looked < t->policy.looks)
-        return;
-    tb->looked = TIER_DONE;
-    struct region_recipe *recipe = malloc(sizeof *recipe);
-    gpa_t gpa[REGION_MAX_PAGES];
-    assert(recipe);
-    if (!region_form(cpu, tb, recipe, gpa)) {
-        free(recipe);
-        return;
-    }
-    cpu->stats.regions++;
-    compile_now(t, cpu->jit, recipe, gpa);
+    tb->looked++;
+    if (t->cache && tb->looked == t->policy.cache_looks && from_cache(t, cpu, tb))
+        tb->looked = TIER_DONE;
+    else if (tb->looked >= t->policy.compile_looks)
+        compile(t, cpu, tb);
 }
 
-struct tier *tier_create(tier_compile_fn *compile, struct error *err)
+// Life --------------------------------------------------------------------------------------------
+
+struct tier *tier_create(struct jit *jit, const struct tier_options *options, struct error *err)
 {
     struct tier *t = calloc(1, sizeof *t);
     assert(t);
-    t->compile = compile;
-    t->policy.looks = 8;
-    if (codebuf_init(&t->code, 0, err))
+    t->jit = jit;
+    t->options = *options;
+    t->policy = TIER_POLICY_DEFAULT;
+    if (!options->no_cache) {
+        struct cache_options c = { .dir = options->cache_dir, .say = options->say, .opaque = options->opaque };
+        t->cache = cache_open(&c);
+    }
+    struct compile_options c = { .guest = jit->guest, .compile = options->compile,
+                                 .nr_workers = options->nr_workers, .needs_assembler = true,
+                                 .max_batch = 4, .cache = t->cache ? cache_target(t->cache) : NULL };
+    t->service = compile_service_create(&c, err);
+    if (t->service && codebuf_init(&t->code, 0, err))
         return t;
+    compile_service_destroy(t->service);
+    cache_close(t->cache);
     free(t);
     return NULL;
+}
+
+bool tier_start(struct tier *t, struct error *err)
+{
+    struct compile_hooks hooks = { .done = done, .unavailable = unavailable, .stored = stored,
+                                   .not_stored = unavailable, .opaque = t };
+    if (!compile_service_start(t->service, &hooks, err))
+        return false;
+    t->jit->tier = t;
+    return true;
+}
+
+void tier_destroy(struct tier *t)
+{
+    if (!t)
+        return;
+    t->jit->tier = NULL;
+    compile_service_destroy(t->service);
+    cache_close(t->cache);
+    codebuf_fini(&t->code);
+    free(t);
 }

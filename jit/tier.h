@@ -1,23 +1,56 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Promotion: which blocks become regions, and regions in use.
+// Promotion: which blocks become regions, where compiled code comes from, regions in use.
 //
-// vCPU's thread, outside the jit's lock, unless said otherwise.
+// A vCPU hands in what got hot and goes on; the compile service's thread publishes what comes back.
 #ifndef JIT_TIER_H
 #define JIT_TIER_H
 
+#include "jit/codebuf.h"
 #include "jit/region.h"
+#include "jit/tier_policy.h"
+#include "jit/worker.h"
 
 struct iop;
+struct cache;
 
-// The block at cpu->pc has been executed TB_LOOK_EVERY times more.
+struct tier_options {
+    compile_fn *compile;
+    unsigned nr_workers;   // 0: one
+    const char *cache_dir; // NULL: the default place
+    bool no_cache;
+    bool wait;             // compile before going on (-accel gccjit): for tests and measuring
+    void (*say)(void *opaque, const char *line); // trouble, for the user; any thread
+    void *opaque;
+};
+
+struct tier {
+    struct jit *jit;
+    struct tier_policy policy;
+    struct tier_options options;
+    struct codebuf code;
+    struct compile_service *service;
+    struct cache *cache;
+    uint64_t cached, compiled; // regions published; under the jit's lock
+};
+
+// Forks the compile service: to be called while the process has one thread. NULL: err says why.
+struct tier *tier_create(struct jit *jit, const struct tier_options *options, struct error *err);
+// Starts serving; before the vCPUs run. False: nothing will be compiled.
+bool tier_start(struct tier *t, struct error *err);
+// After the vCPUs have stopped for good. Takes NULL.
+void tier_destroy(struct tier *t);
+
+// The block at cpu->pc has been executed TB_LOOK_EVERY times more. vCPU's thread.
 void tier_look(struct vcpu *cpu, struct tb *tb);
+
+// Regions in use (region.c) ----------------------------------------------------------------------
 
 // Enters the region that iop (a block's H_REGION) belongs to; the block starts at pc_page.
 enum region_result region_enter(struct vcpu *cpu, const struct iop *iop);
 
 // Makes compiled code available for a recipe, unless the guest's code has changed meanwhile.
-// entry_gpa is the physical address of the first page. Takes the recipe over.
-void region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa,
+// page_gpa: the physical pages. Takes the recipe over. Any thread. False: it was not wanted.
+bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa,
                     region_fn *fn);
 
 // Under the jit's lock: a block of the page was found unchanged after having been suspect; its
@@ -27,8 +60,8 @@ void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb);
 void region_suspect(struct code_page *page);
 void region_fini(struct jit *jit);
 
-// Chooses what belongs to a region around a hot block. The blocks' executed neighbours, heaviest
-// first. False: not worth it. page_gpa gets the physical pages.
+// Chooses what belongs to a region around a hot block: its executed neighbours, heaviest first.
+// False: not worth it. page_gpa gets the physical pages. vCPU's thread.
 bool region_form(struct vcpu *cpu, const struct tb *seed, struct region_recipe *recipe,
                  gpa_t *page_gpa);
 

@@ -21,6 +21,8 @@ enum {
 
 enum config_accel {
     CONFIG_ACCEL_INTERP,
+    CONFIG_ACCEL_TIERED, // the interpreter, and libgccjit for what stays hot
+    CONFIG_ACCEL_GCCJIT, // the same, but waiting for every compile
 };
 
 enum config_drive_if {
@@ -106,6 +108,9 @@ struct machine_config {
     size_t chardev_count;
     int serials[CONFIG_MAX_SERIALS]; // index into chardevs, -1 for none
     size_t serial_count;
+
+    const char *cache_dir; // of compiled code; NULL: the default place
+    bool no_cache;
 
     const char *name;
     unsigned log_mask; // LOG_* of base/log.h

@@ -7,8 +7,7 @@
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
 #include "jit/tb.h"
-#include "jit/gccjit.h"
-#include "jit/tier_policy.h"
+#include "machine/accel.h"
 #include "machine/devtree.h"
 #include "machine/exit_codes.h"
 #include "machine/loader.h"
@@ -162,12 +161,12 @@ static bool load(struct machine *m, struct error *err)
     return ok;
 }
 
-static bool create_cpus(struct machine *m)
+static bool create_cpus(struct machine *m, struct error *err)
 {
     jit_init(&m->jit, &a64_guest, &m->log);
+    if (!accel_init(m, err))
+        return false;
     m->jit.phys = (struct phys_ops){ .read = phys_read, .write = phys_write, .opaque = m };
-    if (getenv("ARMLET_TIER"))
-        m->jit.tier = tier_create(gccjit_compile, NULL);
     jit_add_ram(&m->jit, VIRT_RAM_BASE, m->ram.size, m->ram.host, false);
     for (unsigned n = 0; n < m->nr_cpus; n++) {
         m->cpus[n] = aligned_alloc(64, ALIGN_UP(sizeof *m->cpus[n], 64));
@@ -193,7 +192,7 @@ static bool build(struct machine *m, struct error *err)
         !bus_map_ram(&m->bus, VIRT_RAM_BASE, m->ram.size, m->ram.host, false, err))
         return false;
     // The terminal last of all that can go wrong before the guest: errors are read in peace.
-    if (!create_cpus(m) || !create_chardevs(m, err) || !virt_init(m, err))
+    if (!create_cpus(m, err) || !create_chardevs(m, err) || !virt_init(m, err))
         return false;
     return m->config->machine.dumpdtb || load(m, err);
 }
@@ -228,6 +227,7 @@ bool machine_dump_tree(struct machine *m, const char *path, struct error *err)
 
 void machine_fini(struct machine *m)
 {
+    accel_fini(m);
     virt_fini(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
@@ -324,6 +324,9 @@ int machine_run(struct machine *m)
     int signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), signal = 0;
     int status = EXIT_CODE_POWER_OFF, request;
     struct stats_clock began = stats_begin();
+    struct error accel_err;
+    if (!accel_start(m, &accel_err))
+        fprintf(stderr, "armlet: %s\r\n", accel_err.text);
     do {
         m->request = MACHINE_GO_ON;
         start_cpus(m);

@@ -67,7 +67,9 @@ static const struct keyval_choice gic_versions[] = {
 };
 
 static const struct keyval_choice accels[] = {
-    { "interp", CONFIG_ACCEL_INTERP, "the interpreter (default)" }, { NULL }
+    { "interp", CONFIG_ACCEL_INTERP, "the interpreter (default)" },
+    { "tiered", CONFIG_ACCEL_TIERED, "the interpreter, and libgccjit for what stays hot" },
+    { "gccjit", CONFIG_ACCEL_GCCJIT, "the same, waiting for every compile (for tests)" }, { NULL }
 };
 
 static const struct keyval_row machine_rows[] = {
@@ -102,6 +104,18 @@ bool opt_accel(struct options *o, const char *arg)
     if (wants_help(arg))
         return print_choices(o, "Engines that run guest code:", accels);
     return keyval_choose(accels, "-accel", arg, &o->config->machine.accel, o->err);
+}
+
+bool opt_cache_dir(struct options *o, const char *arg)
+{
+    o->config->cache_dir = arg;
+    return true;
+}
+
+bool opt_no_cache(struct options *o, const char *arg)
+{
+    o->config->no_cache = true;
+    return true;
 }
 
 // Features that scripts written for QEMU switch off; armlet's CPUs do not have them.
