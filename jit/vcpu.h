@@ -94,7 +94,7 @@ struct vcpu {
     uint64_t icount;       // instructions executed, exact whenever no block runs
     uint32_t dctx, uctx;   // data contexts: the current one, and the unprivileged one
     uint32_t ictx;         // fetch context
-    uint32_t mode;         // mode bits that key a block; written through the frontend only
+    uint64_t mode;         // mode bits that key a block; written through the frontend only
     bool bail;             // a helper gave up; nothing of its instruction is committed
     uint8_t halt;          // a helper asks to leave at the end of this block (enum vcpu_exit)
 
