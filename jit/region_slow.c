@@ -3,10 +3,40 @@
 
 #include "jit/tlb.h"
 
-_Static_assert(offsetof(struct vcpu, dctx) == VCPU_OFF_DCTX, "region_thunks.S");
-_Static_assert(offsetof(struct vcpu, rtlb) == VCPU_OFF_RTLB, "region_thunks.S");
-_Static_assert(offsetof(struct vcpu, wtlb) == VCPU_OFF_WTLB, "region_thunks.S");
-_Static_assert(TLB_BITS == 11 && sizeof(struct tlb_entry) == 16, "region_thunks.S");
+// The TLB itself first (tlb.h: index, tag): most misses of a site hit there. region_thunk_slow is
+// in region_thunks.S; it wants to know in ecx whether it is a store.
+#define THUNK(name, table, store)                                                               \
+    __attribute__((naked)) void name(void)                                                      \
+    {                                                                                           \
+        __asm__("push %%rsi\n\t"                                                                \
+                "push %%r8\n\t"                                                                 \
+                "movzbl %%dl, %%ecx\n\t"                                                        \
+                "mov %%eax, %%esi\n\t"                                                          \
+                "lea -1(%%rax,%%rcx), %%rcx\n\t"                                                \
+                "shr %3, %%esi\n\t"                                                             \
+                "and %4, %%esi\n\t"                                                             \
+                "and $-4096, %%rcx\n\t"                                                         \
+                "mov %c0(%%rdi), %%r8d\n\t"                                                     \
+                "or %%rcx, %%r8\n\t"                                                            \
+                "lea %c1(%%rdi,%%rsi), %%rsi\n\t"                                               \
+                "cmp (%%rsi), %%r8\n\t"                                                         \
+                "jne 1f\n\t"                                                                    \
+                "mov %%rax, %%rcx\n\t"                                                          \
+                "xor %%edx, %%edx\n\t"                                                          \
+                "add 8(%%rsi), %%rax\n\t"                                                       \
+                "and $-4096, %%rcx\n\t"                                                         \
+                "pop %%r8\n\t"                                                                  \
+                "pop %%rsi\n\t"                                                                 \
+                "ret\n"                                                                         \
+                "1: pop %%r8\n\t"                                                               \
+                "pop %%rsi\n\t"                                                                 \
+                "mov %2, %%ecx\n\t"                                                             \
+                "jmp region_thunk_slow"                                                         \
+                :: "i"(offsetof(struct vcpu, dctx)), "i"(offsetof(struct vcpu, table)),         \
+                   "i"(store), "i"(PAGE_BITS - 4), "i"((TLB_SIZE - 1) << 4));                   \
+    }
+THUNK(region_thunk_load, rtlb, 0)
+THUNK(region_thunk_store, wtlb, 1)
 
 // out: the page to remember, whether it failed. Returns the host address.
 uint64_t region_slow_access(struct vcpu *cpu, gva_t va, uint64_t desc, bool store, uint64_t out[2])

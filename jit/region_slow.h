@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a compiled region asks when it does not know a page: thunks that preserve every register, so
-// that the fast path spills nothing (region_thunks.S).
+// that the fast path spills nothing.
 //
 // A thunk's contract. In: rdi the vcpu, rax the guest address, edx bytes | MEM_* << 8; for a store
 // what it writes is in vcpu.xfer. Out: rax a host address where the access may be made, rcx the
@@ -15,16 +15,9 @@
 // No guest address is in its page: bits 55 and 54 differ.
 #define REGION_NO_PAGE 0x0080000000000000
 
-// For region_thunks.S, which cannot see struct vcpu; asserted in region_slow.c.
-#define VCPU_OFF_DCTX 32
-#define VCPU_OFF_RTLB 3608
-#define VCPU_OFF_WTLB (VCPU_OFF_RTLB + 2048 * 16)
-
-#ifndef __ASSEMBLER__
 #include "jit/vcpu.h"
 
 uint64_t region_slow_access(struct vcpu *cpu, gva_t va, uint64_t desc, bool store, uint64_t out[2]);
-extern const char region_thunk_load[], region_thunk_store[];
-#endif
-
+void region_thunk_load(void); // not to be called from C
+void region_thunk_store(void);
 #endif

@@ -1,48 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // See region_slow.h for the contract. The stack may stand anywhere when we come here: the caller is
 // code that GCC believes to be a leaf.
-#include "jit/region_slow.h"
-
     .text
 
-// The TLB itself first (tlb.h: index, tag): most misses of a site hit there.
-.macro thunk name, table, store
-    .globl \name
-    .type \name, @function
+// Behind region_thunk_load and region_thunk_store (region_slow.c). ecx: whether it is a store.
+    .globl region_thunk_slow
+    .hidden region_thunk_slow
+    .type region_thunk_slow, @function
     .p2align 4
-\name:
-    push %rsi
-    push %r8
-    movzbl %dl, %ecx
-    mov %eax, %esi
-    lea -1(%rax,%rcx), %rcx
-    shr $8, %esi
-    and $0x7ff0, %esi
-    and $-4096, %rcx
-    mov VCPU_OFF_DCTX(%rdi), %r8d
-    or %rcx, %r8
-    lea \table(%rdi,%rsi), %rsi
-    cmp (%rsi), %r8
-    jne 1f
-    mov %rax, %rcx
-    xor %edx, %edx
-    add 8(%rsi), %rax
-    and $-4096, %rcx
-    pop %r8
-    pop %rsi
-    ret
-1:  pop %r8
-    pop %rsi
-    mov $\store, %ecx
-    jmp slow
-    .size \name, . - \name
-.endm
-
-    thunk region_thunk_load, VCPU_OFF_RTLB, 0
-    thunk region_thunk_store, VCPU_OFF_WTLB, 1
-
-// ecx: whether it is a store.
-slow:
+region_thunk_slow:
     push %rbp
     mov %rsp, %rbp
     push %rsi
@@ -99,6 +65,6 @@ slow:
     pop %rsi
     pop %rbp
     ret
-    .size slow, . - slow
+    .size region_thunk_slow, . - region_thunk_slow
 
     .section .note.GNU-stack, "", @progbits
