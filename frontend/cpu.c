@@ -74,7 +74,7 @@ void a64_cpu_reset(struct a64_cpu *cpu, uint64_t pc, uint64_t x0)
     v->r[A64_X0] = x0;
     // As QEMU's virt numbers them: 16 a cluster.
     v->r[A64_MPIDR_EL1] |= (v->index & 15) | (uint64_t)(v->index >> 4) << 8;
-    v->r[A64_RVBAR_EL1] = pc;
+    // RVBAR_EL1 stays 0: where the firmware would start, whatever the loader does instead.
     v->pc = pc;
     v->nzcv = 0;
     v->excl_size = 0;

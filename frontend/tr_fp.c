@@ -114,18 +114,11 @@ bool tr_fp_dp1(struct tr *t, enum a64_op op, const struct a64_fp_dp1 *f)
     unsigned vop = tr_vop[op];
     uint64_t imm = 0;
 
-    switch (op) {
-    case A64_FRINT32Z: // FEAT_FRINTTS is not offered
-    case A64_FRINT32X:
-    case A64_FRINT64Z:
-    case A64_FRINT64X:
-        return false;
-    default:
-        break;
-    }
     if (!tr_fp_enabled(t))
         return true;
-    if (!vop) {
+    if (tr_bounded_rounding(op, &imm)) {
+        vop = IRV_FRINTB;
+    } else if (!vop) {
         vop = IRV_FRINT;
         imm = tr_rounding(op) | (op == A64_FRINTX ? 8 : 0);
     }

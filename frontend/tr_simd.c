@@ -110,6 +110,19 @@ unsigned tr_rounding(enum a64_op op)
     // clang-format on
 }
 
+bool tr_bounded_rounding(enum a64_op op, uint64_t *imm)
+{
+    // clang-format off
+    switch (op) {
+    case A64_FRINT32Z: case A64_FRINT32Z_V: *imm = FP_ZERO; return true;
+    case A64_FRINT32X: case A64_FRINT32X_V: *imm = IRV_ROUND_FPCR; return true;
+    case A64_FRINT64Z: case A64_FRINT64Z_V: *imm = FP_ZERO | 1 << 8; return true;
+    case A64_FRINT64X: case A64_FRINT64X_V: *imm = IRV_ROUND_FPCR | 1 << 8; return true;
+    default: return false;
+    }
+    // clang-format on
+}
+
 uint64_t tr_fp_imm(unsigned imm8, int size)
 {
     // Sign, an exponent of 3 bits (its top bit inverted and repeated), 4 bits of fraction.

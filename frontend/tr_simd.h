@@ -40,6 +40,9 @@ static inline bool tr_vec(struct tr *t, unsigned vop, unsigned type, int d, ir_v
 // The rounding an instruction's name spells: N, P, M, Z, A; X and I are FPCR's.
 unsigned tr_rounding(enum a64_op op);
 
+// The imm of IRV_FRINTB for FRINT32Z, FRINT32X, FRINT64Z, FRINT64X; false for other instructions.
+bool tr_bounded_rounding(enum a64_op op, uint64_t *imm);
+
 // A widening operation of tr_vop[], or a doubling multiplication that accumulates
 // (tr_simd_three_diff.c).
 bool tr_long_multiply(struct tr *t, enum a64_op op, int size, unsigned shape, int d, ir_val n,

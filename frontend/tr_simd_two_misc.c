@@ -101,23 +101,18 @@ bool tr_simd_shll(struct tr *t, enum a64_op op, const struct a64_simd2 *f)
 
 // Floating point ----------------------------------------------------------------------------------
 
-static bool is_frintts(enum a64_op op)
-{
-    return op == A64_FRINT32Z_V || op == A64_FRINT32X_V || op == A64_FRINT64Z_V ||
-           op == A64_FRINT64X_V;
-}
-
 bool tr_simd_two_misc_fp(struct tr *t, enum a64_op op, const struct a64_simd2_fp *f)
 {
     bool exact = op == A64_FRINTX_V || op == A64_FRINTX_VH;
     unsigned type = tr_vector(f->size, f->Q);
+    uint64_t imm;
 
-    if (is_frintts(op))
-        return false; // FEAT_FRINTTS is not offered
     if (!tr_fp_enabled(t))
         return true;
     if (tr_vop[op])
         return tr_vec(t, tr_vop[op], type, f->rd, tr_v(f->rn), IR_NONE, 0);
+    if (tr_bounded_rounding(op, &imm))
+        return tr_vec(t, IRV_FRINTB, type, f->rd, tr_v(f->rn), IR_NONE, imm);
     return tr_vec(t, IRV_FRINT, type, f->rd, tr_v(f->rn), IR_NONE,
                   tr_rounding(op) | (exact ? 8 : 0));
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // An open cache: the index in memory, made at the start by reading every file's rows.
 //
-// Files stay open, so that one which another armlet evicts or merges is still there for us; only
-// beyond MAX_OPEN are they opened for each read. Files and rows are never removed from the index
+// A few files stay open; the others are opened for each read (many descriptors are dear: growing
+// the table of a process with threads waits for all of them). One that is gone was evicted or
+// merged, by another armlet or by our own zygote: then the directory is looked through for what has
+// come in its place. Files and rows are never removed from the index
 // while it lives: a bad file is marked. Everything that changes is under `lock`, but no file is
 // read under it once the cache is open.
 #include "base/thread.h"
@@ -13,10 +15,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#define MAX_OPEN      256u
-#define HASH_INSNS    8u // of a block, that its hash is made from
+#define MAX_OPEN      24u
+#define HASH_INSNS    8u                 // of a block, that its hash is made from
+#define RESCAN_NS     INT64_C(500000000) // not more often
 #define FIRST_BUCKETS 1024u
 
 struct cache_file {
@@ -48,6 +52,7 @@ struct cache {
     uint32_t *buckets;   // first row plus one
     uint32_t nr_buckets; // a power of two
     bool said[TROUBLE_COUNT];
+    int64_t rescanned; // ns
     struct cache_stats stats;
 };
 
@@ -172,12 +177,35 @@ void cache_add(struct cache *c, const char *name)
     ignore_file(c, name, v);
 }
 
+static bool known(struct cache *c, const char *name)
+{
+    const struct cache_file *f;
+    mutex_lock(&c->lock);
+    for (f = c->files; f && strcmp(f->name, name); f = f->next)
+        ;
+    mutex_unlock(&c->lock);
+    return f;
+}
+
+// Adds the files of the directory that are of this identity and not yet known.
+static void scan(struct cache *c)
+{
+    struct cache_dir_item *list;
+    char prefix[20];
+    snprintf(prefix, sizeof prefix, "%016" PRIx64 "-",
+             hash_bytes(HASH_START, c->target.identity, strlen(c->target.identity)));
+    size_t n = cache_dir_scan(c->dir, &list);
+    bool first = !c->files;
+    for (size_t i = 0; i < n; i++)
+        if (!strncmp(list[i].name, prefix, strlen(prefix)) && (first || !known(c, list[i].name)))
+            cache_add(c, list[i].name);
+    free(list);
+}
+
 struct cache *cache_open(const struct cache_options *options)
 {
     struct cache *c = calloc(1, sizeof *c);
-    struct cache_dir_item *list = NULL;
     struct error err;
-    char prefix[20];
     if (!c)
         return NULL;
     mutex_init(&c->lock);
@@ -197,13 +225,7 @@ struct cache *cache_open(const struct cache_options *options)
         error_set(&err, "code cache: %.400s: %s, nothing is added", c->target.dir, strerror(errno));
         trouble(c, TROUBLE_WRITE, err.text, NULL);
     }
-    snprintf(prefix, sizeof prefix, "%016" PRIx64 "-",
-             hash_bytes(HASH_START, c->target.identity, strlen(c->target.identity)));
-    size_t n = cache_dir_scan(c->dir, &list);
-    for (size_t i = 0; i < n; i++)
-        if (!strncmp(list[i].name, prefix, strlen(prefix)))
-            cache_add(c, list[i].name);
-    free(list);
+    scan(c);
     return c;
 }
 
@@ -233,39 +255,37 @@ const struct cache_target *cache_target(const struct cache *c)
 
 // Use ---------------------------------------------------------------------------------------------
 
-unsigned cache_lookup(struct cache *c, uint64_t hash, struct cache_ref *refs, unsigned max)
+static unsigned lookup(struct cache *c, uint64_t hash, struct cache_ref *refs, unsigned max)
 {
     unsigned n = 0;
     mutex_lock(&c->lock);
-    c->stats.lookups++;
     uint32_t i = c->nr_buckets ? c->buckets[hash & (c->nr_buckets - 1)] : 0;
     for (; i && n < max; i = c->rows[i - 1].next) {
         const struct cache_ref *r = &c->rows[i - 1].ref;
         if (r->hash == hash && !__atomic_load_n(&r->file->bad, __ATOMIC_RELAXED))
             refs[n++] = *r;
     }
+    mutex_unlock(&c->lock);
+    return n;
+}
+
+unsigned cache_lookup(struct cache *c, uint64_t hash, struct cache_ref *refs, unsigned max)
+{
+    unsigned n = lookup(c, hash, refs, max);
+    mutex_lock(&c->lock);
+    c->stats.lookups++;
     c->stats.found += n > 0;
     mutex_unlock(&c->lock);
     return n;
 }
 
-static void count_read(struct cache *c, bool ok)
-{
-    mutex_lock(&c->lock);
-    if (ok)
-        c->stats.loaded++;
-    else
-        c->stats.rejected++;
-    mutex_unlock(&c->lock);
-}
-
-bool cache_read(struct cache *c, const struct cache_ref *ref, struct cache_entry *entry)
+static enum cache_verdict read_ref(struct cache *c, const struct cache_ref *ref,
+                                   struct cache_entry *entry)
 {
     struct cache_file *f = (struct cache_file *)ref->file;
     struct stat st;
     int fd = f->fd;
     enum cache_verdict v = CACHE_GOOD;
-    memset(entry, 0, sizeof *entry);
     if (fd < 0)
         v = cache_file_open(c->dir, f->name, &fd, &st);
     if (v == CACHE_GOOD &&
@@ -275,12 +295,50 @@ bool cache_read(struct cache *c, const struct cache_ref *ref, struct cache_entry
         futimens(fd, NULL); // once a run: this is what eviction goes by
     if (fd >= 0 && fd != f->fd)
         close(fd);
-    count_read(c, v == CACHE_GOOD);
-    if (v == CACHE_GOOD)
-        return true;
-    if (!__atomic_exchange_n(&f->bad, true, __ATOMIC_RELAXED))
+    if (v != CACHE_GOOD && !__atomic_exchange_n(&f->bad, true, __ATOMIC_RELAXED))
         ignore_file(c, f->name, v);
+    return v;
+}
+
+// The same entry in a file that has come since. Of that hash and size, that is: the caller of
+// cache_read() compares in any case.
+static bool find_again(struct cache *c, struct cache_ref *ref)
+{
+    struct cache_ref refs[16];
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t now = t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+    mutex_lock(&c->lock);
+    bool look = c->rescanned == 0 || now - c->rescanned > RESCAN_NS;
+    if (look)
+        c->rescanned = now;
+    mutex_unlock(&c->lock);
+    if (look)
+        scan(c);
+    unsigned n = lookup(c, ref->hash, refs, ARRAY_SIZE(refs));
+    for (unsigned i = 0; i < n; i++) {
+        if (refs[i].size != ref->size)
+            continue;
+        *ref = refs[i];
+        return true;
+    }
     return false;
+}
+
+bool cache_read(struct cache *c, const struct cache_ref *ref, struct cache_entry *entry)
+{
+    struct cache_ref r = *ref;
+    memset(entry, 0, sizeof *entry);
+    enum cache_verdict v = read_ref(c, &r, entry);
+    if (v == CACHE_GONE && find_again(c, &r))
+        v = read_ref(c, &r, entry);
+    mutex_lock(&c->lock);
+    if (v == CACHE_GOOD)
+        c->stats.loaded++;
+    else
+        c->stats.rejected++;
+    mutex_unlock(&c->lock);
+    return v == CACHE_GOOD;
 }
 
 void cache_entry_free(struct cache_entry *entry)

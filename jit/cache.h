@@ -84,7 +84,9 @@ uint64_t cache_hash(uint64_t mode, uint32_t off, const void *insns, uint32_t n_i
 // Candidates for a hash, newest first: at most max. Touches no file. Cheap enough for every block
 // that gets hot.
 unsigned cache_lookup(struct cache *c, uint64_t hash, struct cache_ref *refs, unsigned max);
-// Reads a candidate and checks it. False: no good. A few system calls.
+// Reads a candidate and checks it: one for the same hash at least, which the caller compares with
+// the guest's memory. False: no good. A few system calls, once in a while a look through the
+// directory.
 bool cache_read(struct cache *c, const struct cache_ref *ref, struct cache_entry *entry);
 void cache_entry_free(struct cache_entry *entry);
 

@@ -29,7 +29,6 @@ enum mem_attr {
     MEM_RELEASE = 8,
     MEM_CACHE = 16,  // cache maintenance: faults are reported as such
     MEM_PAIR = 32,   // two elements: alignment is that of one
-    MEM_RMW = 64,    // a write that reads first: what a read would meet is reported as of a read
 };
 
 // Why an access could not be done; the frontend makes an exception of it.

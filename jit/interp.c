@@ -97,7 +97,11 @@ static const void *const *run(struct vcpu *cpu, struct tb *tb)
 
     if (!tb)
         goto lookup;
-    goto enter;
+    // This block and no more than it: a region attached to it would run on.
+    cpu->pc_page = cpu->pc & PAGE_MASK;
+    cpu->icount += tb->n_insns;
+    ip = tb->code + 1;
+    goto *ip->handler;
 
 // Integers ---------------------------------------------------------------------------------------
 #define INT(label, bits, bval, body)                            \
@@ -430,7 +434,6 @@ lookup:
     tb = tb_find(cpu, cpu->pc);
     if (unlikely(!tb))
         goto fault;
-enter:
     cpu->pc_page = cpu->pc & PAGE_MASK;
     ENTER(tb);
 }

@@ -41,6 +41,7 @@
 #define IRV_SET_V_BHSD(M, ...)  IRV_SET_V_BHS(M, __VA_ARGS__) IRV_Q_D(M, __VA_ARGS__)
 #define IRV_SET_VD_BHSD(M, ...) IRV_SET_V_BHSD(M, __VA_ARGS__) IRV_S_D(M, __VA_ARGS__)
 #define IRV_SET_VS_HS(M, ...)   IRV_SET_V_HS(M, __VA_ARGS__) IRV_S_H(M, __VA_ARGS__) IRV_S_S(M, __VA_ARGS__)
+#define IRV_SET_VS_SD(M, ...)   IRV_V_S(M, __VA_ARGS__) IRV_Q_D(M, __VA_ARGS__) IRV_S_S(M, __VA_ARGS__) IRV_S_D(M, __VA_ARGS__)
 #define IRV_SET_VS_HSD(M, ...)  IRV_SET_V_HSD(M, __VA_ARGS__) IRV_SET_S_HSD(M, __VA_ARGS__)
 #define IRV_SET_VS_BHSD(M, ...) IRV_SET_V_BHSD(M, __VA_ARGS__) IRV_SET_S_BHSD(M, __VA_ARGS__)
 

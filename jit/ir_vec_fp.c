@@ -5,7 +5,8 @@
 #include <string.h>
 
 // The function of jit/fp for the lane type.
-#define F(op) _Generic((T)0, uint16_t : fp16_##op, uint32_t : fp32_##op, uint64_t : fp64_##op)
+#define F(op)    _Generic((T)0, uint16_t : fp16_##op, uint32_t : fp32_##op, uint64_t : fp64_##op)
+#define F_SD(op) _Generic((T)0, uint32_t : fp32_##op, default : fp64_##op)
 // To and from the format of twice the width.
 #define F_WIDEN(e, v) _Generic((T)0, uint16_t : fp16_to_fp32, default : fp32_to_fp64)(e, v)
 #define F_NARROW(e, v)                                                                             \

@@ -82,6 +82,8 @@ static void attach(struct region *region)
         struct tb *tb = region->pages[b->page]->entry[b->off >> 2];
         if (b->flags & REGION_ENTRY && tb && tb->entry != tb->code)
             attach_block(region, n, tb);
+        else if (tb)
+            tb->looked = 0; // inside only: it may yet prove hot on its own
     }
     region->suspect = false;
 }

@@ -15,7 +15,7 @@
 #define MIN_SHARE 12
 
 struct member {
-    const struct tb *tb;
+    struct tb *tb;
     gva_t page;      // virtual
     uint64_t weight;
     uint8_t flags;   // enum region_block_flags
@@ -32,7 +32,7 @@ struct former {
 };
 
 // The block at va, if the instruction TLB knows its page and it is translated.
-static const struct tb *block_at(const struct vcpu *cpu, gva_t va)
+static struct tb *block_at(const struct vcpu *cpu, gva_t va)
 {
     const struct itlb_entry *e = &cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)];
     if (va & 3 || e->tag != ((va & PAGE_MASK) | cpu->ictx) || e->mode != cpu->mode)
@@ -42,7 +42,7 @@ static const struct tb *block_at(const struct vcpu *cpu, gva_t va)
 
 static void add(struct former *f, gva_t va, unsigned flags)
 {
-    const struct tb *tb = block_at(f->cpu, va);
+    struct tb *tb = block_at(f->cpu, va);
     if (!tb)
         return;
     for (unsigned n = 0; n < f->nr; n++)
@@ -147,7 +147,9 @@ bool region_form(struct vcpu *cpu, const struct tb *seed, struct region_recipe *
         page_gpa[n] = cpu->itlb[f.pages[n] >> PAGE_BITS & (ITLB_SIZE - 1)].page->page;
     }
     for (unsigned n = 0; n < f.nr; n++)
-        if (f.members[n].taken && f.members[n].weight)
+        if (f.members[n].taken && f.members[n].weight) {
             write_block(&f, &f.members[n], r);
+            f.members[n].tb->looked = TIER_DONE; // until the region is there, or for good
+        }
     return true;
 }

@@ -2,6 +2,7 @@
 #include "machine/stats.h"
 
 #include "jit/tb.h"
+#include "jit/tier.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -43,6 +44,25 @@ static void report_counters(struct machine *m, struct stats_clock began)
             sum += ((const uint64_t *)&m->cpus[n]->v.stats)[r];
         log_printf(log, LOG_STATS, "%-18s %14" PRIu64 "  %s\n", rows[r].name, sum, rows[r].help);
     }
+}
+
+static void report_compiler(struct machine *m)
+{
+    struct compile_stats s;
+    struct codebuf_stats code;
+    const struct log *log = &m->log;
+    compile_service_stats(m->tier->service, &s);
+    codebuf_stats(&m->tier->code, &code);
+    const struct { const char *name; uint64_t value; const char *help; } rows[] = {
+        { "compiled", s.compiled, "regions compiled" },
+        { "compile_failed", s.failed + s.crashed, "regions that could not be compiled" },
+        { "compile_insns", s.insns, "guest instructions in them" },
+        { "compile_cpu", s.cpu_us / 1000, "milliseconds of CPU time of the compile workers" },
+        { "compile_queue", s.max_queued, "most regions waiting for a compile" },
+        { "code_bytes", code.used, "bytes of compiled code in use" },
+    };
+    for (size_t n = 0; n < ARRAY_SIZE(rows); n++)
+        log_printf(log, LOG_STATS, "%-18s %14" PRIu64 "  %s\n", rows[n].name, rows[n].value, rows[n].help);
 }
 
 // How few of the instructions that run at all make most of what is executed -----------------------
@@ -101,6 +121,8 @@ void stats_report(struct machine *m, struct stats_clock began)
 {
     if (log_enabled(&m->log, LOG_STATS))
         report_counters(m, began);
+    if (log_enabled(&m->log, LOG_STATS) && m->tier)
+        report_compiler(m);
     if (log_enabled(&m->log, LOG_PROFILE))
         report_profile(m);
 }

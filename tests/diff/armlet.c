@@ -97,8 +97,9 @@ static void load_state(struct side *s, const struct diff_case *c)
     memcpy(code, c->insn, c->n * 4);
     code[c->n] = 0xd4000001; // svc #0
     jit_ram_written(&s->jit, PHYS + CODE * PAGE_SIZE, PAGE_SIZE);
-    v->r[A64_SCTLR_EL1] |=
-        1u | 1u << 2 | 1u << 12 | 1u << 26 | 1u << 14 | 1u << 15; // M C I UCI DZE UCT
+    // MMU and caches on; EL0 may use DC ZVA, CTR_EL0 and cache maintenance; SP need not be aligned.
+    v->r[A64_SCTLR_EL1] |= BIT(0) | BIT(2) | BIT(12) | BIT(14) | BIT(15) | BIT(26);
+    v->r[A64_SCTLR_EL1] &= ~BIT(4);
     v->r[A64_TTBR0_EL1] = PHYS + L1 * PAGE_SIZE;
     v->r[A64_TCR_EL1] = 25 | 1u << 8 | 1u << 10 | 3u << 12 | 1u << 23 | (uint64_t)2 << 32 | BIT(37);
     v->r[A64_MAIR_EL1] = 0xff;

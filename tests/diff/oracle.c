@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #define CODE 0x60000000u // the routine; the state follows at + 0x1000
 #define MEM  (CODE + 0x1000)
@@ -163,6 +164,7 @@ int main(int argc, char **argv)
         return 2;
     }
     _Static_assert(DIFF_MAX_INSNS == 16, "as many nops in the routine");
+    alarm(200); // whatever a case did, the test ends
     set_up();
     insn = (uint32_t *)(uintptr_t)DIFF_PC;
     while (fread(&c, sizeof(c), 1, in) == 1) {

@@ -2,6 +2,8 @@
 // The block cache and the way from block to block: chains, the instruction TLB, changed code,
 // requests to leave. The counters tell what was looked up, translated and thrown away; icount must
 // be exact throughout.
+#include "jit/interp_ops.h"
+#include "jit/region.h"
 #include "tests/jit/toy.h"
 
 #include <criterion/criterion.h>
@@ -758,5 +760,105 @@ Test(jit_exec, logged_blocks)
     cr_expect(strstr(text, "0000000040000000  01000005  toy 01 000005 at 0x40000000"), "%s", text);
     cr_expect(strstr(text, "ADD.i64 r5 <- r5, #0x1"), "%s", text);
     free(text);
+    toy_destroy(t);
+}
+
+// Stopping at an exact count ----------------------------------------------------------------------
+
+// A loop of three blocks over two pages with a load from a device, a store, and a fault a round.
+static struct toy *stepping_machine(void)
+{
+    struct toy *t = machine();
+    const gva_t end = TOY_CODE + PAGE_SIZE - 16;
+    TOY_CODE_AT(t, end, W(INC, 5), W(STORE, 0), W(INC, 7), W(BR, 8));
+    TOY_CODE_AT(t, end + 20, W(INC, 5), W(LOOP, 6), HALT);
+    t->cpu.r[1] = 7;
+    t->cpu.r[3] = 99;
+    t->cpu.r[4] = TOY_DEV + 8;
+    t->cpu.pc = end;
+    return t;
+}
+
+Test(jit_exec, stops_at_every_count)
+{
+    struct toy *whole = stepping_machine();
+    toy_run(whole, whole->cpu.pc);
+    uint64_t total = whole->cpu.icount;
+    cr_expect(total == 7 * 6 + 1 && whole->nr_mmio == 7, "%lu instructions, %u device accesses",
+              total, whole->nr_mmio);
+    for (uint64_t at = 0; at < total; at++) {
+        struct toy *t = stepping_machine();
+        enum vcpu_exit why = exec_run_until(&t->cpu, at);
+        cr_expect_eq(why, VCPU_EXIT_NONE, "to %lu: exit %d", at, why);
+        cr_expect_eq(t->cpu.icount, at, "stopped at %lu, not %lu", t->cpu.icount, at);
+        cr_expect_eq(t->cpu.exit_request, 0, "requests %#x stay", t->cpu.exit_request);
+        cr_expect_eq(t->cpu.io, VCPU_IO_FREE);
+        // In six steps of a round: inc, store, inc, br, inc, loop.
+        unsigned round = (unsigned)(at / 6), step = (unsigned)(at % 6);
+        cr_expect_eq(t->cpu.r[5], 2 * round + (step > 0) + (step > 4), "at %lu: r5 %lu", at,
+                     t->cpu.r[5]);
+        cr_expect_eq(t->cpu.r[7], round + (step > 2), "at %lu: r7 %lu", at, t->cpu.r[7]);
+        cr_expect_eq(t->nr_mmio, round + (step > 1), "at %lu: %u device accesses", at, t->nr_mmio);
+        // And on from there, one instruction at a time, then freely.
+        why = exec_run_until(&t->cpu, at + 1);
+        cr_expect_eq(why == VCPU_EXIT_HALT, at + 1 == total, "to %lu: exit %d", at + 1, why);
+        if (why == VCPU_EXIT_NONE)
+            why = exec_run(&t->cpu);
+        cr_expect_eq(why, VCPU_EXIT_HALT);
+        cr_expect(t->cpu.icount == total && t->cpu.pc == whole->cpu.pc && t->nr_mmio == 7 &&
+                      !memcmp(t->cpu.r, whole->cpu.r, sizeof t->cpu.r),
+                  "stopped at %lu it ends elsewhere: icount %lu, pc %#lx", at, t->cpu.icount,
+                  t->cpu.pc);
+        toy_destroy(t);
+    }
+    toy_destroy(whole);
+}
+
+// What compiled code that does not look at the count would do: a great many instructions.
+static uint32_t run_on(struct vcpu *cpu, uint64_t page0, uint32_t entry)
+{
+    cpu->icount += 1000;
+    cpu->pc = page0 + 0x800; // a halt
+    return REGION_LEFT;
+}
+
+Test(jit_exec, stops_within_what_a_region_covers)
+{
+    static struct region_recipe recipe = {.nr_pages = 1, .nr_blocks = 1, .nr_entries = 1};
+    static struct region region = {.fn = run_on, .recipe = &recipe};
+    struct toy *t = machine();
+    TOY_CODE_AT(t, TOY_CODE, W(INC, 5), W(LOOP, 1), HALT);
+    t->cpu.r[1] = 10;
+    toy_run(t, TOY_CODE);
+    struct tb *tb = tb_find(&t->cpu, TOY_CODE);
+    tb->code[0].aux = (uint64_t)(uintptr_t)&region;
+    tb->entry = tb->code;
+    uint64_t icount = t->cpu.icount;
+    cr_expect_eq(toy_run(t, TOY_CODE), 1001, "the region is not entered");
+    t->cpu.r[1] = 10;
+    t->cpu.pc = TOY_CODE;
+    icount = t->cpu.icount;
+    cr_expect_eq(exec_run_until(&t->cpu, icount + 4), VCPU_EXIT_NONE);
+    cr_expect_eq(t->cpu.icount - icount, 4, "ran %lu instructions, not 4", t->cpu.icount - icount);
+    tb->entry = tb->code + 1;
+    toy_destroy(t);
+}
+
+Test(jit_exec, stops_for_halts_and_hopeless_cases)
+{
+    struct toy *t = stepping_machine();
+    cr_expect_eq(exec_run_until(&t->cpu, 1000), VCPU_EXIT_HALT);
+    cr_expect_eq(t->cpu.icount, 43);
+    cr_expect_eq(exec_run_until(&t->cpu, 43), VCPU_EXIT_NONE, "it is there already");
+    // A stop that was asked for comes first.
+    vcpu_kick(&t->cpu, EXIT_REQ_STOP);
+    cr_expect_eq(exec_run_until(&t->cpu, 50), VCPU_EXIT_STOP);
+    cr_expect_eq(t->cpu.icount, 43);
+    // A fault whose vector faults too: nothing ever executes.
+    toy_unmap(t, TOY_VECTOR);
+    tlb_flush_va(&t->cpu, TOY_VECTOR);
+    t->cpu.pc = TOY_DEV;
+    cr_expect_eq(exec_run_until(&t->cpu, 50), VCPU_EXIT_STOP, "an endless fault is not noticed");
+    cr_expect_eq(t->cpu.icount, 43);
     toy_destroy(t);
 }

@@ -32,7 +32,7 @@ static void translate_block(struct ir *ir, const uint8_t *page, uint32_t *n_insn
         assert(t->emit[word >> 24]);
         t->emit[word >> 24](t, ir, word & 0xffffff);
         ended = ir_flags(ir, &ir->insn[ir->nr - 1]) & IR_F_END;
-        if (!ended && (off + 4 == PAGE_SIZE || *n_insns == IR_MAX_GUEST)) {
+        if (!ended && (off + 4 == PAGE_SIZE || *n_insns == ir->max_guest)) {
             ir_br(ir, off + 4);
             ended = true;
         }

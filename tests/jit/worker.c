@@ -493,6 +493,67 @@ Test(worker, a_compiler_that_never_works)
     bench_destroy(b);
 }
 
+static void ignore(void *opaque, const char *line)
+{
+    cr_assert_fail("%s", line);
+}
+
+static void remove_directory(const char *dir)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    cr_assert_eq(system(command), 0);
+}
+
+// What workers make is found by the next armlet, and by this one when it is told.
+Test(worker, keeps_its_products)
+{
+    char dir[] = "/tmp/armlet-worker-XXXXXX";
+    cr_assert(mkdtemp(dir));
+    struct cache_options co = {.dir = dir, .say = ignore};
+    struct cache *c = cache_open(&co);
+    struct compile_options o = {.max_batch = 8, .cache = cache_target(c)};
+    struct bench *b = bench_create(o);
+    struct region_recipe r;
+    struct cache_ref ref;
+    struct cache_entry e;
+    for (unsigned n = 0; n < 16; n++)
+        submit(b, n, n == 3 ? DO_UNDEFINED : DO_COMPILE);
+    compile_service_drain(b->s);
+    for (unsigned i = 0; i < 1000 && stats(b).stored < 2; i++)
+        sleep_ms(5);
+    cr_assert_eq(b->stored, 2);
+    cache_add(c, b->last_file);
+    cache_close(c);
+    c = cache_open(&co);
+    for (unsigned n = 0; n < 16; n++) {
+        recipe_make(&r, n, 1 + n % 5, 3);
+        uint64_t hash = cache_hash(r.mode, 0, r.pages[0].bytes, 3);
+        unsigned found = cache_lookup(c, hash, &ref, 1);
+        cr_assert_eq(found, n != 3, "recipe %u", n);
+        if (!found)
+            continue;
+        struct codebuf_span span;
+        cr_assert(cache_read(c, &ref, &e));
+        cr_assert_eq(e.item.recipe->blocks[0].weight, WEIGHT(DO_COMPILE, n * 3));
+        cr_assert(loader_place(&b->code, e.item.image, e.item.size, e.item.align, &span));
+        cr_assert_eq(((region_fn *)(uintptr_t)(span.exec + e.item.entry))(NULL, 0, 1), n * 3 + 1);
+        cache_entry_free(&e);
+    }
+    cache_close(c);
+    remove_directory(dir);
+    // The directory is gone: said once, and everything is compiled all the same.
+    for (unsigned n = 20; n < 40; n++)
+        submit(b, n, DO_COMPILE);
+    compile_service_drain(b->s);
+    for (unsigned n = 20; n < 40; n++)
+        expect(b, n, COMPILE_OK);
+    for (unsigned i = 0; i < 1000 && !b->not_stored[0]; i++)
+        sleep_ms(5);
+    cr_assert(strstr(b->not_stored, "No such file"), "said: %s", b->not_stored);
+    bench_destroy(b);
+}
+
 static unsigned children_of(pid_t parent, pid_t *out, unsigned max)
 {
     DIR *d = opendir("/proc");

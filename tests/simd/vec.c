@@ -101,6 +101,8 @@ static uint64_t random_imm(unsigned vop, unsigned type)
     case IRV_FCADD:
     case IRV_FCMP:
         return r % 2;
+    case IRV_FRINTB:
+        return r % 4 | (r & 256);
     case IRV_FRINT:
         return (r % 5) | (r & 8);
     case IRV_FTOI:

@@ -12,6 +12,12 @@
     .section .text.start, "ax"
     .global _start
 _start:
+    adrp    x9, reset_value
+    add     x9, x9, :lo12:reset_value
+    .irp    reg, sctlr_el1, daif, spsel, CurrentEL, oslsr_el1, cntkctl_el1, cntp_ctl_el0, cntv_ctl_el0, icc_igrpen0_el1, icc_igrpen1_el1, icc_pmr_el1, mpidr_el1
+    mrs     x10, \reg
+    str     x10, [x9], #8
+    .endr
     msr     spsel, #1
     adrp    x0, stack_top
     add     x0, x0, :lo12:stack_top
@@ -313,6 +319,12 @@ el0_page:
     .skip   4096
     .global el0_stack_top
 el0_stack_top:
+
+    .data
+    .balign 16
+    .global reset_value
+reset_value:
+    .skip   16 * 8
 
     .bss
     .balign 16

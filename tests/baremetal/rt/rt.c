@@ -196,6 +196,8 @@ void report_esr(const char *name, u64 esr)
     report(name);
 }
 
+u64 report_spsr;
+
 void report_as(const char *name, unsigned el, u64 esr, u64 elr, u64 far)
 {
     struct exc was = exc;
@@ -203,7 +205,9 @@ void report_as(const char *name, unsigned el, u64 esr, u64 elr, u64 far)
     exc.esr = esr;
     exc.elr = elr < SLOT_SIZE ? code_page(el) + elr : elr;
     exc.far = far;
-    exc.spsr = el ? 0x3c5 : 0x3c0;
+    exc.spsr = report_spsr ? report_spsr : el ? 0x3c5 : 0x3c0;
+    report_spsr = 0;
+    exc.taken = 1;
     arm_begins();
     put_report(name, esr);
     exc = was;

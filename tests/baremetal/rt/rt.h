@@ -38,6 +38,9 @@ struct exc {
 };
 extern struct exc exc;
 
+// What crt.S found at its start, in its order.
+extern u64 reset_value[16];
+
 void program(void);
 
 // Text. print(): %x hex without leading zeros, %d decimal, %s string, %c character; all arguments
@@ -94,6 +97,7 @@ void report(const char *name);
 // from `el` in run()'s code or from there; or there is to be none.
 void report_esr(const char *name, u64 esr);
 void report_as(const char *name, unsigned el, u64 esr, u64 elr, u64 far);
+extern u64 report_spsr; // SPSR for the next report_as(); 0: as run() has it
 void report_none(const char *name);
 #define ESR(ec, iss) ((u64)(ec) << 26 | BIT(25) | (iss))
 
