@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The identification registers promise what armlet does and nothing else: a field is raised in the
 // same commit that adds what it stands for. AArch32, EL2, EL3, SVE, pointer authentication, MTE,
-// LSE2, RAS and the PMU read as absent in every model.
+// LSE2, RAS and the PMU read as absent in every model. Named cores otherwise say what QEMU 7.2 lets
+// them say.
 #include "frontend/cpu_models.h"
 
 #include <string.h>
