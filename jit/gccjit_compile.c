@@ -8,6 +8,7 @@
 
 #include "jit/gccjit_ctx.h"
 #include "jit/gccjit_sites.h"
+#include "jit/fp_host.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -373,6 +374,18 @@ static void emit_head(struct gc *g)
         rval value = gc_u32(g, b->entry);
         cases[nr++] = gcc_jit_context_new_case(g->ctx, value, value, g->blocks[n][0]);
     }
+    if (g->uses_fp) {
+        // Without the host's floating point the interpreter does all of it.
+        gcc_jit_block *usable = gc_block(g), *out = gc_block(g);
+        g->at = g->head;
+        rval fast = gc_bin(g, OP(BITWISE_AND), g->u32,
+                           gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, fp.host), g->u32)),
+                           gc_u32(g, FP_HOST_FAST | FP_HOST_FMA));
+        gc_branch_rarely(g, gc_cmp(g, CMP(NE), fast, gc_u32(g, FP_HOST_FAST | FP_HOST_FMA)), out, usable);
+        // Nothing has been done: vcpu.pc is set by who enters.
+        gcc_jit_block_end_with_return(out, NULL, gc_u32(g, REGION_BAIL));
+        g->head = usable;
+    }
     if (nr == 1)
         gcc_jit_block_end_with_jump(g->head, NULL, first);
     else
@@ -423,7 +436,7 @@ static gcc_jit_context *new_context(void)
     static const char *const options[] = {
         "-frounding-math", "-ftrapping-math", "-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing",
         "-fno-stack-protector", "-mno-red-zone", "-fno-asynchronous-unwind-tables", "-fcf-protection=none",
-        "-fno-semantic-interposition", "-mavx2", "-mfma", "-mbmi", "-mbmi2", "-fno-tree-vectorize",
+        "-fno-semantic-interposition", "-ffunction-sections", "-mavx2", "-mfma", "-mbmi", "-mbmi2", "-fno-tree-vectorize",
     };
     gcc_jit_context *ctx = gcc_jit_context_acquire();
     for (size_t n = 0; n < ARRAY_SIZE(options); n++)

@@ -72,6 +72,7 @@ struct gc {
     struct gc_site *sites;     // [2 * VCPU_NR_R] by register and direction, then the others
     unsigned nr_sites;
 
+    bool uses_fp;              // host floating point that wants FP_HOST_FAST
     unsigned block;            // number of the block being lowered
     int64_t page;              // its page's distance from page0, in bytes
     unsigned insns_done;       // instructions of this block before the present one
@@ -122,6 +123,9 @@ bool gc_lower_mem(struct gc *g, const struct ir_insn *i);
 bool gc_lower_vec(struct gc *g, const struct ir_insn *i);
 // Any op that is a function, through the table in the vcpu.
 void gc_lower_call(struct gc *g, const struct ir_insn *i);
+
+// The function of a vector op whose result goes to an engine's own temporary, then into d.
+void gc_call_vec(struct gc *g, const struct ir_insn *i, lval d);
 
 // Leaving: pc is the page offset (of the present page) to go on at.
 void gc_leave(struct gc *g, int64_t pc, enum region_result result); // ends g->at
