@@ -4,6 +4,7 @@
 #include "base/thread.h"
 #include "jit/loader.h"
 #include "jit/worker.h"
+#include "jit/worker_wire.h"
 #include "tests/jit/recipes.h"
 
 #include <criterion/criterion.h>
@@ -36,6 +37,7 @@ enum {
     DO_SLOW,       // 20 ms
     DO_LEAK,       // more resident memory each time
     DO_HANG_CHILD, // in a process of its own
+    DO_LIE,        // answer in the compiler's place, wrongly: lies[value]
     DO_LOOK,       // fail if the process has what it should not have
 };
 #define WEIGHT(action, value) ((uint32_t)(action) << 24 | (value))
@@ -72,7 +74,36 @@ static bool look_around(struct error *err)
     return true;
 }
 
-static bool misbehave(unsigned action, struct error *err)
+// Answers to a batch of one that no worker gives.
+static const struct {
+    struct wire_reply reply;
+    struct wire_product product;
+} lies[] = {
+    {{WIRE_REPLY, 2, sizeof(struct wire_product), true, false, 0}, {true, 8, 1, 0}},
+    {{WIRE_REPLY, 0, sizeof(struct wire_product), true, false, 0}, {true, 8, 1, 0}},
+    {{WIRE_REPLY, 1, WIRE_MAX_REPLY + 1, true, false, 0}, {true, 8, 1, 0}},
+    {{WIRE_REPLY, 1, UINT32_MAX, true, false, 0}, {true, 8, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) - 1, true, false, 0}, {true, 0, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product), true, false, 0}, {true, 8, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {true, 7, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {true, 9, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {true, 8, 3, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {true, 8, 8192, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {true, 8, 1, 8}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product), true, false, 0}, {true, 0, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {false, UINT32_MAX, 1, 0}},
+    {{WIRE_STORED, 1, WIRE_MAX_TEXT + 1, true, false, 0}, {0}},
+};
+
+static void lie(unsigned n)
+{
+    static const uint8_t image[512] = {0xc3};
+    wire_write(3, &lies[n].reply, sizeof lies[n].reply);
+    wire_write(3, &lies[n].product, sizeof lies[n].product);
+    wire_write(3, image, sizeof image);
+}
+
+static bool misbehave(unsigned action, uint32_t value, struct error *err)
 {
     static uint8_t *leaked;
     switch (action) {
@@ -111,6 +142,10 @@ static bool misbehave(unsigned action, struct error *err)
             execlp("sleep", "sleep", "1000", (char *)NULL);
         wait(NULL);
         break;
+    case DO_LIE:
+        lie(value);
+        pause();
+        break;
     case DO_LOOK:
         return look_around(err);
     }
@@ -123,8 +158,9 @@ static bool fake_compile(const struct guest *guest, const struct region_recipe *
     char command[256];
     bool garbage = false;
     for (unsigned i = 0; i < n; i++) {
-        unsigned action = recipes[i]->blocks[0].weight >> 24;
-        if (!misbehave(action, err))
+        uint32_t w = recipes[i]->blocks[0].weight;
+        unsigned action = w >> 24;
+        if (!misbehave(action, w & 0xffffff, err))
             return false;
         garbage |= action == DO_GARBAGE;
     }
@@ -354,6 +390,27 @@ Test(worker, eats_memory)
 Test(worker, undefined_symbol)
 {
     one_offender(DO_UNDEFINED, COMPILE_FAILED, (struct compile_options){0});
+}
+
+// None of the lies is believed, and none of them keeps the next from being compiled.
+Test(worker, lies)
+{
+    struct bench *b = bench_create((struct compile_options){.max_batch = 1, .time_limit_ms = 2000});
+    struct region_recipe r;
+    submit(b, 100, DO_COMPILE);
+    for (unsigned n = 0; n < ARRAY_SIZE(lies); n++) {
+        recipe_make(&r, n, 1, 3);
+        r.blocks[0].weight = WEIGHT(DO_LIE, n);
+        cr_assert_eq(compile_service_submit(b->s, &r, (void *)(uintptr_t)n), COMPILE_ACCEPTED);
+    }
+    submit(b, 101, DO_COMPILE);
+    compile_service_drain(b->s);
+    expect(b, 100, COMPILE_OK);
+    expect(b, 101, COMPILE_OK);
+    for (unsigned n = 0; n < ARRAY_SIZE(lies); n++)
+        expect(b, n, COMPILE_CRASHED);
+    cr_assert_eq(stats(b).workers_killed, 0, "a lie was waited for");
+    bench_destroy(b);
 }
 
 Test(worker, burns_cpu, .timeout = 120)
