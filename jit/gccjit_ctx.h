@@ -47,7 +47,6 @@ struct gc {
 
     gcc_jit_type *u8, *u16, *u32, *u64, *s8, *s16, *s32, *s64, *u128, *s128, *boolean, *ptr, *v2;
     gcc_jit_type *vol[4];      // volatile u8 .. u64
-    gcc_jit_type *vol_v2;
     gcc_jit_function *fn, *expect;
     gcc_jit_param *cpu, *page0, *entry;
     gcc_jit_block *head;       // loads of guest registers; ends in the switch over entries

@@ -121,6 +121,29 @@ static void load_pair(struct gc *g, const struct ir_insn *i, struct access *a, g
     gc_dst(g, i->d2, v[1]);
 }
 
+// 16 bytes at any alignment: the API's vector types would assume theirs.
+static void load16(struct gc *g, lval v, rval host, unsigned offset)
+{
+    char text[40];
+    snprintf(text, sizeof text, "vmovdqu %u(%%1), %%0", offset);
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
+    gcc_jit_extended_asm_set_volatile_flag(as, 1);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=x", v);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", host);
+    gcc_jit_extended_asm_add_clobber(as, "memory");
+}
+
+static void store16(struct gc *g, lval v, rval host, unsigned offset)
+{
+    char text[40];
+    snprintf(text, sizeof text, "vmovdqu %%0, %u(%%1)", offset);
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
+    gcc_jit_extended_asm_set_volatile_flag(as, 1);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "x", gcc_jit_lvalue_as_rvalue(v));
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", host);
+    gcc_jit_extended_asm_add_clobber(as, "memory");
+}
+
 // One or two vector registers of `each` bytes.
 static void load_vec(struct gc *g, const struct ir_insn *i, struct access *a, unsigned each)
 {
@@ -128,10 +151,13 @@ static void load_vec(struct gc *g, const struct ir_insn *i, struct access *a, un
     const ir_val d[2] = { i->d, i->d2 };
     rval host = translate(g, a, NULL, 0, NULL), v[2];
     for (unsigned n = 0; n < count; n++) {
-        if (each == 16)
-            v[n] = gc_copy(g, gcc_jit_lvalue_as_rvalue(memory(g, host, n * each, g->vol_v2)), g->v2);
-        else
+        if (each == 16) {
+            lval l = gc_local(g, g->v2, "lv");
+            load16(g, l, host, n * each);
+            v[n] = gcc_jit_lvalue_as_rvalue(l);
+        } else {
             v[n] = gc_copy(g, gc_cast(g, gcc_jit_lvalue_as_rvalue(memory(g, host, n * each, g->vol[log2_of(each)])), g->u64), g->u64);
+        }
     }
     for (unsigned n = 0; n < count; n++)
         gc_vec_dst(g, d[n], each == 16 ? v[n] : gc_vec_of(g, v[n], gc_u64(g, 0)));
@@ -141,7 +167,7 @@ static void load_vec(struct gc *g, const struct ir_insn *i, struct access *a, un
 static void store(struct gc *g, const struct ir_insn *i, struct access *a, unsigned each)
 {
     gcc_jit_type *plain[5] = { g->u8, g->u16, g->u32, g->u64, g->v2 };
-    gcc_jit_type *type = plain[log2_of(each)], *vol = each == 16 ? g->vol_v2 : g->vol[log2_of(each)];
+    gcc_jit_type *type = plain[log2_of(each)];
     unsigned count = a->size / each;
     const ir_val from[2] = { i->c, i->b };
     lval v[2];
@@ -150,8 +176,12 @@ static void store(struct gc *g, const struct ir_insn *i, struct access *a, unsig
         gc_set(g, v[n], each == 16 ? gc_vec_src(g, from[n]) : gc_cast(g, gc_src(g, from[n]), type));
     }
     rval host = translate(g, a, v, count, type);
-    for (unsigned n = 0; n < count; n++)
-        gc_set(g, memory(g, host, n * each, vol), gcc_jit_lvalue_as_rvalue(v[n]));
+    for (unsigned n = 0; n < count; n++) {
+        if (each == 16)
+            store16(g, v[n], host, n * each);
+        else
+            gc_set(g, memory(g, host, n * each, g->vol[log2_of(each)]), gcc_jit_lvalue_as_rvalue(v[n]));
+    }
 }
 
 // ------------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ struct vcpu {
     ir_fn *const *ref_fns;            // ir_ref_fn, flat
     ir_fn *const *mem_fns;            // mem_fn_table, flat
     ir_fn *const *atomic_fns;         // atomic_fn_table
-    uint64_t xfer[4];                 // what a slow access moves
+    uint64_t xfer[4] __attribute__((aligned(32))); // what a slow access moves
 
     // Softmmu; see jit/tlb.h.
     struct tlb_entry rtlb[TLB_SIZE], wtlb[TLB_SIZE];
