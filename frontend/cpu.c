@@ -58,6 +58,7 @@ void a64_cpu_init(struct a64_cpu *cpu, struct jit *jit, const struct a64_model *
     memset(cpu, 0, sizeof *cpu);
     cpu->v.index = index;
     cpu->model = model;
+    cpu->lacks = a64_model_lacks(model);
     cpu->board = board;
     cpu->log = log;
     jit_add_cpu(jit, &cpu->v);
@@ -122,7 +123,8 @@ void a64_update_mode(struct a64_cpu *cpu)
 {
     const uint64_t *r = cpu->v.r;
     uint64_t sctlr = r[A64_SCTLR_EL1];
-    uint32_t mode = cpu->el ? mode_el1(cpu, sctlr) : mode_el0(sctlr);
+    uint64_t mode = cpu->el ? mode_el1(cpu, sctlr) : mode_el0(sctlr);
+    mode |= cpu->lacks << A64_MODE_LACKS;
     mode |= fp_traps(cpu) ? A64_MODE_FP_TRAP : 0;
     mode |= sctlr & SCTLR_A ? A64_MODE_ALIGN : 0;
     mode |= cpu->v.fp.fpcr ? A64_MODE_FPCR : 0;

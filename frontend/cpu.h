@@ -41,6 +41,8 @@ enum a64_mode {
     A64_MODE_UMA = 16384,   // EL0: DAIF accessible
     A64_MODE_IL = 32768,    // PSTATE.IL: everything is an illegal state exception
 };
+// From this bit of the mode on: the features (cpu_features.def) that the CPU does not have.
+#define A64_MODE_LACKS 20
 
 // PSTATE.DAIF as in SPSR bits 9..6.
 enum { PSTATE_F = 1, PSTATE_I = 2, PSTATE_A = 4, PSTATE_D = 8 };
@@ -105,6 +107,7 @@ struct a64_cpu {
     uint16_t ctx_el1[4], ctx_asid[256];
 
     const struct a64_model *model;
+    uint64_t lacks; // a64_model_lacks()
     const struct a64_board *board;
     const struct log *log;
 };

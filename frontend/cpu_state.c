@@ -48,7 +48,7 @@ static bool reg_valid(const struct a64_cpu *cpu, const struct sysreg *reg, uint6
     case A64_OSLSR_EL1: // OSLK follows OSLAR_EL1
         return !((value ^ reg->reset) & ~BIT(1));
     default:
-        return !((value ^ reg->reset) & ~reg->mask);
+        return (value & ~a64_sysreg_mask(reg, cpu->lacks)) == a64_sysreg_fixed(reg, cpu->lacks);
     }
 }
 

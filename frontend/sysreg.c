@@ -55,6 +55,50 @@ const struct sysreg *a64_sysreg_find(unsigned id)
 }
 // clang-format on
 
+static const uint8_t needs[A64_NR_SYSREGS] = {
+#define NEEDS(name, feature) [A64_SYSREG_##name] = A64_FEATURE_##feature,
+#include "frontend/sysregs.def"
+};
+
+static const struct {
+    uint16_t reg;
+    uint8_t feature;
+    uint64_t bits, fixed;
+} fields[] = {
+#define FIELD(name, bits, fixed, feature) { A64_SYSREG_##name, A64_FEATURE_##feature, bits, fixed },
+#include "frontend/sysregs.def"
+};
+
+bool a64_sysreg_exists(const struct sysreg *reg, uint64_t lacks)
+{
+    return !(lacks >> needs[reg - a64_sysregs] & 1);
+}
+
+uint64_t a64_sysreg_mask(const struct sysreg *reg, uint64_t lacks)
+{
+    uint64_t mask = reg->mask;
+    for (unsigned n = 0; lacks && n < ARRAY_SIZE(fields); n++)
+        if (fields[n].reg == reg - a64_sysregs && lacks >> fields[n].feature & 1)
+            mask &= ~fields[n].bits;
+    return mask;
+}
+
+uint64_t a64_sysreg_fixed(const struct sysreg *reg, uint64_t lacks)
+{
+    uint64_t fixed = reg->reset & ~reg->mask;
+    for (unsigned n = 0; lacks && n < ARRAY_SIZE(fields); n++)
+        if (fields[n].reg == reg - a64_sysregs && lacks >> fields[n].feature & 1)
+            fixed |= fields[n].fixed;
+    return fixed;
+}
+
+// op0 3, op1 0, 1 or 3, CRn 0, CRm below 8
+bool a64_sysreg_in_id_space(unsigned id)
+{
+    unsigned op1 = id >> 11 & 7;
+    return id >> 14 == 3 && (op1 == 0 || op1 == 1 || op1 == 3) && !(id >> 6 & 31);
+}
+
 bool a64_sysreg_is_raz(unsigned id)
 {
     return id >= ID(3, 0, 0, 1, 0) && id <= ID(3, 0, 0, 7, 7);
@@ -148,7 +192,7 @@ static void set_special(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t 
 
 bool a64_sysreg_get(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *value)
 {
-    if (!(reg->access & SYSREG_EL1_R))
+    if (!(reg->access & SYSREG_EL1_R) || !a64_sysreg_exists(reg, cpu->lacks))
         return false;
     switch (reg->kind) {
     case SYSREG_STORED:
@@ -167,7 +211,7 @@ bool a64_sysreg_get(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *val
 
 bool a64_sysreg_set(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
 {
-    if (!(reg->access & SYSREG_EL1_W))
+    if (!(reg->access & SYSREG_EL1_W) || !a64_sysreg_exists(reg, cpu->lacks))
         return false;
     if (reg->kind == SYSREG_SPECIAL) {
         set_special(cpu, reg, value);
@@ -176,7 +220,8 @@ bool a64_sysreg_set(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t valu
     if (reg->kind != SYSREG_STORED)
         return reg->write(cpu, reg, value);
     uint64_t old = cpu->v.r[reg->slot];
-    cpu->v.r[reg->slot] = (value & reg->mask) | (reg->reset & ~reg->mask);
+    cpu->v.r[reg->slot] =
+        (value & a64_sysreg_mask(reg, cpu->lacks)) | a64_sysreg_fixed(reg, cpu->lacks);
     if (reg->changed)
         reg->changed(cpu, reg, old);
     return true;
@@ -234,17 +279,8 @@ bool sysreg_write_ignore(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t
 // Geometry of the cache that CSSELR_EL1 selects: sets - 1, ways - 1, log2(line) - 4.
 bool sysreg_read_ccsidr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *value)
 {
-    switch (cpu->v.r[A64_CSSELR_EL1]) {
-    case 0: // L1, data
-    case 1: // L1, instructions
-        *value = 127 << 13 | 3 << 3 | 2;
-        break;
-    case 2: // L2
-        *value = 1023 << 13 | 7 << 3 | 2;
-        break;
-    default:
-        *value = 0;
-    }
+    uint64_t n = cpu->v.r[A64_CSSELR_EL1];
+    *value = n < ARRAY_SIZE(cpu->model->ccsidr) ? cpu->model->ccsidr[n] : 0;
     return true;
 }
 
@@ -299,6 +335,8 @@ bool sysreg_read_fpcr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *v
 
 bool sysreg_write_fpcr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
 {
+    if (cpu->lacks & BIT(A64_FEATURE_FP16))
+        value &= ~(uint64_t)FPCR_FZ16;
     fp_host_set_fpcr(&cpu->v.fp, (uint32_t)value);
     a64_update_mode(cpu);
     return true;

@@ -65,6 +65,14 @@ extern const struct sysreg a64_sysregs[A64_NR_SYSREGS];
 
 // The row of an encoding, or NULL.
 const struct sysreg *a64_sysreg_find(unsigned id);
+// Is there such a register on a CPU that lacks these features?
+bool a64_sysreg_exists(const struct sysreg *reg, uint64_t lacks);
+// Which bits of a stored register are writable on a CPU that lacks these features, and what the
+// others are.
+uint64_t a64_sysreg_mask(const struct sysreg *reg, uint64_t lacks);
+uint64_t a64_sysreg_fixed(const struct sysreg *reg, uint64_t lacks);
+// Is this in the feature ID space, reads of which FEAT_IDST traps from EL0?
+bool a64_sysreg_in_id_space(unsigned id);
 // Is this an unassigned place of the ID space, which reads as zero at EL1?
 bool a64_sysreg_is_raz(unsigned id);
 // ISS of the exception that a trapped MSR, MRS or SYS takes.
@@ -111,9 +119,10 @@ void a64_sysreg_reset(struct a64_cpu *cpu);
 #define TCR_HD      BIT(40)
 #define TCR_HPD0    BIT(41)
 #define TCR_HPD1    BIT(42)
+#define TCR_HWU     (UINT64_C(0xff) << 43)
 #define TCR_E0PD0   BIT(55)
 #define TCR_E0PD1   BIT(56)
-#define A64_TCR_MASK (UINT64_C(0x018007f7ffffffbf))
+#define A64_TCR_MASK (UINT64_C(0x01807ff7ffffffbf))
 
 // MDSCR_EL1
 #define MDSCR_SS    BIT(0)

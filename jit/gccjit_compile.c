@@ -25,7 +25,7 @@ static void site_init(struct gc *g, struct gc_site *s)
 {
     s->page = gc_local(g, g->u64, "page");
     s->host = gc_local(g, g->u64, "host");
-    gcc_jit_block_add_assignment(g->head, NULL, s->page, gc_u64(g, GC_SITE_NONE));
+    gcc_jit_block_add_assignment(g->head, NULL, s->page, gc_u64(g, REGION_NO_PAGE));
     gcc_jit_block_add_assignment(g->head, NULL, s->host, gc_u64(g, 0));
 }
 
@@ -47,7 +47,7 @@ void gc_sites_forget(struct gc *g)
 {
     for (unsigned n = 0; n < MAX_SITES; n++)
         if (g->sites[n].page)
-            gc_set(g, g->sites[n].page, gc_u64(g, GC_SITE_NONE));
+            gc_set(g, g->sites[n].page, gc_u64(g, REGION_NO_PAGE));
 }
 
 // Leaving ----------------------------------------------------------------------------------------
@@ -96,7 +96,13 @@ void gc_leave(struct gc *g, int64_t pc, enum region_result result)
 
 gcc_jit_block *gc_bail_block(struct gc *g)
 {
+    // One for all of an instruction's ops: nothing of it is committed before any of them.
+    if (g->bail && g->bail_off == g->ir->cur_off && g->bail_flags.kind == g->flags.kind && g->bail_flags.wide == g->flags.wide)
+        return g->bail;
     gcc_jit_block *at = g->at, *b = gc_block(g);
+    g->bail = b;
+    g->bail_off = g->ir->cur_off;
+    g->bail_flags = g->flags;
     g->at = b;
     count(g, g->insns_done);
     gc_leave(g, g->ir->cur_off, REGION_BAIL);
@@ -335,6 +341,7 @@ static bool lower_version(struct gc *g, const struct gc_version *v, struct error
         return false;
     g->block = v->block;
     g->at = g->blocks[v->block][state_index(v->flags)];
+    g->bail = NULL;
     g->flags = v->flags;
     g->page = (int64_t)g->recipe->pages[b->page].delta * (int64_t)PAGE_SIZE;
     g->insns_done = 0;

@@ -33,7 +33,7 @@ struct flags {
 
 // A block is lowered once for every flag state it is reached with, up to GC_MAX_STATES; further
 // ones are packed first. So a comparison keeps its operands on its way to where they are needed.
-#define GC_MAX_STATES 3
+#define GC_MAX_STATES 2
 struct gc_version {
     unsigned block;
     struct flags flags;
@@ -66,6 +66,9 @@ struct gc {
     lval tmp[VCPU_NR_TMP], vtmp[VCPU_NR_TMP];
     bool tmp_is_vec[VCPU_NR_TMP]; // which of the two was written last
     struct flags flags;
+    gcc_jit_block *bail;       // leaves at the instruction at bail_off, with these flags
+    unsigned bail_off;
+    struct flags bail_flags;
     struct gc_site *sites;     // [2 * VCPU_NR_R] by register and direction, then the others
     unsigned nr_sites;
 

@@ -623,45 +623,50 @@ Test(worker, zygote_killed)
     bench_destroy(b);
 }
 
-// Temporary directories of ours that are left.
-static unsigned count_tmp(void)
+// What the process that is to be killed leaves behind, if it leaves something.
+struct traces {
+    pid_t zygote, worker;
+    char tmp[128]; // the worker's directory
+};
+
+static void killed_armlet(int out)
 {
-    DIR *d = opendir("/dev/shm");
-    struct dirent *e;
-    unsigned n = 0;
-    while (d && (e = readdir(d)))
-        n += !strncmp(e->d_name, "armlet-cc-", 10);
-    if (d)
-        closedir(d);
-    return n;
+    struct bench *b = bench_create((struct compile_options){.nr_workers = 2, .max_batch = 1});
+    struct traces t = {0};
+    char link[64];
+    submit(b, 1, DO_HANG);
+    submit(b, 2, DO_HANG_CHILD);
+    children_of(getpid(), &t.zygote, 1);
+    for (unsigned i = 0; i < 400 && children_of(t.zygote, &t.worker, 1) != 1; i++)
+        sleep_ms(5);
+    snprintf(link, sizeof link, "/proc/%d/cwd", t.worker);
+    for (unsigned i = 0; i < 400 && !strstr(t.tmp, "armlet-cc-"); i++) {
+        memset(t.tmp, 0, sizeof t.tmp);
+        (void)!readlink(link, t.tmp, sizeof t.tmp - 1);
+        sleep_ms(5);
+    }
+    (void)!write(out, &t, sizeof t);
+    raise(SIGKILL);
 }
 
 // When armlet is killed nothing stays: no process, no file.
 Test(worker, armlet_killed)
 {
-    int alive[2];
-    char c;
-    unsigned before = count_tmp();
-    cr_assert_eq(pipe(alive), 0);
+    int out[2];
+    struct traces t;
+    cr_assert_eq(pipe(out), 0);
     pid_t pid = fork();
-    if (pid == 0) {
-        struct bench *b = bench_create((struct compile_options){.nr_workers = 2, .max_batch = 1});
-        pid_t zygote;
-        submit(b, 1, DO_HANG);
-        submit(b, 2, DO_HANG_CHILD);
-        sleep_ms(100);
-        children_of(getpid(), &zygote, 1);
-        (void)!write(alive[1], &zygote, sizeof zygote);
-        raise(SIGKILL);
-    }
-    pid_t zygote = 0;
-    cr_assert_eq(read(alive[0], &zygote, sizeof zygote), (ssize_t)sizeof zygote);
+    if (pid == 0)
+        killed_armlet(out[1]);
+    cr_assert_eq(read(out[0], &t, sizeof t), (ssize_t)sizeof t);
     waitpid(pid, NULL, 0);
-    for (unsigned i = 0; i < 400 && (kill(zygote, 0) == 0 || count_tmp() > before); i++)
+    cr_assert(strstr(t.tmp, "armlet-cc-"), "the worker is in %s", t.tmp);
+    *strrchr(t.tmp, '/') = 0; // the zygote's directory
+    for (unsigned i = 0; i < 1000 && (kill(t.zygote, 0) == 0 || access(t.tmp, F_OK) == 0); i++)
         sleep_ms(5);
-    cr_assert(kill(zygote, 0) != 0, "zygote %d still runs", zygote);
-    cr_assert(count_tmp() <= before, "%u directories left", count_tmp());
-    close(alive[0]);
-    close(alive[1]);
-    (void)c;
+    cr_assert(kill(t.zygote, 0) != 0, "zygote %d still runs", t.zygote);
+    cr_assert(kill(t.worker, 0) != 0, "worker %d still runs", t.worker);
+    cr_assert(access(t.tmp, F_OK) != 0, "%s is left", t.tmp);
+    close(out[0]);
+    close(out[1]);
 }

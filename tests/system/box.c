@@ -84,6 +84,11 @@ static bool bus_write(void *opaque, gpa_t pa, unsigned size, uint64_t value)
 
 void box_init(struct box *b)
 {
+    box_init_model(b, a64_model_find("max"));
+}
+
+void box_init_model(struct box *b, const struct a64_model *model)
+{
     memset(b, 0, sizeof *b);
     b->board = (struct a64_board){
         .opaque = b,
@@ -107,7 +112,7 @@ void box_init(struct box *b)
     b->jit.phys = (struct phys_ops){ .read = bus_read, .write = bus_write, .opaque = b };
     // Programs are rewritten all the time here, from outside the guest.
     b->jit.protect_code = true;
-    a64_cpu_init(b->cpu, &b->jit, a64_model_find("max"), &b->board, &b->log, 0);
+    a64_cpu_init(b->cpu, &b->jit, model, &b->board, &b->log, 0);
     b->cpu->v.r[A64_VBAR_EL1] = VECTORS;
     uint32_t *vector = (uint32_t *)(b->ram + (VECTORS - RAM_BASE));
     for (unsigned n = 0; n < 0x800 / 4; n++)

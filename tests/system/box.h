@@ -39,6 +39,7 @@ struct box {
 };
 
 void box_init(struct box *b);
+void box_init_model(struct box *b, const struct a64_model *model);
 void box_fini(struct box *b);
 
 uint64_t *box_word(struct box *b, gpa_t pa); // a 64-bit word of RAM
