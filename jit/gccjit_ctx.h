@@ -64,6 +64,8 @@ struct gc {
     bool r_dirty[VCPU_NR_R], v_dirty[VCPU_NR_V];
     lval tmp[VCPU_NR_TMP], vtmp[VCPU_NR_TMP];
     bool tmp_is_vec[VCPU_NR_TMP]; // which of the two was written last
+    // Above how many bits a vector is known to be zero: 32, 64, or 0 for not known.
+    uint8_t v_bits[VCPU_NR_V], tmp_bits[VCPU_NR_TMP];
     struct flags flags;
     gcc_jit_block *bail;       // leaves at the instruction at bail_off, with these flags
     unsigned bail_off;
@@ -109,6 +111,8 @@ uint32_t gc_offset(ir_val v);                         // of its slot in struct v
 rval gc_vec_word(struct gc *g, rval vector, unsigned n); // 64 bits of a vector
 rval gc_vec_of(struct gc *g, rval low, rval high);
 void gc_vec_dst(struct gc *g, ir_val v, rval value);  // a whole vector
+void gc_vec_dst_low(struct gc *g, ir_val v, rval value, unsigned bits); // zero above bits
+bool gc_vec_is_low(const struct gc *g, ir_val v, unsigned bits); // known to be zero above bits
 
 // Flags (gccjit_flags.c)
 void gc_flags_set(struct gc *g, enum flag_kind kind, bool wide, rval a, rval b);

@@ -41,6 +41,7 @@ static lval source(struct gc *g, ir_val v)
 }
 
 // What the shape leaves out of d becomes zero.
+// (Through a general register where nothing better is known.)
 static rval shaped(struct gc *g, const struct ir_insn *i, rval v)
 {
     unsigned shape = i->type & ~3u, lane = i->type & 3;
@@ -122,7 +123,10 @@ static bool move_op(struct gc *g, const struct ir_insn *i)
     case IRV_MOV:
         if (lane < IR_LANE32)
             return false;
-        gc_vec_dst(g, i->d, shaped(g, i, gc_vec_src(g, i->a)));
+        if ((i->type & ~3u) == IR_SCALAR && gc_vec_is_low(g, i->a, lane == IR_LANE64 ? 64 : 32))
+            gc_vec_dst_low(g, i->d, gc_vec_src(g, i->a), lane == IR_LANE64 ? 64 : 32);
+        else
+            gc_vec_dst(g, i->d, shaped(g, i, gc_vec_src(g, i->a)));
         return true;
     case IRV_DUPW:
         a = local_copy(g, gc_vec_of(g, gc_src(g, i->a), gc_u64(g, 0)), g->v2);
@@ -211,8 +215,10 @@ static void check_result(struct gc *g, const struct ir_insn *i, lval d, bool tin
     gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
     gcc_jit_extended_asm_add_output_operand(as, NULL, "=r", mask);
     gcc_jit_extended_asm_add_input_operand(as, NULL, "x", gcc_jit_lvalue_as_rvalue(t));
-    unsigned lanes = shape == IR_HALF ? (wide ? 1 : 3) : (wide ? 3 : 15);
-    rval bad = gc_cmp(g, CMP(NE), gc_bin(g, OP(BITWISE_AND), g->u32, gcc_jit_lvalue_as_rvalue(mask), gc_u32(g, lanes)), gc_u32(g, 0));
+    rval lanes = gcc_jit_lvalue_as_rvalue(mask);
+    if (shape == IR_HALF)
+        lanes = gc_bin(g, OP(BITWISE_AND), g->u32, lanes, gc_u32(g, 3));
+    rval bad = gc_cmp(g, CMP(NE), lanes, gc_u32(g, 0));
     gc_branch_rarely(g, bad, redo, on);
 }
 
@@ -230,8 +236,19 @@ static bool fp_op(struct gc *g, const struct ir_insn *i)
     bool scalar_unary = r->operands == 1 && shape == IR_SCALAR;
     snprintf(text, sizeof text, r->operands == 1 ? (scalar_unary ? "%s%s %%1, %%1, %%0" : "%s%s %%1, %%0") : "%s%s %%2, %%1, %%0", r->stem, suffix);
     g->uses_fp = true;
-    lval a = source(g, i->a), b = r->operands > 1 ? source(g, i->b) : NULL, acc = r->operands > 2 ? source(g, i->c) : NULL;
+    // A scalar instruction leaves above its lane what its first operand (an accumulator: itself)
+    // has there.
+    unsigned bits = lane == IR_LANE64 ? 64 : 32;
+    ir_val first = i->a, second = i->b;
+    if ((i->attr == IRV_FADD || i->attr == IRV_FMUL) && gc_vec_is_low(g, second, bits)) {
+        first = i->b;
+        second = i->a;
+    }
+    bool low = shape == IR_SCALAR && gc_vec_is_low(g, r->operands > 2 ? i->c : first, bits);
+    lval a = source(g, first), b = r->operands > 1 ? source(g, second) : NULL, acc = r->operands > 2 ? source(g, i->c) : NULL;
     lval d = vector_asm(g, text, true, a, b, acc);
+    if (shape == IR_SCALAR && !low)
+        d = vector_asm(g, lane == IR_LANE64 ? "vmovq %1, %0" : "vinsertps $14, %1, %1, %0", false, d, NULL, NULL);
     gcc_jit_block *redo = gc_block(g), *on = gc_block(g);
     check_result(g, i, d, r->tiny, redo, on);
     // The function works on the operands' slots and leaves the result in d's.
@@ -241,7 +258,10 @@ static bool fp_op(struct gc *g, const struct ir_insn *i)
     gc_call_vec(g, &again, d);
     gcc_jit_block_end_with_jump(g->at, NULL, on);
     g->at = on;
-    return put(g, i, d);
+    if (shape != IR_SCALAR)
+        return put(g, i, d);
+    gc_vec_dst_low(g, i->d, gcc_jit_lvalue_as_rvalue(d), bits);
+    return true;
 }
 
 // Sign bits: no flags, no checks.
@@ -253,6 +273,13 @@ static bool sign_op(struct gc *g, const struct ir_insn *i)
     uint64_t sign = lane == IR_LANE64 ? BIT(63) : UINT64_C(0x8000000080000000);
     lval mask = local_copy(g, gc_vec_of(g, gc_u64(g, sign), gc_u64(g, sign)), g->v2);
     const char *text = i->attr == IRV_FNEG ? "vpxor %2, %1, %0" : "vpandn %1, %2, %0";
+    unsigned bits = lane == IR_LANE64 ? 64 : 32;
+    if ((i->type & ~3u) == IR_SCALAR && gc_vec_is_low(g, i->a, bits)) {
+        // The mask has its sign bit in lane 0 alone then: what is zero stays so.
+        mask = local_copy(g, gc_vec_of(g, gc_u64(g, BIT(bits - 1)), gc_u64(g, 0)), g->v2);
+        gc_vec_dst_low(g, i->d, gcc_jit_lvalue_as_rvalue(vector_asm(g, text, false, source(g, i->a), mask, NULL)), bits);
+        return true;
+    }
     return put(g, i, vector_asm(g, text, false, source(g, i->a), mask, NULL));
 }
 

@@ -102,15 +102,34 @@ rval gc_vec_word(struct gc *g, rval v, unsigned n)
     return gc_cast(g, whole, g->u64);
 }
 
-void gc_vec_dst(struct gc *g, ir_val v, rval value)
+void gc_vec_dst_low(struct gc *g, ir_val v, rval value, unsigned bits)
 {
+    unsigned n = ir_num(v);
     if (v == IR_NONE)
         return;
     gc_set(g, vector(g, v), value);
-    if (ir_kind(v) == IR_KIND_R)
-        g->v_dirty[ir_num(v)] = true;
-    else
-        g->tmp_is_vec[ir_num(v)] = true;
+    if (ir_kind(v) == IR_KIND_R) {
+        g->v_dirty[n] = true;
+        g->v_bits[n] = (uint8_t)bits;
+    } else {
+        g->tmp_is_vec[n] = true;
+        g->tmp_bits[n] = (uint8_t)bits;
+    }
+}
+
+void gc_vec_dst(struct gc *g, ir_val v, rval value)
+{
+    gc_vec_dst_low(g, v, value, 0);
+}
+
+bool gc_vec_is_low(const struct gc *g, ir_val v, unsigned bits)
+{
+    unsigned n = ir_num(v), known = 0;
+    if (ir_is_v(v))
+        known = g->v_bits[n];
+    else if (ir_kind(v) == IR_KIND_TMP && g->tmp_is_vec[n])
+        known = g->tmp_bits[n];
+    return known && known <= bits;
 }
 
 static lval home(struct gc *g, ir_val v, gcc_jit_type *type)
