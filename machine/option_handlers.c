@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "frontend/cpu_models.h"
+#include "jit/worker.h"
 #include "machine/device_types.h"
 #include "machine/keyval.h"
 #include "machine/suggest.h"
@@ -99,11 +100,33 @@ bool opt_machine(struct options *o, const char *arg)
     return keyval_parse(o->config, &machine_group, arg, &o->config->machine, o->err);
 }
 
+// What the compiling engines take beside their name.
+static const struct keyval_row accel_rows[] = {
+    ROW(NUMBER, machine_config, "workers", workers, NULL),
+};
+static const struct keyval_group accel_group = GROUP("-accel", NULL, accel_rows);
+
 bool opt_accel(struct options *o, const char *arg)
 {
     if (wants_help(arg))
         return print_choices(o, "Engines that run guest code:", accels);
-    return keyval_choose(accels, "-accel", arg, &o->config->machine.accel, o->err);
+    const char *engine = keyval_first(o->config, "accel", &arg);
+    if (!engine || !keyval_choose(accels, "-accel", engine, &o->config->machine.accel, o->err))
+        return engine ? false : error_set(o->err, "-accel %s: the engine's name comes first", arg);
+    o->config->workers = 0;
+    if (!keyval_parse(o->config, &accel_group, arg, o->config, o->err))
+        return false;
+    if (o->config->workers > COMPILE_MAX_WORKERS)
+        return error_set(o->err, "-accel: more than %d workers", COMPILE_MAX_WORKERS);
+    if (o->config->workers && o->config->machine.accel == CONFIG_ACCEL_INTERP)
+        return error_set(o->err, "-accel interp: it has no workers");
+    return true;
+}
+
+bool opt_perf_map(struct options *o, const char *arg)
+{
+    o->config->perf_map = true;
+    return true;
 }
 
 bool opt_cache_dir(struct options *o, const char *arg)
