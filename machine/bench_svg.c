@@ -61,7 +61,7 @@ static void draw_head(const struct bench *b, FILE *out)
     }
 }
 
-static void draw_grid(double most, double scale, double bottom, FILE *out)
+static void draw_grid(double most, double scale, double bottom, const char *unit, FILE *out)
 {
     double step = step_for(most);
     for (unsigned n = 0; step * n <= most * 1.0001; n++) {
@@ -72,6 +72,7 @@ static void draw_grid(double most, double scale, double bottom, FILE *out)
         snprintf(label, sizeof label, "%g", step * n);
         text(out, x, bottom + 18, "middle", 12, "#52606d", label);
     }
+    text(out, LEFT - 10, bottom + 18, "end", 12, "#52606d", unit);
 }
 
 static void draw_group(const struct bench *b, unsigned kernel, double y, double scale, FILE *out)
@@ -84,7 +85,7 @@ static void draw_group(const struct bench *b, unsigned kernel, double y, double 
         fprintf(out, "<rect x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n", LEFT, y,
                 w < 0.5 ? 0.5 : w, BAR - 2, colours[e]);
         if (b->nr_engines > 1)
-            snprintf(figures, sizeof figures, "%.2f   %.0f M/s", value(b, e, kernel), speed);
+            snprintf(figures, sizeof figures, "%.2f&#215;, %.0f M/s", value(b, e, kernel), speed);
         else
             snprintf(figures, sizeof figures, "%.0f M/s", speed);
         text(out, LEFT + w + 5, y + BAR - 4, "start", 11, "#52606d", figures);
@@ -104,7 +105,7 @@ void bench_print_svg(const struct bench *b, FILE *out)
             "font-family=\"sans-serif\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
             WIDTH, bottom + BOTTOM, WIDTH, bottom + BOTTOM);
     draw_head(b, out);
-    draw_grid(most, scale, bottom, out);
+    draw_grid(most, scale, bottom, b->nr_engines > 1 ? "times" : "M/s", out);
     for (unsigned k = 0; k < kernels; k++)
         draw_group(b, k, TOP + 4 + k * group, scale, out);
     fputs("</svg>\n", out);
