@@ -77,7 +77,6 @@ static void whole_run(struct bench_result *r)
 static bool run_machine(struct listener *l, const struct machine_config *config,
                         struct bench_result *r, struct error *err)
 {
-    static const char unfinished[] = "the guest did not power off";
     struct machine m;
     if (!machine_init(&m, config, err))
         return false;
@@ -89,7 +88,7 @@ static bool run_machine(struct listener *l, const struct machine_config *config,
     collect(&m, r);
     machine_fini(&m);
     if (status != EXIT_CODE_POWER_OFF)
-        return error_set(err, "%s (status %d)", unfinished, status);
+        return error_set(err, "the guest did not power off (status %d)", status);
     if (l->output.complaint[0])
         return error_set(err, "the guest says: %s", l->output.complaint);
     if (!r->frequency)
@@ -142,8 +141,12 @@ bool bench_run(const struct bench *b, const struct bench_engine *e, const char *
     struct shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (s == MAP_FAILED)
         return error_set(err, "no memory: %s", strerror(errno));
+    // Ctrl-C ends the child, which says so; then this process cleans up and leaves.
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    sigaction(SIGINT, &ignore, &before);
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
+        sigaction(SIGINT, &before, NULL);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
             _exit(EXIT_CODE_ERROR);
@@ -151,6 +154,7 @@ bool bench_run(const struct bench *b, const struct bench_engine *e, const char *
         _exit(run_child(b, e, guest, cache_dir, s) ? EXIT_CODE_POWER_OFF : EXIT_CODE_ERROR);
     }
     bool ok = pid > 0 ? await(pid, s, result, err) : error_set(err, "fork: %s", strerror(errno));
+    sigaction(SIGINT, &before, NULL);
     munmap(s, sizeof *s);
     return ok ? true : error_prefix(err, "%s", e->name);
 }

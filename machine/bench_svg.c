@@ -99,6 +99,8 @@ void bench_print_svg(const struct bench *b, FILE *out)
     for (unsigned k = 0; k < kernels; k++)
         for (unsigned e = 0; e < b->nr_engines; e++)
             most = fmax(most, value(b, e, k));
+    if (most <= 0)
+        most = 1;
     double scale = (RIGHT - LEFT) / most;
     fprintf(out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\" "
