@@ -46,11 +46,12 @@ struct perf_map *perf_map_create(const char *path, struct error *err)
     return p;
 }
 
-void perf_map_add(struct perf_map *p, const void *code, size_t size, gva_t va, gpa_t pa, unsigned insns)
+void perf_map_add(struct perf_map *p, const void *code, size_t size, gva_t va, gpa_t pa,
+                  unsigned insns)
 {
     mutex_lock(&p->lock);
-    fprintf(p->file, "%" PRIxPTR " %zx guest:0x%" PRIx64 "[pa:0x%" PRIx64 ",insns:%u]\n", (uintptr_t)code,
-            size, va, pa, insns);
+    fprintf(p->file, "%" PRIxPTR " %zx guest:0x%" PRIx64 "[pa:0x%" PRIx64 ",insns:%u]\n",
+            (uintptr_t)code, size, va, pa, insns);
     mutex_unlock(&p->lock);
 }
 

@@ -16,7 +16,8 @@ struct perf_map;
 struct perf_map *perf_map_create(const char *path, struct error *err);
 // Names size bytes of code at an address of the host's: the guest code at va (when it was asked
 // for) and pa, of so many instructions.
-void perf_map_add(struct perf_map *p, const void *code, size_t size, gva_t va, gpa_t pa, unsigned insns);
+void perf_map_add(struct perf_map *p, const void *code, size_t size, gva_t va, gpa_t pa,
+                  unsigned insns);
 // Takes NULL. The file stays: perf report wants it later.
 void perf_map_destroy(struct perf_map *p);
 

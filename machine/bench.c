@@ -43,7 +43,8 @@ static bool add_engine(struct bench *b, const char *name, size_t len, struct err
         if (strlen(engines[i].name) != len || strncmp(engines[i].name, name, len))
             continue;
         if (engines[i].compiles && !can_compile)
-            return error_set(err, "bench: armlet was built without libgccjit: there is no engine %s",
+            return error_set(err,
+                             "bench: armlet was built without libgccjit: there is no engine %s",
                              engines[i].name);
         for (unsigned e = 0; e < b->nr_engines; e++)
             if (b->engines[e].accel == engines[i].accel)
@@ -52,7 +53,8 @@ static bool add_engine(struct bench *b, const char *name, size_t len, struct err
         b->engines[b->nr_engines++].accel = engines[i].accel;
         return true;
     }
-    return error_set(err, "bench: there is no engine %.*s (interp, tiered, gccjit)", (int)len, name);
+    return error_set(err, "bench: there is no engine %.*s (interp, tiered, gccjit)", (int)len,
+                     name);
 }
 
 static bool set_engines(struct bench *b, const char *arg, struct error *err)
@@ -68,7 +70,8 @@ static bool set_engines(struct bench *b, const char *arg, struct error *err)
     }
 }
 
-static bool set_number(unsigned *to, const char *arg, unsigned most, const char *option, struct error *err)
+static bool set_number(unsigned *to, const char *arg, unsigned most, const char *option,
+                       struct error *err)
 {
     char *end;
     unsigned long v = strtoul(arg, &end, 10);
@@ -125,7 +128,9 @@ static void print_help(FILE *out)
         int n = fprintf(out, "  -%s%s%s", rows[i].name, *argument ? " " : "", argument);
         fprintf(out, "%*s%s\n", 20 - n, "", rows[i].help);
     }
-    fputs("\nA FILE of \"-\" is the standard output. Status 1 if an engine fails or computes something else.\n", out);
+    fputs("\nA FILE of \"-\" is the standard output. Status 1 if an engine fails or computes "
+          "something else.\n",
+          out);
 }
 
 enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
@@ -134,13 +139,16 @@ static enum parsed parse(struct bench *b, int argc, char **argv, struct error *e
 {
     struct option longs[ARRAY_SIZE(rows) + 1] = {0};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        longs[i] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument, NULL, 0};
+        longs[i] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument,
+                                   NULL, 0};
     optind = 0;
     opterr = 0;
     int index = 0;
     for (int r; (r = getopt_long_only(argc, argv, "-:", longs, &index)) != -1;) {
         if (r != 0) {
-            error_set(err, r == ':' ? "bench: %s: needs an argument" : "bench: %s: unknown (see armlet bench --help)",
+            error_set(err,
+                      r == ':' ? "bench: %s: needs an argument"
+                               : "bench: %s: unknown (see armlet bench --help)",
                       r == 1 ? optarg : argv[optind - 1]);
             return PARSED_WRONG;
         }
@@ -158,8 +166,9 @@ static enum parsed parse(struct bench *b, int argc, char **argv, struct error *e
 static bool open_guest(char *path, size_t size, int *fd, struct error *err)
 {
     if (!bench_guest_size)
-        return error_set(err, "bench: armlet was built without a cross compiler (aarch64-linux-gnu-gcc), so it "
-                              "has no guest of its own: name one with -guest FILE");
+        return error_set(
+            err, "bench: armlet was built without a cross compiler (aarch64-linux-gnu-gcc), so it "
+                 "has no guest of its own: name one with -guest FILE");
     *fd = memfd_create("bench-guest", MFD_CLOEXEC);
     if (*fd < 0 || write(*fd, bench_guest, bench_guest_size) != (ssize_t)bench_guest_size)
         return error_set(err, "bench: memfd: %s", strerror(errno));
@@ -177,7 +186,8 @@ static void remove_directory(const char *path)
     rmdir(path);
 }
 
-static bool run_engine(const struct bench *b, struct bench_engine *e, const char *guest, FILE *out, struct error *err)
+static bool run_engine(const struct bench *b, struct bench_engine *e, const char *guest,
+                       struct error *err)
 {
     char cache[] = "/tmp/armlet-bench-XXXXXX";
     if (!mkdtemp(cache))
@@ -191,51 +201,61 @@ static bool run_engine(const struct bench *b, struct bench_engine *e, const char
     return ok;
 }
 
-static bool run_all(struct bench *b, FILE *out, struct error *err)
+static bool run_all(struct bench *b, struct error *err)
 {
     char path[40];
     int fd = -1;
     const char *guest = b->guest ? b->guest : path;
     bool ok = b->guest || open_guest(path, sizeof path, &fd, err);
     for (unsigned n = 0; ok && n < b->nr_engines; n++)
-        ok = run_engine(b, &b->engines[n], guest, out, err);
+        ok = run_engine(b, &b->engines[n], guest, err);
     if (fd >= 0)
         close(fd);
     return ok && bench_agree(b, err);
 }
 
-// A file for JSON or a chart. Opened before anything runs, so that a wrong name costs no time.
-static bool open_output(const char *path, FILE *out, FILE **file, struct error *err)
+// A file for JSON or a chart.
+struct sink {
+    const char *path; // NULL: not wanted; "-": the standard output
+    void (*print)(const struct bench *b, FILE *out);
+    FILE *file;
+};
+
+static bool sink_open(struct sink *s, FILE *out, struct error *err)
 {
-    if (!path)
+    if (!s->path)
         return true;
-    *file = strcmp(path, "-") ? fopen(path, "we") : out;
-    return *file ? true : error_set(err, "%s: %s", path, strerror(errno));
+    s->file = strcmp(s->path, "-") ? fopen(s->path, "we") : out;
+    return s->file ? true : error_set(err, "%s: %s", s->path, strerror(errno));
 }
 
-static bool write_output(const struct bench *b, const char *path, FILE *file, FILE *out,
-                         void (*print)(const struct bench *b, FILE *out), struct error *err)
+static bool sink_write(const struct sink *s, const struct bench *b, struct error *err)
 {
-    if (!file)
+    if (!s->file)
         return true;
-    print(b, file);
-    bool ok = !ferror(file) && (file == out ? !fflush(file) : true);
-    if (file != out)
-        ok = !fclose(file) && ok;
-    return ok ? true : error_set(err, "%s: %s", path, strerror(errno));
+    s->print(b, s->file);
+    return !fflush(s->file) && !ferror(s->file)
+               ? true
+               : error_set(err, "%s: %s", s->path, strerror(errno));
+}
+
+static void sink_close(struct sink *s, FILE *out)
+{
+    if (s->file && s->file != out)
+        fclose(s->file);
 }
 
 static bool measure(struct bench *b, FILE *out, struct error *err)
 {
-    FILE *json = NULL, *svg = NULL;
-    if (!open_output(b->json, out, &json, err) || !open_output(b->svg, out, &svg, err))
-        return false;
-    if (!run_all(b, out, err))
-        return false;
-    if (json != out && svg != out)
+    struct sink json = {b->json, bench_print_json, NULL}, svg = {b->svg, bench_print_svg, NULL};
+    // Before anything runs, so that a wrong name costs no time.
+    bool ok = sink_open(&json, out, err) && sink_open(&svg, out, err) && run_all(b, err);
+    if (ok && json.file != out && svg.file != out)
         bench_print_table(b, out);
-    return write_output(b, b->json, json, out, bench_print_json, err) &&
-           write_output(b, b->svg, svg, out, bench_print_svg, err);
+    ok = ok && sink_write(&json, b, err) && sink_write(&svg, b, err);
+    sink_close(&json, out);
+    sink_close(&svg, out);
+    return ok;
 }
 
 int command_bench(int argc, char **argv, FILE *out, struct error *err)

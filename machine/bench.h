@@ -45,7 +45,7 @@ struct bench_engine {
 };
 
 struct bench {
-    const char *guest; // file; NULL: the built-in one
+    const char *guest;      // file; NULL: the built-in one
     const char *json, *svg; // files to write, or NULL
     unsigned rounds;
     unsigned ms; // each kernel runs at least; 0: as the guest likes
@@ -59,7 +59,7 @@ struct bench_output {
     struct bench_result *result;
     char line[256]; // the one being received
     unsigned len;
-    uint64_t began; // instruction count at the beginning of the current kernel
+    uint64_t began;      // instruction count at the beginning of the current kernel
     char complaint[256]; // the first thing wrong, or ""
 };
 

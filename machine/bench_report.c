@@ -16,18 +16,19 @@ bool bench_agree(const struct bench *b, struct error *err)
             const struct bench_result *r = &b->engines[e].rounds[n];
             const char *name = b->engines[e].name;
             if (r->nr_kernels != first->nr_kernels)
-                return error_set(err, "%s ran %u kernels, %s %u", b->engines[0].name, first->nr_kernels,
-                                 name, r->nr_kernels);
+                return error_set(err, "%s ran %u kernels, %s %u", b->engines[0].name,
+                                 first->nr_kernels, name, r->nr_kernels);
             for (unsigned k = 0; k < r->nr_kernels; k++) {
                 const struct bench_kernel *a = &first->kernels[k], *c = &r->kernels[k];
                 if (strcmp(a->name, c->name))
-                    return error_set(err, "%s ran %s where %s ran %s", name, c->name, b->engines[0].name,
-                                     a->name);
+                    return error_set(err, "%s ran %s where %s ran %s", name, c->name,
+                                     b->engines[0].name, a->name);
                 if (a->checksum != c->checksum)
                     return error_set(err,
                                      "%s: the engines compute different results: %s %016" PRIx64
                                      ", %s (round %u) %016" PRIx64,
-                                     a->name, b->engines[0].name, a->checksum, name, n + 1, c->checksum);
+                                     a->name, b->engines[0].name, a->checksum, name, n + 1,
+                                     c->checksum);
             }
         }
     return true;
@@ -133,7 +134,10 @@ static void print_rounds(const struct bench *b, FILE *out)
                 if (none)
                     fprintf(out, " | %*s", CELL_WIDTH - 3, "-");
                 else
-                    fprintf(out, " | %12s %*.*f", n ? "warm cache" : row < 2 ? "first round" : "cold cache",
+                    fprintf(out, " | %12s %*.*f",
+                            n         ? "warm cache"
+                            : row < 2 ? "first round"
+                                      : "cold cache",
                             CELL_WIDTH - 16, rows[row].digits, v);
             }
             fputc('\n', out);
@@ -148,8 +152,8 @@ void bench_print_table(const struct bench *b, FILE *out)
         fprintf(out, "%-*s", NAME_WIDTH, b->engines[0].rounds[0].kernels[k].name);
         for (unsigned n = 0; n < b->nr_engines; n++) {
             const struct bench_engine *e = &b->engines[n];
-            fprintf(out, " | %9.3f %9.1f %8.2f", bench_seconds(b, e, k) * 1e3, bench_speed(b, e, k) / 1e6,
-                    bench_ratio(b, e, k));
+            fprintf(out, " | %9.3f %9.1f %8.2f", bench_seconds(b, e, k) * 1e3,
+                    bench_speed(b, e, k) / 1e6, bench_ratio(b, e, k));
         }
         fputc('\n', out);
     }
@@ -159,8 +163,8 @@ void bench_print_table(const struct bench *b, FILE *out)
         fprintf(out, " | %*.2f", CELL_WIDTH - 3, bench_mean_ratio(b, &b->engines[n]));
     fputc('\n', out);
     print_rounds(b, out);
-    fprintf(out, "\nms: the best pass of %u round%s. ratio: %s's time divided by this engine's.\n", b->rounds,
-            b->rounds == 1 ? "" : "s", bench_base(b)->name);
+    fprintf(out, "\nms: the best pass of %u round%s. ratio: %s's time divided by this engine's.\n",
+            b->rounds, b->rounds == 1 ? "" : "s", bench_base(b)->name);
 }
 
 // JSON -------------------------------------------------------------------------------------------
@@ -182,32 +186,34 @@ static void print_string(FILE *out, const char *s)
 static void print_round(FILE *out, const struct bench_result *r, bool cold)
 {
     fprintf(out,
-            "        {\"cold\": %s, \"wall_seconds\": %.6f, \"cpu_seconds\": %.6f, \"instructions\": %" PRIu64
-            ",\n         \"compiled_regions\": %" PRIu64 ", \"compile_cpu_seconds\": %.6f, \"code_bytes\": %" PRIu64
-            ", \"cache_hits\": %" PRIu64 ",\n         \"kernels\": [",
-            cold ? "true" : "false", (double)r->wall_ns / 1e9, (double)r->cpu_ns / 1e9, r->insns, r->regions,
-            (double)r->compile_us / 1e6, r->code_bytes, r->cache_hits);
+            "        {\"cold\": %s, \"wall_seconds\": %.6f, \"cpu_seconds\": %.6f, "
+            "\"instructions\": %" PRIu64 ",\n         \"compiled_regions\": %" PRIu64
+            ", \"compile_cpu_seconds\": %.6f, \"code_bytes\": %" PRIu64 ", \"cache_hits\": %" PRIu64
+            ",\n         \"kernels\": [",
+            cold ? "true" : "false", (double)r->wall_ns / 1e9, (double)r->cpu_ns / 1e9, r->insns,
+            r->regions, (double)r->compile_us / 1e6, r->code_bytes, r->cache_hits);
     for (unsigned k = 0; k < r->nr_kernels; k++) {
         const struct bench_kernel *c = &r->kernels[k];
         fprintf(out,
                 "%s\n          {\"name\": \"%s\", \"passes\": %" PRIu64
                 ", \"best_seconds\": %.9f, \"total_seconds\": %.9f, \"instructions\": %" PRIu64
                 ", \"checksum\": \"%016" PRIx64 "\"}",
-                k ? "," : "", c->name, c->passes, ticks_to_seconds(r, c->best), ticks_to_seconds(r, c->total),
-                c->insns, c->checksum);
+                k ? "," : "", c->name, c->passes, ticks_to_seconds(r, c->best),
+                ticks_to_seconds(r, c->total), c->insns, c->checksum);
     }
     fputs("]}", out);
 }
 
 static void print_engine(const struct bench *b, const struct bench_engine *e, FILE *out)
 {
-    fprintf(out, "    {\"name\": \"%s\", \"geometric_mean_ratio\": %.4f,\n     \"kernels\": [", e->name,
-            bench_mean_ratio(b, e));
+    fprintf(out, "    {\"name\": \"%s\", \"geometric_mean_ratio\": %.4f,\n     \"kernels\": [",
+            e->name, bench_mean_ratio(b, e));
     for (unsigned k = 0; k < e->rounds[0].nr_kernels; k++)
         fprintf(out,
-                "%s\n       {\"name\": \"%s\", \"seconds\": %.9f, \"instructions_per_second\": %.0f, \"ratio\": %.4f}",
-                k ? "," : "", e->rounds[0].kernels[k].name, bench_seconds(b, e, k), bench_speed(b, e, k),
-                bench_ratio(b, e, k));
+                "%s\n       {\"name\": \"%s\", \"seconds\": %.9f, \"instructions_per_second\": "
+                "%.0f, \"ratio\": %.4f}",
+                k ? "," : "", e->rounds[0].kernels[k].name, bench_seconds(b, e, k),
+                bench_speed(b, e, k), bench_ratio(b, e, k));
     fputs("],\n     \"rounds\": [\n", out);
     for (unsigned n = 0; n < b->rounds; n++) {
         print_round(out, &e->rounds[n], n == 0);
@@ -219,7 +225,8 @@ void bench_print_json(const struct bench *b, FILE *out)
 {
     fputs("{\"guest\": ", out);
     print_string(out, b->guest ? b->guest : "built-in");
-    fprintf(out, ", \"rounds\": %u, \"base\": \"%s\",\n  \"engines\": [\n", b->rounds, bench_base(b)->name);
+    fprintf(out, ", \"rounds\": %u, \"base\": \"%s\",\n  \"engines\": [\n", b->rounds,
+            bench_base(b)->name);
     for (unsigned n = 0; n < b->nr_engines; n++) {
         print_engine(b, &b->engines[n], out);
         fputs(n + 1 < b->nr_engines ? ",\n" : "]}\n", out);

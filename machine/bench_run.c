@@ -39,9 +39,7 @@ static void listen_write(struct chardev *c, const uint8_t *data, size_t len)
     bench_output_write(&l->output, data, len, l->machine->cpus[0]->v.icount);
 }
 
-static void listen_destroy(struct chardev *c)
-{
-}
+static void listen_destroy(struct chardev *c) {}
 
 static uint64_t read_ns(clockid_t id)
 {
@@ -112,7 +110,8 @@ static bool run_child(const struct bench *b, const struct bench_engine *e, const
     c.append = b->ms ? append : NULL;
     c.cache_dir = cache_dir;
     c.no_reboot = true;
-    c.chardevs[0] = (struct config_chardev){.id = "bench", .backend = CONFIG_CHAR_GIVEN, .given = &l.base};
+    c.chardevs[0] =
+        (struct config_chardev){.id = "bench", .backend = CONFIG_CHAR_GIVEN, .given = &l.base};
     c.chardev_count = c.serial_count = 1;
     return run_machine(&l, &c, &s->result, &s->err);
 }
@@ -126,7 +125,8 @@ static bool await(pid_t pid, const struct shared *s, struct bench_result *result
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
         return error_set(err, "not finished after %d seconds", TIME_LIMIT);
     if (WIFSIGNALED(status))
-        return error_set(err, "ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        return error_set(err, "ended by signal %d (%s)", WTERMSIG(status),
+                         strsignal(WTERMSIG(status)));
     if (WEXITSTATUS(status)) {
         *err = s->err;
         return err->text[0] ? false : error_set(err, "ended with status %d", WEXITSTATUS(status));
@@ -138,7 +138,8 @@ static bool await(pid_t pid, const struct shared *s, struct bench_result *result
 bool bench_run(const struct bench *b, const struct bench_engine *e, const char *guest,
                const char *cache_dir, struct bench_result *result, struct error *err)
 {
-    struct shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *s =
+        mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (s == MAP_FAILED)
         return error_set(err, "no memory: %s", strerror(errno));
     // Ctrl-C ends the child, which says so; then this process cleans up and leaves.

@@ -34,11 +34,13 @@ static double step_for(double most)
     return step * 10;
 }
 
-static void text(FILE *out, double x, double y, const char *anchor, int size, const char *colour, const char *s)
+static void text(FILE *out, double x, double y, const char *anchor, int size, const char *colour,
+                 const char *s)
 {
-    fprintf(out,
-            "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\" fill=\"%s\">%s</text>\n", x, y,
-            anchor, size, colour, s);
+    fprintf(
+        out,
+        "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%d\" fill=\"%s\">%s</text>\n",
+        x, y, anchor, size, colour, s);
 }
 
 static void draw_head(const struct bench *b, FILE *out)
@@ -48,14 +50,17 @@ static void draw_head(const struct bench *b, FILE *out)
     const char *base = bench_base(b)->name;
     text(out, 24, 32, "start", 19, "#1f2933", "armlet bench");
     if (b->nr_engines > 1)
-        snprintf(line, sizeof line, "speed relative to %s (longer is faster), and million guest instructions a second",
+        snprintf(line, sizeof line,
+                 "speed relative to %s (longer is faster), and million guest instructions a second",
                  base);
     else
         snprintf(line, sizeof line, "%s: million guest instructions a second", base);
     text(out, 24, 54, "start", 13, "#52606d", line);
     for (unsigned e = 0; e < b->nr_engines; e++) {
-        fprintf(out, "<rect x=\"%.1f\" y=\"68\" width=\"12\" height=\"12\" fill=\"%s\"/>\n", x, colours[e]);
-        snprintf(line, sizeof line, "%s, mean %.2f", b->engines[e].name, bench_mean_ratio(b, &b->engines[e]));
+        fprintf(out, "<rect x=\"%.1f\" y=\"68\" width=\"12\" height=\"12\" fill=\"%s\"/>\n", x,
+                colours[e]);
+        snprintf(line, sizeof line, "%s, mean %.2f", b->engines[e].name,
+                 bench_mean_ratio(b, &b->engines[e]));
         text(out, x + 18, 79, "start", 13, "#1f2933", line);
         x += 170;
     }
@@ -67,8 +72,10 @@ static void draw_grid(double most, double scale, double bottom, const char *unit
     for (unsigned n = 0; step * n <= most * 1.0001; n++) {
         char label[32];
         double x = LEFT + step * n * scale;
-        fprintf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" stroke-width=\"1\"/>\n", x,
-                TOP - 4, x, bottom, n ? "#e4e7eb" : "#7b8794");
+        fprintf(out,
+                "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" "
+                "stroke-width=\"1\"/>\n",
+                x, TOP - 4, x, bottom, n ? "#e4e7eb" : "#7b8794");
         snprintf(label, sizeof label, "%g", step * n);
         text(out, x, bottom + 18, "middle", 12, "#52606d", label);
     }
@@ -81,9 +88,10 @@ static void draw_group(const struct bench *b, unsigned kernel, double y, double 
     text(out, LEFT - 10, y + BAR * b->nr_engines / 2.0 + 5, "end", 14, "#1f2933",
          b->engines[0].rounds[0].kernels[kernel].name);
     for (unsigned e = 0; e < b->nr_engines; e++, y += BAR) {
-        double w = value(b, e, kernel) * scale, speed = bench_speed(b, &b->engines[e], kernel) / 1e6;
-        fprintf(out, "<rect x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n", LEFT, y,
-                w < 0.5 ? 0.5 : w, BAR - 2, colours[e]);
+        double w = value(b, e, kernel) * scale,
+               speed = bench_speed(b, &b->engines[e], kernel) / 1e6;
+        fprintf(out, "<rect x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n", LEFT,
+                y, w < 0.5 ? 0.5 : w, BAR - 2, colours[e]);
         if (b->nr_engines > 1)
             snprintf(figures, sizeof figures, "%.2f&#215;, %.0f M/s", value(b, e, kernel), speed);
         else
@@ -102,10 +110,12 @@ void bench_print_svg(const struct bench *b, FILE *out)
     if (most <= 0)
         most = 1;
     double scale = (RIGHT - LEFT) / most;
-    fprintf(out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\" "
-            "font-family=\"sans-serif\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
-            WIDTH, bottom + BOTTOM, WIDTH, bottom + BOTTOM);
+    fprintf(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d "
+        "%.0f\" "
+        "font-family=\"sans-serif\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
+        WIDTH, bottom + BOTTOM, WIDTH, bottom + BOTTOM);
     draw_head(b, out);
     draw_grid(most, scale, bottom, b->nr_engines > 1 ? "times" : "M/s", out);
     for (unsigned k = 0; k < kernels; k++)

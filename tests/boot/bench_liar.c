@@ -16,7 +16,7 @@ _Noreturn void _start(void)
     __asm__ volatile("mrs %0, cntpct_el0" : "=r"(now));
     put("bench 64\n> liar\n= liar 1 1 1 ");
     for (int n = 60; n >= 0; n -= 4)
-        UART = (uint8_t)"0123456789abcdef"[now >> n & 15];
+        UART = (uint8_t) "0123456789abcdef"[now >> n & 15];
     put("\n");
     for (;;) {
         register uint64_t function __asm__("x0") = 0x84000008;

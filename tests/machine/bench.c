@@ -80,7 +80,8 @@ Test(bench, survives_anything)
         static const char often[] = "bench > = ! 0123456789abcdef \n\n";
         uint8_t c;
         state = state * 6364136223846793005u + 1442695040888963407u;
-        c = state >> 60 ? (uint8_t)often[(state >> 33) % (sizeof often - 1)] : (uint8_t)(state >> 40);
+        c = state >> 60 ? (uint8_t)often[(state >> 33) % (sizeof often - 1)]
+                        : (uint8_t)(state >> 40);
         bench_output_write(&output, &c, 1, state >> 20);
     }
     init();
@@ -108,8 +109,12 @@ static struct bench *sample(void)
             struct bench_result *r = &b->engines[e].rounds[n];
             *r = (struct bench_result){.frequency = 100, .nr_kernels = 2, .wall_ns = 1500000000};
             for (unsigned k = 0; k < 2; k++)
-                r->kernels[k] = (struct bench_kernel){.name = "first", .passes = 5, .best = best[e][n][k],
-                                                      .total = 1000, .checksum = 0x123, .insns = 5000000};
+                r->kernels[k] = (struct bench_kernel){.name = "first",
+                                                      .passes = 5,
+                                                      .best = best[e][n][k],
+                                                      .total = 1000,
+                                                      .checksum = 0x123,
+                                                      .insns = 5000000};
             strcpy(r->kernels[1].name, "second");
         }
     }
@@ -149,8 +154,8 @@ Test(bench, engines_must_agree)
     struct bench_kernel *k = &b->engines[1].rounds[1].kernels[1];
     k->checksum++;
     cr_expect_not(bench_agree(b, &err));
-    cr_expect(strstr(err.text, "second") && strstr(err.text, "tiered") && strstr(err.text, "0123") &&
-                  strstr(err.text, "0124"),
+    cr_expect(strstr(err.text, "second") && strstr(err.text, "tiered") &&
+                  strstr(err.text, "0123") && strstr(err.text, "0124"),
               "'%s'", err.text);
     k->checksum--;
     k->name[0] = 'S';
@@ -176,11 +181,14 @@ Test(bench, formats)
 {
     struct bench *b = sample();
     b->guest = "a \"quoted\"\\\n name";
-    char *table = print(bench_print_table, b), *json = print(bench_print_json, b), *svg = print(bench_print_svg, b);
+    char *table = print(bench_print_table, b), *json = print(bench_print_json, b),
+         *svg = print(bench_print_svg, b);
     cr_expect(strstr(table, "geometric mean") && strstr(table, "2.83"), "%s", table);
     cr_expect(strstr(json, "\"guest\": \"a \\\"quoted\\\"\\\\\\u000a name\""), "%s", json);
     cr_expect(strstr(json, "\"geometric_mean_ratio\": 2.8284"), "%s", json);
-    cr_expect(strstr(svg, "</svg>") && strstr(svg, ">second<") && !strstr(svg, "nan") && !strstr(svg, "inf"), "%s", svg);
+    cr_expect(strstr(svg, "</svg>") && strstr(svg, ">second<") && !strstr(svg, "nan") &&
+                  !strstr(svg, "inf"),
+              "%s", svg);
     free(table);
     free(json);
     free(svg);

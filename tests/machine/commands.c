@@ -81,7 +81,8 @@ Test(commands, help)
 {
     cr_expect_eq(RUN("help"), 0);
     for (size_t i = 0; i < command_row_count; i++)
-        cr_expect(strstr(printed, command_rows[i].help), "no %s in '%s'", command_rows[i].name, printed);
+        cr_expect(strstr(printed, command_rows[i].help), "no %s in '%s'", command_rows[i].name,
+                  printed);
 }
 
 Test(commands, cache)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The guest that `armlet bench` measures: kernels, each of one kind of work, freestanding.
 //
-// A kernel is a pass that always does the same and returns a checksum of what it did. main.c times
-// passes until a kernel has had its time and prints lines that machine/bench_output.c reads.
+// A kernel is a pass that always does the same and returns a checksum of what it did. A pass takes
+// the interpreter 2 to 4 ms: on a busy host some are then not interrupted, and the best counts.
+// main.c times passes until a kernel has had its time and prints lines that machine/bench_output.c
+// reads.
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -36,9 +38,9 @@ typedef uint8_t u8;
 BENCH_KERNELS(DECLARE)
 #undef DECLARE
 
-#define UART 0x09000000ul
-#define USER 0x80000000ul // user_code, for EL0
-#define MANY 0xc0000000ul // MANY_PAGES pages for tlb_miss, over and over the same few
+#define UART       0x09000000ul
+#define USER       0x80000000ul // user_code, for EL0
+#define MANY       0xc0000000ul // MANY_PAGES pages for tlb_miss, over and over the same few
 #define MANY_PAGES 16384u
 #define FEW_PAGES  64u
 

@@ -14,14 +14,12 @@ static u64 bits_of(double d)
 }
 
 // Doubles, one at a time: products, sums, a division and a square root.
-void bench_scalar_fp_setup(void)
-{
-}
+void bench_scalar_fp_setup(void) {}
 
 u64 bench_scalar_fp(void)
 {
     double x = 0.3, y = 0.7, sum = 0;
-    for (u32 i = 1; i <= 250000; i++) {
+    for (u32 i = 1; i <= 25000; i++) {
         double d = x * x + y * y + 0.01, r;
         __asm__("fsqrt %d0, %d1" : "=w"(r) : "w"(d));
         x = 3.7 * x * (1 - x) + 0.001 * y;
@@ -37,9 +35,7 @@ u64 bench_scalar_fp(void)
 #define FLOATS 4096u
 static float xs[FLOATS] __attribute__((aligned(16))), ys[FLOATS] __attribute__((aligned(16)));
 
-void bench_vector_fp_setup(void)
-{
-}
+void bench_vector_fp_setup(void) {}
 
 u64 bench_vector_fp(void)
 {
@@ -48,9 +44,10 @@ u64 bench_vector_fp(void)
         ys[i] = (float)(i % 31);
     }
     float32x4_t a = vdupq_n_f32(0.0625f), small = vdupq_n_f32(0.96875f);
-    for (u32 n = 0; n < 400; n++)
+    for (u32 n = 0; n < 60; n++)
         for (u32 i = 0; i < FLOATS; i += 4) {
-            float32x4_t y = vaddq_f32(vmulq_f32(vld1q_f32(ys + i), small), vmulq_f32(vld1q_f32(xs + i), a));
+            float32x4_t y =
+                vaddq_f32(vmulq_f32(vld1q_f32(ys + i), small), vmulq_f32(vld1q_f32(xs + i), a));
             vst1q_f32(ys + i, y);
         }
     u64 sum = 0;
@@ -77,7 +74,7 @@ u64 bench_neon(void)
     static const u8 reverse[16] = {15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
     uint8x16_t table = vld1q_u8(reverse), top = vdupq_n_u8(0), mix = vdupq_n_u8(0);
     uint32x4_t sums = vdupq_n_u32(0);
-    for (u32 n = 0; n < 200; n++)
+    for (u32 n = 0; n < 80; n++)
         for (u32 i = 0; i < BYTES; i += 16) {
             uint8x16_t a = vld1q_u8(left + i), b = vld1q_u8(right + i), d = vabdq_u8(a, b);
             sums = vpadalq_u16(sums, vpaddlq_u8(d));

@@ -3,15 +3,13 @@
 #include "bench.h"
 
 // Arithmetic: shifts, multiplications, comparisons, in registers only.
-void bench_integer_setup(void)
-{
-}
+void bench_integer_setup(void) {}
 
 u64 bench_integer(void)
 {
     u64 a = 0x243f6a8885a308d3ul, b = 0x13198a2e03707344ul;
     u32 c = 0xa4093822;
-    for (u32 i = 0; i < 800000; i++) {
+    for (u32 i = 0; i < 150000; i++) {
         a ^= a << 13;
         a ^= a >> 7;
         a ^= a << 17;
@@ -26,9 +24,7 @@ u64 bench_integer(void)
 }
 
 // Calls and returns, with what is saved on the stack.
-void bench_calls_setup(void)
-{
-}
+void bench_calls_setup(void) {}
 
 __attribute__((noipa)) static u64 fibonacci(u64 n)
 {
@@ -37,14 +33,15 @@ __attribute__((noipa)) static u64 fibonacci(u64 n)
 
 u64 bench_calls(void)
 {
-    return fibonacci(28);
+    return fibonacci(22);
 }
 
 // Calls through a table, in an order that no predictor knows.
 #define OPERATIONS(X)                                                                              \
-    X(0, v + 1) X(1, v ^ 0x55) X(2, v << 1) X(3, v >> 3) X(4, ~v) X(5, v * 5) X(6, v - 9)          \
-    X(7, v | 0x100) X(8, v & ~0x80ul) X(9, v ^ v >> 9) X(10, v + 0x1234) X(11, v * 3)              \
-    X(12, v << 7 | v >> 57) X(13, -v) X(14, v ^ v << 3) X(15, v + (v >> 1))
+    X(0, v + 1)                                                                                    \
+    X(1, v ^ 0x55) X(2, v << 1) X(3, v >> 3) X(4, ~v) X(5, v * 5) X(6, v - 9) X(7, v | 0x100)      \
+        X(8, v & ~0x80ul) X(9, v ^ v >> 9) X(10, v + 0x1234) X(11, v * 3) X(12, v << 7 | v >> 57)  \
+            X(13, -v) X(14, v ^ v << 3) X(15, v + (v >> 1))
 #define DEFINE(n, value)                                                                           \
     __attribute__((noipa)) static u64 operation##n(u64 v)                                          \
     {                                                                                              \
@@ -53,9 +50,7 @@ u64 bench_calls(void)
 OPERATIONS(DEFINE)
 #undef DEFINE
 
-void bench_indirect_setup(void)
-{
-}
+void bench_indirect_setup(void) {}
 
 u64 bench_indirect(void)
 {
@@ -65,7 +60,7 @@ u64 bench_indirect(void)
 #undef NAME
     };
     u64 state = 0x452821e638d01377ul, v = 1;
-    for (u32 i = 0; i < 400000; i++)
+    for (u32 i = 0; i < 40000; i++)
         v = table[next_random(&state) >> 60](v);
     return v;
 }
@@ -93,7 +88,7 @@ __attribute__((noipa)) static void copy(u64 *to, const u64 *from)
 u64 bench_copy(void)
 {
     u64 sum = 0;
-    for (u32 n = 0; n < 200; n++) {
+    for (u32 n = 0; n < 20; n++) {
         copy(copy_to, copy_from);
         copy(copy_from, copy_to);
     }
@@ -102,8 +97,8 @@ u64 bench_copy(void)
     return sum;
 }
 
-// A chain through 4 MiB, a cache line a step: what is measured is the wait for memory.
-#define CHASE_NODES 65536u
+// A chain through 1 MiB, a cache line a step: what is measured is the wait for the host's caches.
+#define CHASE_NODES 16384u
 static struct node {
     struct node *next;
     u64 value[7];
@@ -130,7 +125,7 @@ u64 bench_chase(void)
 {
     const struct node *p = &nodes[0];
     u64 sum = 0;
-    for (u32 i = 0; i < 500000; i++) {
+    for (u32 i = 0; i < 4 * CHASE_NODES; i++) {
         sum += p->value[3];
         p = p->next;
     }

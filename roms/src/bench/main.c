@@ -61,10 +61,10 @@ void bench_bad(u64 esr, u64 elr, u64 far)
 
 // Memory -----------------------------------------------------------------------------------------
 
-#define NORMAL (1ul << 10 | 3ul << 8 | 1ul << 2) // accessed, inner shareable, attribute 1
-#define AP_EL0 (1ul << 6)
-#define AP_RO  (1ul << 7)
-#define NO_EXEC (1ul << 54 | 1ul << 53)
+#define NORMAL    (1ul << 10 | 3ul << 8 | 1ul << 2) // accessed, inner shareable, attribute 1
+#define AP_EL0    (1ul << 6)
+#define AP_RO     (1ul << 7)
+#define NO_EXEC   (1ul << 54 | 1ul << 53)
 #define L3_TABLES (MANY_PAGES / 512)
 
 static u64 l1[512] __attribute__((aligned(4096)));
@@ -83,8 +83,7 @@ u64 make_tables(void)
     l1[MANY >> 30] = (u64)l2_many | 3;
     for (unsigned n = 0; n < MANY_PAGES; n++) {
         l2_many[n / 512] = (u64)l3_many[n / 512] | 3;
-        l3_many[n / 512][n % 512] =
-            ((u64)few_pages + n % FEW_PAGES * 4096) | NO_EXEC | NORMAL | 3;
+        l3_many[n / 512][n % 512] = ((u64)few_pages + n % FEW_PAGES * 4096) | NO_EXEC | NORMAL | 3;
     }
     return (u64)l1;
 }

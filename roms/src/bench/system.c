@@ -3,25 +3,21 @@
 #include "bench.h"
 
 // SVC from EL0 to EL1 and back by ERET, the shape of a system call.
-void bench_exceptions_setup(void)
-{
-}
+void bench_exceptions_setup(void) {}
 
 u64 bench_exceptions(void)
 {
-    return run_user(USER, 100000);
+    return run_user(USER, 20000);
 }
 
 // Device registers: the UART's part number, and a divisor written and read back.
-void bench_mmio_setup(void)
-{
-}
+void bench_mmio_setup(void) {}
 
 u64 bench_mmio(void)
 {
     volatile u32 *uart = (volatile u32 *)UART;
     u64 sum = 0;
-    for (u32 i = 0; i < 50000; i++) {
+    for (u32 i = 0; i < 20000; i++) {
         uart[0x28 / 4] = i & 63;
         sum = MIX(sum, uart[0x28 / 4] + (uart[(0xfe0 + i % 2 * 4) / 4] << 8));
     }
@@ -48,19 +44,20 @@ u64 bench_tlb_miss(void)
 // A function is written, made known to the instruction side, and called.
 static u32 code[1024] __attribute__((aligned(4096)));
 
-void bench_self_modifying_setup(void)
-{
-}
+void bench_self_modifying_setup(void) {}
 
 u64 bench_self_modifying(void)
 {
     u64 (*function)(u64) = (u64(*)(u64))code;
     u64 v = 1;
-    for (u32 i = 0; i < 10000; i++) {
+    for (u32 i = 0; i < 2000; i++) {
         code[0] = 0xd2800001 | (i & 0xffff) << 5; // mov x1, #i
         code[1] = 0x8b010000;                     // add x0, x0, x1
         code[2] = 0xd65f03c0;                     // ret
-        __asm__ volatile("dc cvau, %0; dsb ish; ic ivau, %0; dsb ish; isb" : : "r"(code) : "memory");
+        __asm__ volatile("dc cvau, %0; dsb ish; ic ivau, %0; dsb ish; isb"
+                         :
+                         : "r"(code)
+                         : "memory");
         v = function(v) * 3;
     }
     return v;
