@@ -222,6 +222,26 @@ static void check_result(struct gc *g, const struct ir_insn *i, lval d, bool tin
     gc_branch_rarely(g, bad, redo, on);
 }
 
+// Makes d again by the op's function, through the thunk; a, b and c are its operands.
+static void make_again(struct gc *g, const struct ir_insn *i, lval d, const lval operands[3])
+{
+    const ir_val scratch = (ir_val)(IR_KIND_TMP | VCPU_NR_TMP);
+    for (unsigned n = 0; n < 3; n++)
+        if (operands[n])
+            gc_set(g, gc_field(g, gc_offset(scratch) + 16 * n, g->v2), gcc_jit_lvalue_as_rvalue(operands[n]));
+    char call[48];
+    snprintf(call, sizeof call, "call *%zu(%%%%rdi)", offsetof(struct vcpu, region_vec));
+    lval rax = local_copy(g, gc_u64(g, i->attr * 12u + i->type), g->u64), rdx = local_copy(g, gc_u64(g, i->imm), g->u64);
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, call);
+    gcc_jit_extended_asm_set_volatile_flag(as, 1);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "+a", rax);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "+d", rdx);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "D", gcc_jit_param_as_rvalue(g->cpu));
+    gcc_jit_extended_asm_add_clobber(as, "memory");
+    gcc_jit_extended_asm_add_clobber(as, "cc");
+    gc_set(g, d, gcc_jit_lvalue_as_rvalue(gc_field(g, gc_offset(scratch) + 48, g->v2)));
+}
+
 static bool fp_op(struct gc *g, const struct ir_insn *i)
 {
     unsigned lane = i->type & 3, shape = i->type & ~3u;
@@ -251,11 +271,9 @@ static bool fp_op(struct gc *g, const struct ir_insn *i)
         d = vector_asm(g, lane == IR_LANE64 ? "vmovq %1, %0" : "vinsertps $14, %1, %1, %0", false, d, NULL, NULL);
     gcc_jit_block *redo = gc_block(g), *on = gc_block(g);
     check_result(g, i, d, r->tiny, redo, on);
-    // The function works on the operands' slots and leaves the result in d's.
     g->at = redo;
-    struct ir_insn again = *i;
-    again.d = (ir_val)(IR_KIND_TMP | (VCPU_NR_TMP + 3));
-    gc_call_vec(g, &again, d);
+    const lval operands[3] = { first == i->a ? a : b, first == i->a ? b : a, acc };
+    make_again(g, i, d, operands);
     gcc_jit_block_end_with_jump(g->at, NULL, on);
     g->at = on;
     if (shape != IR_SCALAR)
