@@ -16,4 +16,4 @@ awk '
         else if (driver ~ /neon|-ce|arm64/) print "ok " driver " (" module ")"
     }
     END { print "ok " n " algorithms in /proc/crypto" }' /proc/crypto
-dmesg | grep -E 'alg:.*(fail|mismatch|wrong)|BUG|Oops|WARNING' | sed 's/^/! /'
+busybox dmesg | grep -E 'alg: .*(fail|mismatch|wrong|unexpected)|BUG|Oops|WARNING' | sed 's/^/! /'

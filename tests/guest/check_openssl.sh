@@ -20,7 +20,7 @@ value() { # name command...
 
 ciphers() {
     local c
-    for c in $(openssl enc -list | tr ' ' '\n' | grep '^-'); do
+    for c in $(openssl enc -list | tr ' ' '\n' | grep '^-' | grep -v '3-\?DES-\?wrap\|des3-wrap'); do # (random bytes)
         value "enc $c cap=$1" openssl enc -e "$c" "${providers[@]}" -K $key -iv $iv -in data
         cp "$out/result" "$out/cipher"
         value "dec $c cap=$1" openssl enc -d "$c" "${providers[@]}" -K $key -iv $iv -in "$out/cipher"
@@ -35,15 +35,21 @@ digests() {
 }
 
 macs() {
-    local m
+    local m k
     for m in HMAC/digest:SHA1 HMAC/digest:SHA256 HMAC/digest:SHA512 CMAC/cipher:AES-128-CBC \
-        GMAC/cipher:AES-128-GCM POLY1305/ SIPHASH/ KMAC128/ KMAC256/ BLAKE2BMAC/ BLAKE2SMAC/; do
+        GMAC/cipher:AES-128-GCM POLY1305 SIPHASH KMAC128 KMAC256 BLAKE2BMAC BLAKE2SMAC; do
+        local options=()
         case $m in
         CMAC* | GMAC* | SIPHASH*) k=${key:0:32} ;;
         *) k=$key ;;
         esac
-        value "mac $m cap=$1" openssl mac ${m#*/} -macopt hexkey:$k $( [ "${m#GMAC}" = "$m" ] || echo -macopt hexiv:${iv:0:24}) \
-            -in data "${m%%/*}"
+        case $m in
+        */*) options+=(-macopt "${m#*/}") ;;
+        esac
+        case $m in
+        GMAC*) options+=(-macopt "hexiv:${iv:0:24}") ;;
+        esac
+        value "mac $m cap=$1" openssl mac "${options[@]}" -macopt "hexkey:$k" -in data "${m%%/*}"
     done
 }
 
