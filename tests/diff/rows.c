@@ -20,7 +20,7 @@ struct run {
 static size_t cases_a_row(void)
 {
     const char *s = getenv("DIFF_CASES");
-    return s ? strtoul(s, NULL, 0) : 40;
+    return s ? strtoul(s, NULL, 0) : 250;
 }
 
 static struct diff_case *new_case(struct run *r)
@@ -146,7 +146,7 @@ Test(diff, streams, .timeout = 250)
     struct run r = {.cases = NULL};
     size_t bad, ran = 0;
 
-    for (size_t i = 0; i < 100 * cases_a_row(); i++)
+    for (size_t i = 0; i < 400 * cases_a_row(); i++)
         stream_random(i, 1, new_case(&r));
     run_cases(&r);
     for (size_t i = 0; i < r.n; i++)
