@@ -44,6 +44,7 @@ const struct guest a64_guest = {
     .nr_helpers = A64_NR_HELPERS,
     .translate_block = a64_translate_block,
     .translate = a64_mmu_translate,
+    .watch = a64_watch,
     .branch_target = a64_branch_target,
     .record_fault = a64_record_fault,
     .raise_fault = a64_raise_fault,

@@ -41,6 +41,8 @@ enum a64_mode {
     A64_MODE_UMA = 16384,   // EL0: DAIF accessible
     A64_MODE_IL = 32768,    // PSTATE.IL: everything is an illegal state exception
 };
+// Of a page, not of the CPU: it may hold a breakpoint, which every instruction asks about.
+#define A64_MODE_BREAK BIT(16)
 // From this bit of the mode on: the features (cpu_features.def) that the CPU does not have.
 #define A64_MODE_LACKS 20
 
@@ -230,6 +232,13 @@ struct a64_walk {
 // mapped and access is permitted.
 bool a64_walk(const struct a64_cpu *cpu, gva_t va, enum mem_access access, unsigned flags,
               struct a64_walk *w);
+
+// debug_match.c ------------------------------------------------------------------------------
+// May there be a breakpoint, or a watched byte, in va's page?
+bool a64_break_page(const struct a64_cpu *cpu, gva_t va);
+bool a64_watch_page(const struct a64_cpu *cpu, gva_t va);
+bool a64_watch(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access,
+               unsigned attr);                         // guest.watch
 
 // psci.c -------------------------------------------------------------------------------------
 void a64_psci_call(struct a64_cpu *cpu);               // HVC: function and arguments in X0-X3

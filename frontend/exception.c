@@ -39,6 +39,8 @@ static const char *class_name(unsigned ec)
         [EC_PC_ALIGN] = "pc alignment", [EC_SP_ALIGN] = "sp alignment",
         [EC_DABT_LOWER] = "data abort", [EC_DABT] = "data abort",
         [EC_STEP_LOWER] = "step", [EC_STEP] = "step", [EC_BRK64] = "brk",
+        [EC_BREAKPOINT_LOWER] = "breakpoint", [EC_BREAKPOINT_LOWER + 1] = "breakpoint",
+        [EC_WATCHPOINT_LOWER] = "watchpoint", [EC_WATCHPOINT_LOWER + 1] = "watchpoint",
     };
     // clang-format on
     return names[ec & 63] ? names[ec & 63] : "other";
@@ -132,12 +134,13 @@ void a64_raise_fault(struct vcpu *v)
         return;
     }
     v->r[A64_FAR_EL1] = f->va;
+    unsigned ec = f->fsc == FSC_DEBUG ? EC_WATCHPOINT_LOWER + 1 : EC_DABT;
     if (fetch)
         take_sync(cpu, EC_IABT, f->fsc, v->pc);
     else if (f->attr & MEM_CACHE)
-        take_sync(cpu, EC_DABT, f->fsc | ESR_CM | ESR_WnR, v->pc);
+        take_sync(cpu, ec, f->fsc | ESR_CM | ESR_WnR, v->pc);
     else
-        take_sync(cpu, EC_DABT, f->fsc | (f->access == MEM_WRITE ? ESR_WnR : 0), v->pc);
+        take_sync(cpu, ec, f->fsc | (f->access == MEM_WRITE ? ESR_WnR : 0), v->pc);
 }
 
 void a64_record_fault(struct vcpu *v, enum mem_fault_kind kind, gva_t va, enum mem_access access,

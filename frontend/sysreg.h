@@ -128,6 +128,7 @@ void a64_sysreg_reset(struct a64_cpu *cpu);
 #define MDSCR_SS    BIT(0)
 #define MDSCR_TDCC  BIT(12)
 #define MDSCR_KDE   BIT(13)
+#define MDSCR_MDE   BIT(15)
 
 // Hooks (sysreg.c, timer_regs.c, debug_regs.c, helpers_system.c, tlbi.c) --------------------------
 
@@ -146,6 +147,7 @@ sysreg_write_fn sysreg_write_ignore, sysreg_write_pstate, sysreg_write_fpcr,
 sysreg_read_fn timer_read_counter, timer_read_reg, icc_read;
 sysreg_write_fn timer_write_reg, icc_write;
 sysreg_read_fn debug_read_claimset, debug_read_claimclr;
+sysreg_changed_fn debug_changed_mdscr, debug_changed_match, debug_changed_dbgwvr;
 sysreg_write_fn debug_write_claimset, debug_write_claimclr, debug_write_oslar;
 
 enum { AT_EL1 = 1, AT_WRITE = 2, AT_PAN = 4 };

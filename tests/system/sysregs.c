@@ -322,7 +322,8 @@ static const struct {
     { "FPSR", 0, 0x0800009f, 0 },
     { "SPSel", 1, 1, 0 },
     { "DBGCLAIMSET_EL1", 0xff, 0xff, 0xff },
-    { "DBGBVR0_EL1", 0, ~3ull, 0 },
+    { "DBGBVR0_EL1", 0, ~0ull, 0 },
+    { "DBGBCR0_EL1", 0x1e0, 0xffe1e7, 0x1e0 },
     { "DBGWVR3_EL1", 0, ~3ull, 0 },
 };
 
