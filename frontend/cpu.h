@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "frontend/pmu.h"
 #include "jit/vcpu.h"
 
 // Slots of vcpu.r[]. System registers follow in the order of sysregs.def: A64_<NAME>.
@@ -71,6 +72,10 @@ struct a64_board {
     uint64_t (*timer_read)(void *opaque, unsigned cpu, unsigned which, unsigned reg);
     void (*timer_write)(void *opaque, unsigned cpu, unsigned which, unsigned reg, uint64_t value);
     uint64_t (*counter)(void *opaque, unsigned cpu, unsigned which); // CNTPCT, CNTVCT
+    // Performance monitors: the level of their interrupt; a64_pmu_poke() after so many ns of guest
+    // time, once and instead of what was asked for before. Both may be NULL.
+    void (*pmu_irq)(void *opaque, unsigned cpu, bool level);
+    void (*pmu_look_after)(void *opaque, unsigned cpu, uint64_t ns);
     // PSCI and reset. They only request; the CPU leaves at the end of the block.
     void (*system_off)(void *opaque);
     void (*system_reset)(void *opaque);
@@ -107,6 +112,8 @@ struct a64_cpu {
     // Where TLB contexts were found last; checked against vcpu.ctx_keys[] before use. By kind for
     // those of EL1, by ASID modulo the table's size for EL0's.
     uint16_t ctx_el1[4], ctx_asid[256];
+
+    struct a64_pmu pmu;
 
     const struct a64_model *model;
     uint64_t lacks; // a64_model_lacks()

@@ -51,6 +51,8 @@ static void enter_el1(struct a64_cpu *cpu, unsigned vector, gva_t ret)
 {
     struct vcpu *v = &cpu->v;
     uint64_t sctlr = v->r[A64_SCTLR_EL1];
+    if (unlikely(cpu->pmu.counting))
+        a64_pmu_sync(cpu);
     v->r[A64_SPSR_EL1] = a64_spsr_pack(cpu);
     v->r[A64_ELR_EL1] = ret;
     v->pc = v->r[A64_VBAR_EL1] + vector + (!cpu->el ? 0x400 : cpu->spsel ? 0x200 : 0);
@@ -196,6 +198,7 @@ void a64_interrupt(struct vcpu *v)
         cpu->ss = false;
         a64_update_mode(cpu);
     }
+    a64_pmu_look(cpu);
     unsigned lines = __atomic_load_n(&cpu->irq_lines, __ATOMIC_ACQUIRE);
     unsigned vector;
     v->pc = a64_branch_target(v, v->pc);
@@ -249,6 +252,8 @@ void a64_eret(struct a64_cpu *cpu)
 {
     struct vcpu *v = &cpu->v;
     uint64_t spsr = v->r[A64_SPSR_EL1];
+    if (unlikely(cpu->pmu.counting))
+        a64_pmu_sync(cpu);
     bool illegal = illegal_return(spsr);
     unsigned el = illegal ? cpu->el : spsr >> 2 & 3;
     cpu->ss = return_ss(cpu, spsr, el);

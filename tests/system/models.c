@@ -53,6 +53,8 @@ static const struct {
     {A64_FEATURE_LOR, A64_MODEL_ID_AA64MMFR1_EL1, 16},
     {A64_FEATURE_PAN, A64_MODEL_ID_AA64MMFR1_EL1, 20},
     {A64_FEATURE_UAO, A64_MODEL_ID_AA64MMFR2_EL1, 4},
+    {A64_FEATURE_PMU, A64_MODEL_ID_AA64DFR0_EL1, 8},
+    {A64_FEATURE_PMU3P1, A64_MODEL_ID_AA64DFR0_EL1, 8},
     {A64_FEATURE_DPB, A64_MODEL_ID_AA64ISAR1_EL1, 0},
     {A64_FEATURE_DPB2, A64_MODEL_ID_AA64ISAR1_EL1, 0},
     {A64_FEATURE_TGRAN16, A64_MODEL_ID_AA64MMFR0_EL1, 20},
@@ -186,20 +188,43 @@ static const struct {
     {A64_FEATURE_PAN2, true, S(1, 0, 7, 9, 1)},
 };
 
+// The PMU's registers are at CRn 9 of op1 0 and 3, and at CRn 14 of op1 3.
+static bool is_pmu(const struct sysreg *reg)
+{
+    unsigned op1 = reg->id >> 11 & 7, crn = reg->id >> 7 & 15, crm = reg->id >> 3 & 15;
+    return reg->id >> 14 == 3 &&
+           ((crn == 9 && (op1 == 3 || op1 == 0)) || (op1 == 3 && crn == 14 && crm >= 8));
+}
+
+static void expect_register(const struct a64_model *m, uint32_t insn, bool has)
+{
+    box_init_model(&box, m);
+    bool done = box_one(&box, 1, insn, DATA);
+    cr_expect_eq(done, has, "%s: %08x: ESR %#" PRIx64, m->name, insn, box_reg(&box, A64_ESR_EL1));
+    cr_expect(done || box_ec(&box) == EC_UNKNOWN, "%s: %08x", m->name, insn);
+    box_fini(&box);
+}
+
 Test(models, registers_of_features)
 {
     for (size_t n = 0; n < ARRAY_SIZE(needing); n++)
-        for (unsigned k = 0; k < a64_nr_models; k++) {
-            uint32_t insn =
-                needing[n].system ? INSN_SYS(needing[n].reg, 0) : INSN_MRS(needing[n].reg, 0);
-            bool has = a64_model_has(&a64_models[k], needing[n].feature);
-            box_init_model(&box, &a64_models[k]);
-            bool done = box_one(&box, 1, insn, DATA);
-            cr_expect_eq(done, has, "%s: %08x: ESR %#" PRIx64, a64_models[k].name, insn,
-                         box_reg(&box, A64_ESR_EL1));
-            cr_expect(done || box_ec(&box) == EC_UNKNOWN, "%s: %08x", a64_models[k].name, insn);
-            box_fini(&box);
-        }
+        for (unsigned k = 0; k < a64_nr_models; k++)
+            expect_register(&a64_models[k],
+                            needing[n].system ? INSN_SYS(needing[n].reg, 0)
+                                              : INSN_MRS(needing[n].reg, 0),
+                            a64_model_has(&a64_models[k], needing[n].feature));
+    struct a64_model m = without(A64_MODEL_ID_AA64DFR0_EL1, 8);
+    unsigned found = 0;
+    for (unsigned n = 0; n < A64_NR_SYSREGS; n++) {
+        const struct sysreg *reg = &a64_sysregs[n];
+        if (!is_pmu(reg))
+            continue;
+        found++;
+        uint32_t insn = reg->access & SYSREG_EL1_R ? INSN_MRS(reg->id, 0) : INSN_MSR(reg->id, 0);
+        expect_register(&m, insn, false);
+        expect_register(a64_model_find("max"), insn, true);
+    }
+    cr_expect_eq(found, 28, "%u registers of the PMU", found);
 }
 
 // What is left of all ones (of SCTLR_EL1 not tried: they turn the MMU on) and of zero.
@@ -269,7 +294,7 @@ static const struct {
               [MMFR0] = 0x00001124,
               [CTR] = 0x8444c004,
               [CLIDR] = 0x0a200023},
-     .mask = {[PFR0] = 0xff, [DFR0] = 0xf00, [MMFR0] = 0xff00}, // AArch32, PMU, other endianness
+     .mask = {[PFR0] = 0xff, [MMFR0] = 0xff00}, // AArch32, other endianness
      .here = {[PFR0] = 0x11},
      .ccsidr = {0x701fe00a, 0x201fe012, 0x70ffe07a}},
     {.name = "cortex-a72",
@@ -280,7 +305,7 @@ static const struct {
               [MMFR0] = 0x00001124,
               [CTR] = 0x8444c004,
               [CLIDR] = 0x0a200023},
-     .mask = {[PFR0] = 0xff, [DFR0] = 0xf00, [MMFR0] = 0xff00},
+     .mask = {[PFR0] = 0xff, [MMFR0] = 0xff00},
      .here = {[PFR0] = 0x11},
      .ccsidr = {0x701fe00a, 0x201fe012, 0x707fe07a}},
     {.name = "neoverse-n1",
@@ -295,9 +320,9 @@ static const struct {
               [MMFR2] = 0x00001011,
               [CTR] = 0x8444c004,
               [CLIDR] = 0x82000023},
-     // AArch32 and RAS; PMU; other endianness; VMIDBits, VH and XNX of EL2; IESB of RAS
+     // AArch32 and RAS; other endianness; VMIDBits, VH and XNX of EL2; IESB of RAS
      .mask = {[PFR0] = 0xf00000ff,
-              [DFR0] = 0xf00,
+              
               [MMFR0] = 0xff00,
               [MMFR1] = 0xf0000ff0,
               [MMFR2] = 0xf000},
