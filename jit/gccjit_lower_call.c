@@ -133,17 +133,3 @@ void gc_lower_call(struct gc *g, const struct ir_insn *i)
     if (i->op == IR_CALL)
         gc_sites_forget(g);
 }
-
-void gc_call_vec(struct gc *g, const struct ir_insn *i, lval d)
-{
-    gc_spill(g, i->a);
-    gc_spill(g, i->b);
-    gc_spill(g, i->c);
-    uint64_t imm;
-    rval fn = choose(g, i, &imm);
-    rval args[6] = { gc_cast(g, gcc_jit_param_as_rvalue(g->cpu), g->ptr),
-                     gc_cast(g, slot(g, i->d, true), g->ptr), gc_cast(g, slot(g, i->a, false), g->ptr),
-                     gc_cast(g, slot(g, i->b, false), g->ptr), gc_cast(g, slot(g, i->c, false), g->ptr), gc_u64(g, imm) };
-    gcc_jit_block_add_eval(g->at, NULL, gcc_jit_context_new_call_through_ptr(g->ctx, NULL, fn, 6, args));
-    gc_set(g, d, gcc_jit_lvalue_as_rvalue(gc_field(g, gc_offset(i->d), g->v2)));
-}

@@ -160,7 +160,7 @@ static void load_vec(struct gc *g, const struct ir_insn *i, struct access *a, un
         }
     }
     for (unsigned n = 0; n < count; n++)
-        gc_vec_dst(g, d[n], each == 16 ? v[n] : gc_vec_of(g, v[n], gc_u64(g, 0)));
+        gc_vec_dst_low(g, d[n], each == 16 ? v[n] : gc_vec_of(g, v[n], gc_u64(g, 0)), each == 16 ? 0 : each == 8 ? 64 : 32);
 }
 
 // One or two values of `each` bytes, from general or vector registers.

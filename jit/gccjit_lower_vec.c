@@ -41,6 +41,7 @@ static lval source(struct gc *g, ir_val v)
 }
 
 // What the shape leaves out of d becomes zero.
+// (Through a general register where nothing better is known.)
 static rval shaped(struct gc *g, const struct ir_insn *i, rval v)
 {
     unsigned shape = i->type & ~3u, lane = i->type & 3;
@@ -122,7 +123,10 @@ static bool move_op(struct gc *g, const struct ir_insn *i)
     case IRV_MOV:
         if (lane < IR_LANE32)
             return false;
-        gc_vec_dst(g, i->d, shaped(g, i, gc_vec_src(g, i->a)));
+        if ((i->type & ~3u) == IR_SCALAR && gc_vec_is_low(g, i->a, lane == IR_LANE64 ? 64 : 32))
+            gc_vec_dst_low(g, i->d, gc_vec_src(g, i->a), lane == IR_LANE64 ? 64 : 32);
+        else
+            gc_vec_dst(g, i->d, shaped(g, i, gc_vec_src(g, i->a)));
         return true;
     case IRV_DUPW:
         a = local_copy(g, gc_vec_of(g, gc_src(g, i->a), gc_u64(g, 0)), g->v2);
@@ -211,8 +215,10 @@ static void check_result(struct gc *g, const struct ir_insn *i, lval d, bool tin
     gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
     gcc_jit_extended_asm_add_output_operand(as, NULL, "=r", mask);
     gcc_jit_extended_asm_add_input_operand(as, NULL, "x", gcc_jit_lvalue_as_rvalue(t));
-    unsigned lanes = shape == IR_HALF ? (wide ? 1 : 3) : (wide ? 3 : 15);
-    rval bad = gc_cmp(g, CMP(NE), gc_bin(g, OP(BITWISE_AND), g->u32, gcc_jit_lvalue_as_rvalue(mask), gc_u32(g, lanes)), gc_u32(g, 0));
+    rval lanes = gcc_jit_lvalue_as_rvalue(mask);
+    if (shape == IR_HALF)
+        lanes = gc_bin(g, OP(BITWISE_AND), g->u32, lanes, gc_u32(g, 3));
+    rval bad = gc_cmp(g, CMP(NE), lanes, gc_u32(g, 0));
     gc_branch_rarely(g, bad, redo, on);
 }
 
@@ -221,6 +227,26 @@ static lval fp_source(struct gc *g, const struct ir_insn *i, ir_val v)
 {
     lval l = source(g, v);
     return (i->type & ~3u) == IR_HALF ? vector_asm(g, "vmovq %1, %0", false, l, NULL, NULL) : l;
+}
+
+// Makes d again by the op's function, through the thunk; a, b and c are its operands.
+static void make_again(struct gc *g, const struct ir_insn *i, lval d, const lval operands[3])
+{
+    const ir_val scratch = (ir_val)(IR_KIND_TMP | VCPU_NR_TMP);
+    for (unsigned n = 0; n < 3; n++)
+        if (operands[n])
+            gc_set(g, gc_field(g, gc_offset(scratch) + 16 * n, g->v2), gcc_jit_lvalue_as_rvalue(operands[n]));
+    char call[48];
+    snprintf(call, sizeof call, "call *%zu(%%%%rdi)", offsetof(struct vcpu, region_vec));
+    lval rax = local_copy(g, gc_u64(g, i->attr * 12u + i->type), g->u64), rdx = local_copy(g, gc_u64(g, i->imm), g->u64);
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, call);
+    gcc_jit_extended_asm_set_volatile_flag(as, 1);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "+a", rax);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "+d", rdx);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "D", gcc_jit_param_as_rvalue(g->cpu));
+    gcc_jit_extended_asm_add_clobber(as, "memory");
+    gcc_jit_extended_asm_add_clobber(as, "cc");
+    gc_set(g, d, gcc_jit_lvalue_as_rvalue(gc_field(g, gc_offset(scratch) + 48, g->v2)));
 }
 
 static bool fp_op(struct gc *g, const struct ir_insn *i)
@@ -237,18 +263,30 @@ static bool fp_op(struct gc *g, const struct ir_insn *i)
     bool scalar_unary = r->operands == 1 && shape == IR_SCALAR;
     snprintf(text, sizeof text, r->operands == 1 ? (scalar_unary ? "%s%s %%1, %%1, %%0" : "%s%s %%1, %%0") : "%s%s %%2, %%1, %%0", r->stem, suffix);
     g->uses_fp = true;
-    lval a = fp_source(g, i, i->a), b = r->operands > 1 ? fp_source(g, i, i->b) : NULL, acc = r->operands > 2 ? fp_source(g, i, i->c) : NULL;
+    // A scalar instruction leaves above its lane what its first operand (an accumulator: itself)
+    // has there.
+    unsigned bits = lane == IR_LANE64 ? 64 : 32;
+    ir_val first = i->a, second = i->b;
+    if ((i->attr == IRV_FADD || i->attr == IRV_FMUL) && gc_vec_is_low(g, second, bits)) {
+        first = i->b;
+        second = i->a;
+    }
+    bool low = shape == IR_SCALAR && gc_vec_is_low(g, r->operands > 2 ? i->c : first, bits);
+    lval a = fp_source(g, i, first), b = r->operands > 1 ? fp_source(g, i, second) : NULL, acc = r->operands > 2 ? fp_source(g, i, i->c) : NULL;
     lval d = vector_asm(g, text, true, a, b, acc);
+    if (shape == IR_SCALAR && !low)
+        d = vector_asm(g, lane == IR_LANE64 ? "vmovq %1, %0" : "vinsertps $14, %1, %1, %0", false, d, NULL, NULL);
     gcc_jit_block *redo = gc_block(g), *on = gc_block(g);
     check_result(g, i, d, r->tiny, redo, on);
-    // The function works on the operands' slots and leaves the result in d's.
     g->at = redo;
-    struct ir_insn again = *i;
-    again.d = (ir_val)(IR_KIND_TMP | (VCPU_NR_TMP + 3));
-    gc_call_vec(g, &again, d);
+    const lval operands[3] = { first == i->a ? a : b, first == i->a ? b : a, acc };
+    make_again(g, i, d, operands);
     gcc_jit_block_end_with_jump(g->at, NULL, on);
     g->at = on;
-    return put(g, i, d);
+    if (shape != IR_SCALAR)
+        return put(g, i, d);
+    gc_vec_dst_low(g, i->d, gcc_jit_lvalue_as_rvalue(d), bits);
+    return true;
 }
 
 // Sign bits: no flags, no checks.
@@ -260,6 +298,13 @@ static bool sign_op(struct gc *g, const struct ir_insn *i)
     uint64_t sign = lane == IR_LANE64 ? BIT(63) : UINT64_C(0x8000000080000000);
     lval mask = local_copy(g, gc_vec_of(g, gc_u64(g, sign), gc_u64(g, sign)), g->v2);
     const char *text = i->attr == IRV_FNEG ? "vpxor %2, %1, %0" : "vpandn %1, %2, %0";
+    unsigned bits = lane == IR_LANE64 ? 64 : 32;
+    if ((i->type & ~3u) == IR_SCALAR && gc_vec_is_low(g, i->a, bits)) {
+        // The mask has its sign bit in lane 0 alone then: what is zero stays so.
+        mask = local_copy(g, gc_vec_of(g, gc_u64(g, BIT(bits - 1)), gc_u64(g, 0)), g->v2);
+        gc_vec_dst_low(g, i->d, gcc_jit_lvalue_as_rvalue(vector_asm(g, text, false, source(g, i->a), mask, NULL)), bits);
+        return true;
+    }
     return put(g, i, vector_asm(g, text, false, source(g, i->a), mask, NULL));
 }
 

@@ -107,7 +107,7 @@ static void change(unsigned n)
     u64 va = spot(n), attr = attributes() | (global ? 0 : D_NG);
     bool gone = !roll(5), block = IN_BLOCK(n) && !roll(3);
     u64 pa = block ? ARENA : ARENA + roll(64) * 0x1000;
-    unsigned from = global ? 0 : roll(SPACES), to = global ? SPACES : from + 1;
+    unsigned from = global ? 0 : roll(2) ? current : roll(SPACES), to = global ? SPACES : from + 1;
     for (unsigned s = from; s < to; s++) {
         if (IN_BLOCK(n)) {
             // The block's entry goes altogether, with what was below: told by everything there is.
@@ -231,9 +231,16 @@ static u64 life(u64 h)
     tlbi_all();
     for (unsigned step = 0; step < STEPS; step++) {
         unsigned what = roll(10);
-        if (what < 2)
-            change(roll(SPOTS));
-        else if (what == 2)
+        if (what < 2) {
+            // The same access before and after: whatever it left in the TLB must be gone.
+            static const char kinds[] = "rrwwRW";
+            unsigned n = roll(SPOTS), k = roll(6), el = k < 4 ? roll(2) : EL1;
+            touch(kinds[k], el, spot(n), NULL);
+            change(n);
+            print("%d changed %d", step, n);
+            probe1(kinds[k], el, spot(n));
+            print("\n");
+        } else if (what == 2)
             setting(step);
         else
             look(step);

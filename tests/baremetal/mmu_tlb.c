@@ -52,6 +52,38 @@ static void show(const char *what, u64 va)
     print(" par %x\n", at(0, va));
 }
 
+// One kind of access alone has filled the TLB before the change, and looks after it.
+static void each_kind(const struct tlbi *f, unsigned half, bool ng, u64 va)
+{
+    static const char kinds[][2] = {"r1", "w1", "x1", "r0", "w0", "x0", "R1", "W1"};
+    u64 asid = 0x31, op = f->by_asid_alone ? asid << 48 : operand(va, asid);
+    print("half %d %s ng %d:", half, (u64)f->name, ng);
+    for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
+        char kind = kinds[k][0];
+        unsigned el = kinds[k][1] - '0';
+        bool write = (kind | 32) == 'w';
+        struct tt t;
+        tt_init(&t, 12, 16, ARENA + 0x1000000);
+        u64 attr =
+            D_NORMAL | (ng ? D_NG : 0) | (write ? 0 : D_RO) | (kind == 'x' && el ? 0 : D_USER);
+        tt_map(&t, va, 3, PA(0) | attr);
+        tt_use(&t, half, half ? BIT(22) : 0, asid);
+        for (unsigned n = 0; n < 3; n++) {
+            probe1(kind, el, va);
+            *tt_entry(&t, va, 3, 0) = PA(n + 1) | attr | (n & 1 ? 0 : D_PXN | D_UXN) | D_PAGE;
+            dsb();
+            run2(EL1, f->insn, INSN("dsb sy"), 0, op, 0, 0);
+            isb();
+            volatile u64 *was = phys(PA(n) + 24), *is = phys(PA(n + 1) + 24);
+            *was = *is = 0;
+            probe1(kind, el, va);
+            print(" %x %x", *was, *is);
+        }
+        tt_restore();
+    }
+    print("\n");
+}
+
 static void forms(unsigned half)
 {
     struct tlbi form[] = {
@@ -73,6 +105,7 @@ static void forms(unsigned half)
         for (unsigned ng = 0; ng < 2; ng++) {
             if (form[f].by_asid_alone && !ng)
                 continue; // global entries need not go
+            each_kind(&form[f], half, ng, va);
             struct tt t;
             tt_init(&t, 12, 16, ARENA + 0x1000000);
             u64 attr = D_NORMAL | D_USER | D_RO | (ng ? D_NG : 0), asid = 0x25;

@@ -13,7 +13,7 @@ COMMON = ['-m', '256', '-nographic', '-nic', 'none', '-kernel']
 QEMU = ['qemu-system-aarch64', '-M', 'virt,gic-version=3,its=off', '-accel', 'tcg,thread=single',
         '-cpu', 'max,pauth-impdef=on,sve=off,sme=off,lpa2=off', '-monitor', 'none',
         '-serial', 'stdio', *COMMON]
-ARMLET = [os.environ.get('ARMLET', 'build/armlet'), '-M', 'virt',
+ARMLET = [os.environ.get('ARMLET', 'build/armlet'), '-M', 'virt', '--no-cache',
           '-accel', os.environ.get('ARMLET_ACCEL', 'interp'), *COMMON]
 
 

@@ -253,14 +253,18 @@ static void deadlines(unsigned which)
     gic_window();
     print(" then %d\n", interrupts);
     // From EL0.
-    u32 wfi[2] = {INSN("wfi"), INSN("nop")};
+    // A WFI may end for no reason, so until the handler has disabled the timer.
+    u32 wfi[] = {INSN("wfi"), which ? INSN("mrs x0, cntv_ctl_el0") : INSN("mrs x0, cntp_ctl_el0"),
+                 INSN("tbnz x0, #0, .-8"), INSN("nop")};
+    msr(cntkctl_el1, 0x300);
     interrupts = 0;
     set_tval(which, 30000);
     set_ctl(which, 1);
     exc.in_spsr = 0x340;
     exc.in_sp = (u64)el0_stack_top;
-    entered(code_at(EL0, wfi, 2), 0, 0, 0, 0, 0, 0, 0);
+    entered(code_at(EL0, wfi, ARRAY_SIZE(wfi)), 0, 0, 0, 0, 0, 0, 0);
     print("EL0 wfi: %d interrupts esr %x\n", interrupts, exc.esr);
+    msr(cntkctl_el1, 0);
     off();
 }
 

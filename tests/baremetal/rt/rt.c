@@ -44,7 +44,7 @@ void *memcpy(void *to, const void *from, size_t n)
 // Text -------------------------------------------------------------------------------------------
 
 // The line being written. Kept until it is complete, so that a correction can come before it.
-static char line[512];
+static char line[2048];
 static unsigned length, begun;
 static bool correction;
 
