@@ -48,8 +48,8 @@ static rval shaped(struct gc *g, const struct ir_insn *i, rval v)
     if (shape == IR_FULL)
         return v;
     rval low = gc_vec_word(g, v, 0);
-    if (shape == IR_SCALAR && lane == IR_LANE32)
-        low = gc_cast(g, gc_cast(g, low, g->u32), g->u64);
+    if (shape == IR_SCALAR && lane < IR_LANE64)
+        low = gc_cast(g, gc_cast(g, low, lane == IR_LANE8 ? g->u8 : lane == IR_LANE16 ? g->u16 : g->u32), g->u64);
     return gc_vec_of(g, low, gc_u64(g, 0));
 }
 

@@ -19,7 +19,7 @@ bool trial_form(struct trial *t, struct bed *b)
 
 bool trial_compile(struct trial *const *trials, unsigned n, struct batch *batch)
 {
-    const struct region_recipe *recipes[BATCH_MAX];
+    const struct region_recipe *recipes[BATCH_MAX] = { NULL };
     for (unsigned k = 0; k < n; k++)
         recipes[k] = &trials[k]->recipe;
     if (!batch_compile(batch, recipes, n))
