@@ -48,8 +48,8 @@ static rval shaped(struct gc *g, const struct ir_insn *i, rval v)
     if (shape == IR_FULL)
         return v;
     rval low = gc_vec_word(g, v, 0);
-    if (shape == IR_SCALAR && lane == IR_LANE32)
-        low = gc_cast(g, gc_cast(g, low, g->u32), g->u64);
+    if (shape == IR_SCALAR && lane < IR_LANE64)
+        low = gc_cast(g, gc_cast(g, low, lane == IR_LANE8 ? g->u8 : lane == IR_LANE16 ? g->u16 : g->u32), g->u64);
     return gc_vec_of(g, low, gc_u64(g, 0));
 }
 
@@ -258,10 +258,10 @@ static void check_result(struct gc *g, const struct ir_insn *i, lval d, bool tin
     unsigned shape = i->type & ~3u;
     rval r = gcc_jit_lvalue_as_rvalue(d);
     if (shape == IR_SCALAR) {
-        // Without its sign: zero and denormals below, infinities and NaNs above.
+        // Without its sign: up to the smallest normal below (it may have been rounded up to), NaNs above.
         gcc_jit_type *t = wide ? g->u64 : g->u32;
         rval bits = gc_cast(g, gc_vec_word(g, r, 0), t);
-        uint64_t least = wide ? BIT(53) : BIT(24), most = wide ? UINT64_C(0xffe0) << 48 : 0xff000000u;
+        uint64_t least = wide ? BIT(53) + 2 : BIT(24) + 2, most = wide ? UINT64_C(0xffe0) << 48 : 0xff000000u;
         rval two = gcc_jit_context_new_rvalue_from_long(g->ctx, t, 1);
         rval mag = gc_bin(g, OP(LSHIFT), t, bits, two), low = gcc_jit_context_new_rvalue_from_long(g->ctx, t, (long)least);
         rval bad = tiny ? gc_cmp(g, CMP(GE), gc_bin(g, OP(MINUS), t, mag, low), gcc_jit_context_new_rvalue_from_long(g->ctx, t, (long)(most - least)))
@@ -273,12 +273,12 @@ static void check_result(struct gc *g, const struct ir_insn *i, lval d, bool tin
     char text[160];
     const char *suffix = wide ? "pd" : "ps";
     if (tiny) {
-        // Not at least the smallest normal: smaller, or a NaN (0x19: NGE_UQ, raises nothing for them).
+        // Not above the smallest normal, or a NaN (0x1a: NGT_UQ, raises nothing for them).
         uint64_t least = wide ? UINT64_C(0x0010) << 48 : UINT64_C(0x0080000000800000), sign = wide ? BIT(63) : UINT64_C(0x8000000080000000);
         lval least_v = local_copy(g, gc_vec_of(g, gc_u64(g, least), gc_u64(g, least)), g->v2);
         lval sign_v = local_copy(g, gc_vec_of(g, gc_u64(g, sign), gc_u64(g, sign)), g->v2);
         t = vector_asm(g, "vpandn %1, %2, %0", false, t, sign_v, NULL);
-        snprintf(text, sizeof text, "vcmp%s $0x19, %%2, %%1, %%0", suffix);
+        snprintf(text, sizeof text, "vcmp%s $0x1a, %%2, %%1, %%0", suffix);
         t = vector_asm(g, text, true, t, least_v, NULL);
     } else {
         snprintf(text, sizeof text, "vcmp%s $3, %%1, %%1, %%0", suffix);
@@ -293,6 +293,13 @@ static void check_result(struct gc *g, const struct ir_insn *i, lval d, bool tin
         lanes = gc_bin(g, OP(BITWISE_AND), g->u32, lanes, gc_u32(g, 3));
     rval bad = gc_cmp(g, CMP(NE), lanes, gc_u32(g, 0));
     gc_branch_rarely(g, bad, redo, on);
+}
+
+// The host computes all four lanes: those that do not count must raise nothing.
+static lval fp_source(struct gc *g, const struct ir_insn *i, ir_val v)
+{
+    lval l = source(g, v);
+    return (i->type & ~3u) == IR_HALF ? vector_asm(g, "vmovq %1, %0", false, l, NULL, NULL) : l;
 }
 
 // Makes d again by the op's function, through the thunk; a, b and c are its operands.
@@ -338,7 +345,7 @@ static bool fp_op(struct gc *g, const struct ir_insn *i)
         second = i->a;
     }
     bool low = shape == IR_SCALAR && gc_vec_is_low(g, r->operands > 2 ? i->c : first, bits);
-    lval a = source(g, first), b = r->operands > 1 ? source(g, second) : NULL, acc = r->operands > 2 ? source(g, i->c) : NULL;
+    lval a = fp_source(g, i, first), b = r->operands > 1 ? fp_source(g, i, second) : NULL, acc = r->operands > 2 ? fp_source(g, i, i->c) : NULL;
     lval d = vector_asm(g, text, true, a, b, acc);
     if (shape == IR_SCALAR && !low)
         d = vector_asm(g, lane == IR_LANE64 ? "vmovq %1, %0" : "vinsertps $14, %1, %1, %0", false, d, NULL, NULL);
