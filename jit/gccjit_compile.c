@@ -32,9 +32,10 @@ static void site_init(struct gc *g, struct gc_site *s)
 
 struct gc_site *gc_site(struct gc *g, ir_val base, bool indexed, bool store)
 {
+    // Bases that are rarely used share a site: the zeroth register's, hot or not.
     struct gc_site *s;
-    if (ir_kind(base) == IR_KIND_R && !indexed)
-        s = &g->sites[2 * ir_num(base) + store];
+    if (ir_kind(base) == IR_KIND_R && (!indexed || !g->r_hot[ir_num(base)]))
+        s = &g->sites[2 * (g->r_hot[ir_num(base)] ? ir_num(base) : 0) + store];
     else if (g->nr_sites < 256)
         s = &g->sites[2 * VCPU_NR_R + g->nr_sites++];
     else
@@ -227,6 +228,39 @@ static void go_indirect(struct gc *g, const struct ir_insn *i)
     leave_to(g, target, REGION_LEFT);
 }
 
+// Which registers are used most, by the weight of the blocks that use them. Beyond what the host
+// has, a local only costs: a load at the head, a store on the way out, a move at every join.
+enum { HOT_R = 10, HOT_V = 12 };
+
+struct uses {
+    uint64_t r[VCPU_NR_R], v[VCPU_NR_V];
+};
+
+static void count_uses(struct uses *u, const struct ir *ir, uint64_t weight)
+{
+    for (unsigned k = 0; k < ir->nr; k++) {
+        const struct ir_insn *i = &ir->insn[k];
+        const ir_val vals[] = { i->d, i->d2, i->a, i->b, i->c };
+        for (unsigned n = 0; n < ARRAY_SIZE(vals); n++)
+            if (ir_kind(vals[n]) == IR_KIND_R)
+                (ir_is_v(vals[n]) ? u->v : u->r)[ir_num(vals[n])] += weight;
+    }
+}
+
+static void choose_hot(bool *hot, uint64_t *uses, unsigned n, unsigned most)
+{
+    for (; most; most--) {
+        unsigned best = 0;
+        for (unsigned k = 1; k < n; k++)
+            if (uses[k] > uses[best])
+                best = k;
+        if (!uses[best])
+            return;
+        hot[best] = true;
+        uses[best] = 0;
+    }
+}
+
 static rval bit_of(struct gc *g, const struct ir_insn *i)
 {
     rval v = gc_bin(g, OP(RSHIFT), g->u64, gc_src(g, i->a), gc_u64(g, i->attr));
@@ -417,11 +451,22 @@ static bool lower_region(struct gc *g, unsigned n, struct error *err)
     gc_set(g, g->icount, gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, icount), g->u64)));
     gc_set(g, g->fa, gc_u64(g, 0));
     gc_set(g, g->fb, gc_u64(g, 0));
+    struct uses uses = { 0 };
     for (uint32_t b = 0; b < g->recipe->nr_blocks; b++) {
         if (!translate(g, b, err))
             return false;
         g->flags_dead[b] = kills_flags(g->ir);
+        count_uses(&uses, g->ir, 1 + (uint64_t)g->recipe->blocks[b].weight);
     }
+    choose_hot(g->r_hot, uses.r, VCPU_NR_R, HOT_R);
+    choose_hot(g->v_hot, uses.v, VCPU_NR_V, HOT_V);
+    // All of them now: a helper that looks at registers is to find every local there will be.
+    for (unsigned k = 0; k < VCPU_NR_R; k++)
+        if (g->r_hot[k])
+            gc_src(g, ir_r(k));
+    for (unsigned k = 0; k < VCPU_NR_V; k++)
+        if (g->v_hot[k])
+            gc_vec_src(g, ir_v(k));
     for (uint32_t b = 0; b < g->recipe->nr_blocks; b++)
         if (g->recipe->blocks[b].flags & REGION_ENTRY)
             version(g, b);

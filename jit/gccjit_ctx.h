@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the gccjit lowerings share: one region being lowered.
 //
-// Guest registers are locals of the C function, loaded at its head and written back on the way out,
-// all of them at one shared place. Temporaries are locals too. Nothing else lives across guest
+// The guest registers that are used most are locals of the C function, loaded at its head and
+// written back on the way out, all of them at one shared place. Temporaries are locals too. Nothing else lives across guest
 // instructions. Addresses all come from `cpu`; the object has no relocations beyond its own.
 #ifndef JIT_GCCJIT_CTX_H
 #define JIT_GCCJIT_CTX_H
@@ -61,6 +61,7 @@ struct gc {
     lval pc, result;           // pc: distance from page0; of the exit being taken
     lval nzcv, fa, fb, icount;
     lval r[VCPU_NR_R], v[VCPU_NR_V];
+    bool r_hot[VCPU_NR_R], v_hot[VCPU_NR_V]; // worth a local; the others are used where they live
     bool r_dirty[VCPU_NR_R], v_dirty[VCPU_NR_V];
     lval tmp[VCPU_NR_TMP], vtmp[VCPU_NR_TMP];
     bool tmp_is_vec[VCPU_NR_TMP]; // which of the two was written last
@@ -126,9 +127,6 @@ bool gc_lower_mem(struct gc *g, const struct ir_insn *i);
 bool gc_lower_vec(struct gc *g, const struct ir_insn *i);
 // Any op that is a function, through the table in the vcpu.
 void gc_lower_call(struct gc *g, const struct ir_insn *i);
-
-// The function of a vector op whose result goes to an engine's own temporary, then into d.
-void gc_call_vec(struct gc *g, const struct ir_insn *i, lval d);
 
 // Leaving: pc is the page offset (of the present page) to go on at.
 void gc_leave(struct gc *g, int64_t pc, enum region_result result); // ends g->at

@@ -6,6 +6,8 @@
 
 lval gc_reg(struct gc *g, unsigned n)
 {
+    if (!g->r_hot[n])
+        return gc_field(g, offsetof(struct vcpu, r) + 8 * n, g->u64);
     if (!g->r[n]) {
         g->r[n] = gc_local(g, g->u64, "r");
         gcc_jit_block_add_assignment(
@@ -31,6 +33,8 @@ static lval vector(struct gc *g, ir_val v)
         return g->vtmp[n];
     }
     assert(ir_is_v(v));
+    if (!g->v_hot[n])
+        return gc_field(g, offsetof(struct vcpu, v) + 16 * n, g->v2);
     if (!g->v[n]) {
         g->v[n] = gc_local(g, g->v2, "v");
         gcc_jit_block_add_assignment(
@@ -137,9 +141,15 @@ static lval home(struct gc *g, ir_val v, gcc_jit_type *type)
     return gc_field(g, gc_offset(v), type);
 }
 
+// Is it a register that has no local?
+static bool at_home(const struct gc *g, ir_val v)
+{
+    return ir_kind(v) == IR_KIND_R && !(ir_is_v(v) ? g->v_hot : g->r_hot)[ir_num(v)];
+}
+
 void gc_spill(struct gc *g, ir_val v)
 {
-    if (v == IR_NONE || ir_kind(v) == IR_KIND_CONST)
+    if (v == IR_NONE || ir_kind(v) == IR_KIND_CONST || at_home(g, v))
         return;
     if (ir_is_v(v) || (ir_kind(v) == IR_KIND_TMP && g->tmp_is_vec[ir_num(v)]))
         gc_set(g, home(g, v, g->v2), gc_vec_src(g, v));
@@ -149,7 +159,7 @@ void gc_spill(struct gc *g, ir_val v)
 
 void gc_reload(struct gc *g, ir_val v)
 {
-    if (v == IR_NONE)
+    if (v == IR_NONE || at_home(g, v))
         return;
     if (ir_is_v(v) || ir_kind(v) == IR_KIND_TMP)
         gc_vec_dst(g, v, gcc_jit_lvalue_as_rvalue(home(g, v, g->v2)));
