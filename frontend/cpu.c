@@ -44,6 +44,7 @@ const struct guest a64_guest = {
     .nr_helpers = A64_NR_HELPERS,
     .translate_block = a64_translate_block,
     .translate = a64_mmu_translate,
+    .watch = a64_watch,
     .branch_target = a64_branch_target,
     .record_fault = a64_record_fault,
     .raise_fault = a64_raise_fault,
@@ -58,6 +59,7 @@ void a64_cpu_init(struct a64_cpu *cpu, struct jit *jit, const struct a64_model *
     memset(cpu, 0, sizeof *cpu);
     cpu->v.index = index;
     cpu->model = model;
+    cpu->lacks = a64_model_lacks(model);
     cpu->board = board;
     cpu->log = log;
     jit_add_cpu(jit, &cpu->v);
@@ -86,6 +88,7 @@ void a64_cpu_reset(struct a64_cpu *cpu, uint64_t pc, uint64_t x0)
     cpu->daif = PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F;
     cpu->pan = cpu->uao = cpu->ss = cpu->il = cpu->dit = cpu->ssbs = false;
     cpu->claim = 0;
+    a64_pmu_reset(cpu);
     cpu->event = cpu->exc_recorded = cpu->stepping = cpu->step_valid = cpu->step_ex = false;
     tlb_flush_all(v);
     a64_update_mode(cpu);
@@ -122,7 +125,8 @@ void a64_update_mode(struct a64_cpu *cpu)
 {
     const uint64_t *r = cpu->v.r;
     uint64_t sctlr = r[A64_SCTLR_EL1];
-    uint32_t mode = cpu->el ? mode_el1(cpu, sctlr) : mode_el0(sctlr);
+    uint64_t mode = cpu->el ? mode_el1(cpu, sctlr) : mode_el0(sctlr);
+    mode |= cpu->lacks << A64_MODE_LACKS;
     mode |= fp_traps(cpu) ? A64_MODE_FP_TRAP : 0;
     mode |= sctlr & SCTLR_A ? A64_MODE_ALIGN : 0;
     mode |= cpu->v.fp.fpcr ? A64_MODE_FPCR : 0;

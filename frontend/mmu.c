@@ -3,7 +3,7 @@
 //
 // 4K, 16K and 64K granules, 48-bit virtual addresses, hierarchical permissions, hardware update of
 // the access flag and the dirty state (FEAT_HAFDBS), FEAT_PAN, FEAT_E0PD, FEAT_HPDS. TxSZ beyond
-// its limits is a level 0 translation fault; reserved granules are 4K. The contiguous bit is a
+// its limits is a level 0 translation fault; reserved granules (and absent ones) are 4K. The contiguous bit is a
 // hint and not used.
 //
 // a64_walk() changes nothing of the CPU, so AT instructions and debuggers use it as they like;
@@ -44,10 +44,13 @@ static struct regime regime_of(const struct a64_cpu *cpu, bool high)
     static const uint8_t ips[8] = { 32, 36, 40, 42, 44, 48, 48, 48 };
     uint64_t tcr = cpu->v.r[A64_TCR_EL1];
     unsigned implemented = a64_model_pa_bits(cpu->model), asked = ips[bits64(tcr, 32, 3)];
+    unsigned granule = high ? granule1[bits64(tcr, 30, 2)] : granule0[bits64(tcr, 14, 2)];
+    if (granule == 14 && cpu->lacks & BIT(A64_FEATURE_TGRAN16))
+        granule = 12;
     return (struct regime){
         .ttbr = cpu->v.r[high ? A64_TTBR1_EL1 : A64_TTBR0_EL1],
         .tsz = (unsigned)bits64(tcr, high ? 16 : 0, 6),
-        .granule = high ? granule1[bits64(tcr, 30, 2)] : granule0[bits64(tcr, 14, 2)],
+        .granule = granule,
         .tbi = tcr & (high ? TCR_TBI1 : TCR_TBI0),
         .epd = tcr & (high ? TCR_EPD1 : TCR_EPD0),
         .hpd = tcr & (high ? TCR_HPD1 : TCR_HPD0),
@@ -241,6 +244,8 @@ bool a64_mmu_translate(struct vcpu *v, gva_t va, enum mem_access access, unsigne
         .global = w.global,
         .device = w.device,
         .dirty_trap = w.clean,
+        .watched = access != MEM_FETCH && a64_watch_page(cpu, va),
+        .fetch_mode = access == MEM_FETCH && a64_break_page(cpu, va) ? A64_MODE_BREAK : 0,
     };
     return true;
 }

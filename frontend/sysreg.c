@@ -55,6 +55,50 @@ const struct sysreg *a64_sysreg_find(unsigned id)
 }
 // clang-format on
 
+static const uint8_t needs[A64_NR_SYSREGS] = {
+#define NEEDS(name, feature) [A64_SYSREG_##name] = A64_FEATURE_##feature,
+#include "frontend/sysregs.def"
+};
+
+static const struct {
+    uint16_t reg;
+    uint8_t feature;
+    uint64_t bits, fixed;
+} fields[] = {
+#define FIELD(name, bits, fixed, feature) { A64_SYSREG_##name, A64_FEATURE_##feature, bits, fixed },
+#include "frontend/sysregs.def"
+};
+
+bool a64_sysreg_exists(const struct sysreg *reg, uint64_t lacks)
+{
+    return !(lacks >> needs[reg - a64_sysregs] & 1);
+}
+
+uint64_t a64_sysreg_mask(const struct sysreg *reg, uint64_t lacks)
+{
+    uint64_t mask = reg->mask;
+    for (unsigned n = 0; lacks && n < ARRAY_SIZE(fields); n++)
+        if (fields[n].reg == reg - a64_sysregs && lacks >> fields[n].feature & 1)
+            mask &= ~fields[n].bits;
+    return mask;
+}
+
+uint64_t a64_sysreg_fixed(const struct sysreg *reg, uint64_t lacks)
+{
+    uint64_t fixed = reg->reset & ~reg->mask;
+    for (unsigned n = 0; lacks && n < ARRAY_SIZE(fields); n++)
+        if (fields[n].reg == reg - a64_sysregs && lacks >> fields[n].feature & 1)
+            fixed |= fields[n].fixed;
+    return fixed;
+}
+
+// op0 3, op1 0, 1 or 3, CRn 0, CRm below 8
+bool a64_sysreg_in_id_space(unsigned id)
+{
+    unsigned op1 = id >> 11 & 7;
+    return id >> 14 == 3 && (op1 == 0 || op1 == 1 || op1 == 3) && !(id >> 6 & 31);
+}
+
 bool a64_sysreg_is_raz(unsigned id)
 {
     return id >= ID(3, 0, 0, 1, 0) && id <= ID(3, 0, 0, 7, 7);
@@ -66,8 +110,9 @@ uint32_t a64_sysreg_iss(unsigned id, unsigned rt, bool read)
     return op0 << 20 | (id & 7) << 17 | op1 << 14 | crn << 10 | rt << 5 | crm << 1 | read;
 }
 
-bool a64_sysreg_gate_open(const struct a64_cpu *cpu, enum sysreg_gate gate)
+bool a64_sysreg_gate_open(const struct a64_cpu *cpu, enum sysreg_gate gate, bool read)
 {
+    uint64_t pmu = cpu->v.r[A64_PMUSERENR_EL0];
     uint64_t sctlr = cpu->v.r[A64_SCTLR_EL1], cntkctl = cpu->v.r[A64_CNTKCTL_EL1];
     switch (gate) {
     case GATE_NONE:
@@ -93,6 +138,16 @@ bool a64_sysreg_gate_open(const struct a64_cpu *cpu, enum sysreg_gate gate)
         return cntkctl & BIT(8);
     case GATE_PTEN:
         return cntkctl & BIT(9);
+    case GATE_PMU:
+        return pmu & BIT(0);
+    case GATE_PMU_SW:
+        return pmu & (BIT(0) | BIT(1));
+    case GATE_PMU_CR:
+        return pmu & (read ? BIT(0) | BIT(2) : BIT(0));
+    case GATE_PMU_ER:
+        return pmu & (read ? BIT(0) | BIT(3) : BIT(0));
+    case GATE_PMU_SEL:
+        return pmu & (BIT(0) | BIT(3));
     }
     return false;
 }
@@ -148,7 +203,7 @@ static void set_special(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t 
 
 bool a64_sysreg_get(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *value)
 {
-    if (!(reg->access & SYSREG_EL1_R))
+    if (!(reg->access & SYSREG_EL1_R) || !a64_sysreg_exists(reg, cpu->lacks))
         return false;
     switch (reg->kind) {
     case SYSREG_STORED:
@@ -167,7 +222,7 @@ bool a64_sysreg_get(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *val
 
 bool a64_sysreg_set(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
 {
-    if (!(reg->access & SYSREG_EL1_W))
+    if (!(reg->access & SYSREG_EL1_W) || !a64_sysreg_exists(reg, cpu->lacks))
         return false;
     if (reg->kind == SYSREG_SPECIAL) {
         set_special(cpu, reg, value);
@@ -176,7 +231,8 @@ bool a64_sysreg_set(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t valu
     if (reg->kind != SYSREG_STORED)
         return reg->write(cpu, reg, value);
     uint64_t old = cpu->v.r[reg->slot];
-    cpu->v.r[reg->slot] = (value & reg->mask) | (reg->reset & ~reg->mask);
+    cpu->v.r[reg->slot] =
+        (value & a64_sysreg_mask(reg, cpu->lacks)) | a64_sysreg_fixed(reg, cpu->lacks);
     if (reg->changed)
         reg->changed(cpu, reg, old);
     return true;
@@ -234,24 +290,15 @@ bool sysreg_write_ignore(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t
 // Geometry of the cache that CSSELR_EL1 selects: sets - 1, ways - 1, log2(line) - 4.
 bool sysreg_read_ccsidr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *value)
 {
-    switch (cpu->v.r[A64_CSSELR_EL1]) {
-    case 0: // L1, data
-    case 1: // L1, instructions
-        *value = 127 << 13 | 3 << 3 | 2;
-        break;
-    case 2: // L2
-        *value = 1023 << 13 | 7 << 3 | 2;
-        break;
-    default:
-        *value = 0;
-    }
+    uint64_t n = cpu->v.r[A64_CSSELR_EL1];
+    *value = n < ARRAY_SIZE(cpu->model->ccsidr) ? cpu->model->ccsidr[n] : 0;
     return true;
 }
 
 // Blocks of 64 bytes; DZP says whether this EL may.
 bool sysreg_read_dczid(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *value)
 {
-    bool prohibited = cpu->el == 0 && !a64_sysreg_gate_open(cpu, GATE_DZE);
+    bool prohibited = cpu->el == 0 && !a64_sysreg_gate_open(cpu, GATE_DZE, false);
     *value = 4 | (uint64_t)prohibited << 4;
     return true;
 }
@@ -299,6 +346,8 @@ bool sysreg_read_fpcr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *v
 
 bool sysreg_write_fpcr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
 {
+    if (cpu->lacks & BIT(A64_FEATURE_FP16))
+        value &= ~(uint64_t)FPCR_FZ16;
     fp_host_set_fpcr(&cpu->v.fp, (uint32_t)value);
     a64_update_mode(cpu);
     return true;

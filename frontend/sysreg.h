@@ -30,6 +30,11 @@ enum sysreg_gate {
     GATE_VCTEN,  // CNTKCTL_EL1.EL0VCTEN
     GATE_PTEN,   // CNTKCTL_EL1.EL0PTEN
     GATE_VTEN,   // CNTKCTL_EL1.EL0VTEN
+    GATE_PMU,    // PMUSERENR_EL0.EN
+    GATE_PMU_SW, // PMUSERENR_EL0.EN or SW
+    GATE_PMU_CR, // PMUSERENR_EL0.EN, or CR for reads
+    GATE_PMU_ER, // PMUSERENR_EL0.EN, or ER for reads
+    GATE_PMU_SEL, // PMUSERENR_EL0.EN or ER
     GATE_FP,     // CPACR_EL1.FPEN, at EL1 too; emitted by the translator
 };
 
@@ -65,12 +70,20 @@ extern const struct sysreg a64_sysregs[A64_NR_SYSREGS];
 
 // The row of an encoding, or NULL.
 const struct sysreg *a64_sysreg_find(unsigned id);
+// Is there such a register on a CPU that lacks these features?
+bool a64_sysreg_exists(const struct sysreg *reg, uint64_t lacks);
+// Which bits of a stored register are writable on a CPU that lacks these features, and what the
+// others are.
+uint64_t a64_sysreg_mask(const struct sysreg *reg, uint64_t lacks);
+uint64_t a64_sysreg_fixed(const struct sysreg *reg, uint64_t lacks);
+// Is this in the feature ID space, reads of which FEAT_IDST traps from EL0?
+bool a64_sysreg_in_id_space(unsigned id);
 // Is this an unassigned place of the ID space, which reads as zero at EL1?
 bool a64_sysreg_is_raz(unsigned id);
 // ISS of the exception that a trapped MSR, MRS or SYS takes.
 uint32_t a64_sysreg_iss(unsigned id, unsigned rt, bool read);
 // Does the gate let EL0 pass?
-bool a64_sysreg_gate_open(const struct a64_cpu *cpu, enum sysreg_gate gate);
+bool a64_sysreg_gate_open(const struct a64_cpu *cpu, enum sysreg_gate gate, bool read);
 
 // As the guest would, at EL1, without the exceptions: for debuggers and tests. False: there is no
 // such access.
@@ -111,16 +124,18 @@ void a64_sysreg_reset(struct a64_cpu *cpu);
 #define TCR_HD      BIT(40)
 #define TCR_HPD0    BIT(41)
 #define TCR_HPD1    BIT(42)
+#define TCR_HWU     (UINT64_C(0xff) << 43)
 #define TCR_E0PD0   BIT(55)
 #define TCR_E0PD1   BIT(56)
-#define A64_TCR_MASK (UINT64_C(0x018007f7ffffffbf))
+#define A64_TCR_MASK (UINT64_C(0x01807ff7ffffffbf))
 
 // MDSCR_EL1
 #define MDSCR_SS    BIT(0)
 #define MDSCR_TDCC  BIT(12)
 #define MDSCR_KDE   BIT(13)
+#define MDSCR_MDE   BIT(15)
 
-// Hooks (sysreg.c, timer_regs.c, debug_regs.c, helpers_system.c, tlbi.c) --------------------------
+// Hooks (sysreg.c, timer_regs.c, debug_regs.c, pmu.c, helpers_system.c, tlbi.c) --------------------------
 
 typedef bool sysreg_read_fn(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *value);
 typedef bool sysreg_write_fn(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value);
@@ -137,7 +152,21 @@ sysreg_write_fn sysreg_write_ignore, sysreg_write_pstate, sysreg_write_fpcr,
 sysreg_read_fn timer_read_counter, timer_read_reg, icc_read;
 sysreg_write_fn timer_write_reg, icc_write;
 sysreg_read_fn debug_read_claimset, debug_read_claimclr;
+sysreg_changed_fn debug_changed_mdscr, debug_changed_match, debug_changed_dbgwvr;
 sysreg_write_fn debug_write_claimset, debug_write_claimclr, debug_write_oslar;
+
+enum {
+    PMU_ENABLED = 0,
+    PMU_OVERFLOW = 2,
+    PMU_INTERRUPT = 4,
+    PMU_CLEAR = 1,
+    PMU_SELECTED = 0x80,
+    PMU_NONE = 0x81,
+};
+sysreg_read_fn pmu_read_pmcr, pmu_read_set, pmu_read_selr, pmu_read_ceid, pmu_read_counter,
+    pmu_read_type;
+sysreg_write_fn pmu_write_pmcr, pmu_write_set, pmu_write_selr, pmu_write_swinc, pmu_write_counter,
+    pmu_write_type;
 
 enum { AT_EL1 = 1, AT_WRITE = 2, AT_PAN = 4 };
 sysreg_write_fn sysop_ic_all, sysop_ic_va, sysop_dc_va, sysop_dc_setway, sysop_dc_zva, sysop_at;

@@ -241,6 +241,13 @@ static bool refused(struct tr *t, const struct sysreg *reg, const struct a64_sys
     return reg->gate == GATE_FP && !tr_fp_enabled(t);
 }
 
+// The register's row, or NULL where the CPU has none.
+static const struct sysreg *find(const struct tr *t, unsigned id)
+{
+    const struct sysreg *reg = a64_sysreg_find(id);
+    return reg && a64_sysreg_exists(reg, tr_lacks(t)) ? reg : NULL;
+}
+
 static bool unknown(struct tr *t, unsigned id, bool read)
 {
     ir_call(&t->ir, A64_HELPER_sysreg_unknown, IR_NONE, IR_NONE, IR_NONE, IR_NONE,
@@ -284,14 +291,21 @@ static bool read_special(struct tr *t, const struct sysreg *reg, ir_val d)
     return true;
 }
 
+// What it reads depends on the instructions executed, which are known at the end of a block.
+static bool counts(const struct sysreg *reg)
+{
+    return reg->kind == SYSREG_HOOK && (reg->read == pmu_read_counter || reg->read == pmu_read_set);
+}
+
 bool tr_mrs(struct tr *t, enum a64_op op, const struct a64_system *f)
 {
     unsigned id = a64_sysreg_id(f->op0, f->op1, f->crn, f->crm, f->op2);
-    const struct sysreg *reg = a64_sysreg_find(id);
+    const struct sysreg *reg = find(t, id);
     ir_val d = f->rt == 31 ? ir_tmp(&t->ir) : tr_xd(f->rt);
+    bool el0_may = reg && reg->access & SYSREG_EL0_R;
+    if (!tr_el(t) && !el0_may && a64_sysreg_in_id_space(id))
+        return tr_has(t, A64_FEATURE_IDST) ? trap_el0(t, id, f->rt, true) : tr_undefined(t);
     if (!reg && a64_sysreg_is_raz(id)) {
-        if (!tr_el(t))
-            return tr_undefined(t);
         ir_MOV(&t->ir, IR_I64, d, ir_const(&t->ir, 0), 0);
         return true;
     }
@@ -305,6 +319,8 @@ bool tr_mrs(struct tr *t, enum a64_op op, const struct a64_system *f)
         ir_MOV(&t->ir, IR_I64, d, ir_r(reg->slot), 0);
     else
         ir_call(&t->ir, A64_HELPER_sysreg_read, d, IR_NONE, IR_NONE, IR_NONE, call_imm(reg, f));
+    if (counts(reg))
+        branch_next(t);
     return true;
 }
 
@@ -335,13 +351,13 @@ static bool write_special(struct tr *t, const struct sysreg *reg, const struct a
 static void write_plain(struct tr *t, const struct sysreg *reg, ir_val value)
 {
     ir_val slot = ir_r(reg->slot);
-    uint64_t fixed = reg->reset & ~reg->mask;
-    if (reg->mask == ~UINT64_C(0)) {
+    uint64_t mask = a64_sysreg_mask(reg, tr_lacks(t)), fixed = a64_sysreg_fixed(reg, tr_lacks(t));
+    if (mask == ~UINT64_C(0)) {
         ir_MOV(&t->ir, IR_I64, slot, value, 0);
         return;
     }
     ir_val kept = fixed ? ir_tmp(&t->ir) : slot;
-    ir_AND(&t->ir, IR_I64, kept, value, ir_const(&t->ir, reg->mask));
+    ir_AND(&t->ir, IR_I64, kept, value, ir_const(&t->ir, mask));
     if (fixed)
         ir_OR(&t->ir, IR_I64, slot, kept, ir_const(&t->ir, fixed));
 }
@@ -355,7 +371,7 @@ static bool is_board(const struct sysreg *reg)
 bool tr_msr(struct tr *t, enum a64_op op, const struct a64_system *f)
 {
     unsigned id = a64_sysreg_id(f->op0, f->op1, f->crn, f->crm, f->op2);
-    const struct sysreg *reg = a64_sysreg_find(id);
+    const struct sysreg *reg = find(t, id);
     if (!reg)
         return unknown(t, id, false);
     if (refused(t, reg, f, false))
@@ -387,7 +403,7 @@ static bool ends_block(const struct sysreg *reg)
 bool tr_sys(struct tr *t, enum a64_op op, const struct a64_system *f)
 {
     unsigned id = a64_sysreg_id(1, f->op1, f->crn, f->crm, f->op2);
-    const struct sysreg *reg = a64_sysreg_find(id);
+    const struct sysreg *reg = find(t, id);
     if (!reg)
         return unknown(t, id, false);
     if (refused(t, reg, f, false))

@@ -56,7 +56,7 @@ static void translate_one(struct tr *t, uint32_t insn)
     union a64_fields f;
     unsigned nr = t->ir.nr;
     enum a64_op op = a64_decode(insn, &f);
-    if (op != A64_UNALLOCATED && a64_translate(t, op, &f))
+    if (op != A64_UNALLOCATED && tr_has(t, a64_needs(op, insn)) && a64_translate(t, op, &f))
         return;
     // A translate function that refuses has not emitted anything.
     t->ir.nr = nr;

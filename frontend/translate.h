@@ -3,11 +3,12 @@
 //
 // A translate function emits the instruction's IR and returns true, or returns false without having
 // emitted anything when this encoding is not allocated (the caller then raises Undefined). It
-// reads nothing of the CPU but t->mode and t->features.
+// reads nothing of the CPU but t->mode.
 #ifndef FRONTEND_TRANSLATE_H
 #define FRONTEND_TRANSLATE_H
 
 #include "frontend/cpu.h"
+#include "frontend/cpu_features.h"
 #include "frontend/helpers.h"
 #include "jit/ir.h"
 
@@ -78,6 +79,17 @@ void tr_writeback(struct tr *t, unsigned rn, int64_t offset, unsigned idx);
 static inline unsigned tr_el(const struct tr *t)
 {
     return t->mode & A64_MODE_EL1 ? 1 : 0;
+}
+
+// Features that the CPU does not have, by bit; whether it has one (A64_FEATURE_NONE: yes).
+static inline uint64_t tr_lacks(const struct tr *t)
+{
+    return t->mode >> A64_MODE_LACKS;
+}
+
+static inline bool tr_has(const struct tr *t, unsigned feature)
+{
+    return !(tr_lacks(t) >> feature & 1);
 }
 
 // Raises an exception at this instruction and ends the block; always returns true.

@@ -76,7 +76,7 @@ static bool matches(struct vcpu *cpu, const struct tb *tb, const struct region_r
     for (uint32_t n = 0; n < r->nr_pages; n++) {
         gva_t va = page0 + ((uint64_t)(int64_t)r->pages[n].delta << PAGE_BITS);
         const struct itlb_entry *e = &cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)];
-        if (e->tag != (va | cpu->ictx) || e->mode != cpu->mode)
+        if (e->tag != (va | cpu->ictx) || e->mode != cpu->mode || e->page->mode != cpu->mode)
             return false;
         pages[n] = e->page;
         gpa[n] = e->page->page;
@@ -159,7 +159,7 @@ struct tier *tier_create(struct jit *jit, const struct tier_options *options, st
     }
     struct compile_options c = { .guest = jit->guest, .compile = options->compile,
                                  .nr_workers = options->nr_workers, .needs_assembler = true,
-                                 .max_batch = 4, .cache = t->cache ? cache_target(t->cache) : NULL };
+                                 .max_batch = 2, .collect_ms = 2, .cache = t->cache ? cache_target(t->cache) : NULL };
     t->service = compile_service_create(&c, err);
     if (t->service && codebuf_init(&t->code, 0, err))
         return t;

@@ -39,6 +39,18 @@ static uint64_t counter(void *opaque, unsigned cpu, unsigned which)
     return 0xc000 + which;
 }
 
+static void pmu_irq(void *opaque, unsigned cpu, bool level)
+{
+    struct box *b = opaque;
+    b->said.pmu_irqs++;
+    b->said.pmu_level = level;
+}
+
+static void pmu_look_after(void *opaque, unsigned cpu, uint64_t ns)
+{
+    ((struct box *)opaque)->said.pmu_ns = ns;
+}
+
 static void system_off(void *opaque)
 {
     ((struct box *)opaque)->said.offs++;
@@ -84,6 +96,11 @@ static bool bus_write(void *opaque, gpa_t pa, unsigned size, uint64_t value)
 
 void box_init(struct box *b)
 {
+    box_init_model(b, a64_model_find("max"));
+}
+
+void box_init_model(struct box *b, const struct a64_model *model)
+{
     memset(b, 0, sizeof *b);
     b->board = (struct a64_board){
         .opaque = b,
@@ -92,6 +109,8 @@ void box_init(struct box *b)
         .timer_read = timer_read,
         .timer_write = timer_write,
         .counter = counter,
+        .pmu_irq = pmu_irq,
+        .pmu_look_after = pmu_look_after,
         .system_off = system_off,
         .system_reset = system_reset,
         .cpu_on = cpu_on,
@@ -107,7 +126,7 @@ void box_init(struct box *b)
     b->jit.phys = (struct phys_ops){ .read = bus_read, .write = bus_write, .opaque = b };
     // Programs are rewritten all the time here, from outside the guest.
     b->jit.protect_code = true;
-    a64_cpu_init(b->cpu, &b->jit, a64_model_find("max"), &b->board, &b->log, 0);
+    a64_cpu_init(b->cpu, &b->jit, model, &b->board, &b->log, 0);
     b->cpu->v.r[A64_VBAR_EL1] = VECTORS;
     uint32_t *vector = (uint32_t *)(b->ram + (VECTORS - RAM_BASE));
     for (unsigned n = 0; n < 0x800 / 4; n++)

@@ -26,6 +26,8 @@ struct board_log {
     uint64_t cpu_on[3], affinity[2];
     unsigned icc_reads, icc_writes, last_icc;
     uint64_t last_value;
+    unsigned pmu_irqs, pmu_level;
+    uint64_t pmu_ns;     // asked for last
     unsigned last_timer; // which << 4 | reg
 };
 
@@ -39,6 +41,7 @@ struct box {
 };
 
 void box_init(struct box *b);
+void box_init_model(struct box *b, const struct a64_model *model);
 void box_fini(struct box *b);
 
 uint64_t *box_word(struct box *b, gpa_t pa); // a 64-bit word of RAM

@@ -29,6 +29,8 @@ static const struct row rows[] = {
     { "UAO", 3,0,4,2,4, "RW" }, { "AFSR0_EL1", 3,0,5,1,0, "RW" }, { "AFSR1_EL1", 3,0,5,1,1, "RW" },
     { "ESR_EL1", 3,0,5,2,0, "RW" }, { "FAR_EL1", 3,0,6,0,0, "RW" }, { "PAR_EL1", 3,0,7,4,0, "RW" },
     { "MAIR_EL1", 3,0,10,2,0, "RW" }, { "AMAIR_EL1", 3,0,10,3,0, "RW" }, { "VBAR_EL1", 3,0,12,0,0, "RW" },
+    { "LORSA_EL1", 3,0,10,4,0, "RW" }, { "LOREA_EL1", 3,0,10,4,1, "RW" }, { "LORN_EL1", 3,0,10,4,2, "RW" },
+    { "LORC_EL1", 3,0,10,4,3, "RW" }, { "LORID_EL1", 3,0,10,4,7, "R" },
     { "RVBAR_EL1", 3,0,12,0,1, "R" }, { "ISR_EL1", 3,0,12,1,0, "R" },
     { "CONTEXTIDR_EL1", 3,0,13,0,1, "RW" }, { "TPIDR_EL1", 3,0,13,0,4, "RW" },
     { "TPIDR_EL0", 3,3,13,0,2, "rwRW" }, { "TPIDRRO_EL0", 3,3,13,0,3, "rRW" },
@@ -68,10 +70,24 @@ static const struct row rows[] = {
     { "DBGWVR1_EL1", 2,0,0,1,6, "RW" }, { "DBGWCR1_EL1", 2,0,0,1,7, "RW" },
     { "DBGWVR2_EL1", 2,0,0,2,6, "RW" }, { "DBGWCR2_EL1", 2,0,0,2,7, "RW" },
     { "DBGWVR3_EL1", 2,0,0,3,6, "RW" }, { "DBGWCR3_EL1", 2,0,0,3,7, "RW" },
+    { "PMCR_EL0", 3,3,9,12,0, "rwRW" }, { "PMCNTENSET_EL0", 3,3,9,12,1, "rwRW" },
+    { "PMCNTENCLR_EL0", 3,3,9,12,2, "rwRW" }, { "PMOVSCLR_EL0", 3,3,9,12,3, "rwRW" },
+    { "PMSWINC_EL0", 3,3,9,12,4, "wW" }, { "PMSELR_EL0", 3,3,9,12,5, "rwRW" },
+    { "PMCEID0_EL0", 3,3,9,12,6, "rR" }, { "PMCEID1_EL0", 3,3,9,12,7, "rR" },
+    { "PMCCNTR_EL0", 3,3,9,13,0, "rwRW" }, { "PMXEVTYPER_EL0", 3,3,9,13,1, "rwRW" },
+    { "PMXEVCNTR_EL0", 3,3,9,13,2, "rwRW" }, { "PMUSERENR_EL0", 3,3,9,14,0, "rRW" },
+    { "PMINTENSET_EL1", 3,0,9,14,1, "RW" }, { "PMINTENCLR_EL1", 3,0,9,14,2, "RW" },
+    { "PMOVSSET_EL0", 3,3,9,14,3, "rwRW" }, { "PMCCFILTR_EL0", 3,3,14,15,7, "rwRW" },
+    { "PMEVCNTR0_EL0", 3,3,14,8,0, "rwRW" }, { "PMEVTYPER0_EL0", 3,3,14,12,0, "rwRW" },
+    { "PMEVCNTR1_EL0", 3,3,14,8,1, "rwRW" }, { "PMEVTYPER1_EL0", 3,3,14,12,1, "rwRW" },
+    { "PMEVCNTR2_EL0", 3,3,14,8,2, "rwRW" }, { "PMEVTYPER2_EL0", 3,3,14,12,2, "rwRW" },
+    { "PMEVCNTR3_EL0", 3,3,14,8,3, "rwRW" }, { "PMEVTYPER3_EL0", 3,3,14,12,3, "rwRW" },
+    { "PMEVCNTR4_EL0", 3,3,14,8,4, "rwRW" }, { "PMEVTYPER4_EL0", 3,3,14,12,4, "rwRW" },
+    { "PMEVCNTR5_EL0", 3,3,14,8,5, "rwRW" }, { "PMEVTYPER5_EL0", 3,3,14,12,5, "rwRW" },
     { "IC_IALLUIS", 1,0,7,1,0, "W" }, { "IC_IALLU", 1,0,7,5,0, "W" }, { "IC_IVAU", 1,3,7,5,1, "wW" },
     { "DC_IVAC", 1,0,7,6,1, "W" }, { "DC_ISW", 1,0,7,6,2, "W" }, { "DC_CSW", 1,0,7,10,2, "W" },
     { "DC_CISW", 1,0,7,14,2, "W" }, { "DC_ZVA", 1,3,7,4,1, "wW" }, { "DC_CVAC", 1,3,7,10,1, "wW" },
-    { "DC_CVAU", 1,3,7,11,1, "wW" }, { "DC_CVAP", 1,3,7,12,1, "wW" }, { "DC_CIVAC", 1,3,7,14,1, "wW" },
+    { "DC_CVAU", 1,3,7,11,1, "wW" }, { "DC_CVAP", 1,3,7,12,1, "wW" }, { "DC_CVADP", 1,3,7,13,1, "wW" }, { "DC_CIVAC", 1,3,7,14,1, "wW" },
     { "AT_S1E1R", 1,0,7,8,0, "W" }, { "AT_S1E1W", 1,0,7,8,1, "W" }, { "AT_S1E0R", 1,0,7,8,2, "W" },
     { "AT_S1E0W", 1,0,7,8,3, "W" }, { "AT_S1E1RP", 1,0,7,9,0, "W" }, { "AT_S1E1WP", 1,0,7,9,1, "W" },
     { "TLBI_VMALLE1IS", 1,0,8,3,0, "W" }, { "TLBI_VAE1IS", 1,0,8,3,1, "W" },
@@ -103,6 +119,7 @@ static void open_gates(struct a64_cpu *cpu)
 {
     cpu->v.r[A64_SCTLR_EL1] |= SCTLR_UCT | SCTLR_UCI | SCTLR_UMA | SCTLR_DZE;
     cpu->v.r[A64_CNTKCTL_EL1] = 0x303;
+    cpu->v.r[A64_PMUSERENR_EL0] = 15;
     cpu->v.r[A64_CPACR_EL1] = 3 << 20;
     cpu->v.r[A64_MDSCR_EL1] = 0;
     cpu->v.r[A64_VBAR_EL1] = VECTORS;
@@ -160,8 +177,12 @@ static void expect_access(const struct row *r, unsigned el, bool read)
     }
     cr_expect_eq(done, allowed, "%s of %s at EL%u: %s, ESR %#" PRIx64, what, r->name, el,
                  done ? "done" : "refused", box_reg(&box, A64_ESR_EL1));
+    // Reads of the ID space trap (FEAT_IDST); anything else is Undefined.
+    uint64_t want = BIT(25);
+    if (read && !el && r->op0 == 3 && r->op1 != 2 && r->crn == 0 && r->crm < 8)
+        want |= (uint64_t)EC_SYSREG << 26 | a64_sysreg_iss(id_of(r), 0, true);
     if (!allowed)
-        cr_expect_eq(box_reg(&box, A64_ESR_EL1), BIT(25), "%s of %s at EL%u: ESR %#" PRIx64, what,
+        cr_expect_eq(box_reg(&box, A64_ESR_EL1), want, "%s of %s at EL%u: ESR %#" PRIx64, what,
                      r->name, el, box_reg(&box, A64_ESR_EL1));
 }
 
@@ -192,7 +213,10 @@ Test(sysregs, unknown_encodings_are_undefined)
             cr_expect_eq(box_reg(&box, A64_ESR_EL1), BIT(25), "id %#x", id);
         raz += done;
         undefined += !done;
-        cr_expect(!box_one(&box, 0, INSN_MRS(id, 0), 0) && box_ec(&box) == EC_UNKNOWN,
+        bool trapped = id >> 14 == 3 && (id >> 11 & 7) != 2 && (id >> 11 & 7) < 4 &&
+                       (id >> 7 & 15) == 0 && (id >> 3 & 15) < 8;
+        cr_expect(!box_one(&box, 0, INSN_MRS(id, 0), 0) &&
+                      box_ec(&box) == (trapped ? EC_SYSREG : EC_UNKNOWN),
                   "read of id %#x at EL0", id);
         cr_expect(!box_one(&box, 1, INSN_MSR(id, 0), 0) && box_ec(&box) == EC_UNKNOWN,
                   "write of id %#x at EL1", id);
@@ -223,6 +247,17 @@ static const struct {
     { "CNTP_CTL_EL0", A64_CNTKCTL_EL1, 0x200, 0x103 },
     { "CNTP_TVAL_EL0", A64_CNTKCTL_EL1, 0x200, 0x103 },
     { "CNTP_CVAL_EL0", A64_CNTKCTL_EL1, 0x200, 0x103 },
+    { "PMCR_EL0", A64_PMUSERENR_EL0, 1, 14 },
+    { "PMXEVTYPER_EL0", A64_PMUSERENR_EL0, 1, 14 },
+    { "PMOVSSET_EL0", A64_PMUSERENR_EL0, 1, 14 },
+    { "PMCEID0_EL0", A64_PMUSERENR_EL0, 1, 14 },
+    { "PMEVTYPER3_EL0", A64_PMUSERENR_EL0, 1, 14 },
+    { "PMSWINC_EL0", A64_PMUSERENR_EL0, 2, 12 },
+    { "PMSWINC_EL0", A64_PMUSERENR_EL0, 1, 12 },
+    { "PMCCNTR_EL0", A64_PMUSERENR_EL0, 4, 10 },
+    { "PMEVCNTR2_EL0", A64_PMUSERENR_EL0, 8, 6 },
+    { "PMXEVCNTR_EL0", A64_PMUSERENR_EL0, 8, 6 },
+    { "PMSELR_EL0", A64_PMUSERENR_EL0, 8, 6 },
     { "MDCCSR_EL0", A64_MDSCR_EL1, 0, MDSCR_TDCC },
     { "DBGDTR_EL0", A64_MDSCR_EL1, 0, MDSCR_TDCC },
     { "DBGDTRRX_EL0", A64_MDSCR_EL1, 0, MDSCR_TDCC },
@@ -285,7 +320,7 @@ static const struct {
     { "CPACR_EL1", 0, 0x300000, 0 },
     { "TTBR0_EL1", 0, ~0ull, 0 },
     { "TTBR1_EL1", 0, ~0ull, 0 },
-    { "TCR_EL1", 0, 0x18007f7ffffffbf, 0 },
+    { "TCR_EL1", 0, 0x1807ff7ffffffbf, 0 },
     { "SPSR_EL1", 0, 0xf1f013df, 0 },
     { "ELR_EL1", 0, ~0ull, 0 },
     { "ESR_EL1", 0, 0xffffffff, 0 },
@@ -303,6 +338,17 @@ static const struct {
     { "CNTKCTL_EL1", 0, 0x3ff, 0 },
     { "MDCCINT_EL1", 0, 0x60000000, 0 },
     { "OSDLR_EL1", 0, 1, 0 },
+    { "PMCR_EL0", 0x3040, 0x3071, 0x3040 },
+    { "PMCCNTR_EL0", 0, ~0ull, 0 },
+    { "PMCCFILTR_EL0", 0, 0xc0000000, 0 },
+    { "PMEVCNTR5_EL0", 0, 0xffffffff, 0 },
+    { "PMEVTYPER0_EL0", 0, 0xc000ffff, 0 },
+    { "PMSELR_EL0", 0, 31, 0 },
+    { "PMCNTENSET_EL0", 0, 0x8000003f, 0x8000003f },
+    { "PMINTENSET_EL1", 0, 0x8000003f, 0x8000003f },
+    { "PMOVSSET_EL0", 0, 0x8000003f, 0x8000003f },
+    { "PMOVSCLR_EL0", 0, 0, 0 },
+    { "PMUSERENR_EL0", 0, 15, 0 },
     { "NZCV", 0, 0xf0000000, 0 },
     { "DAIF", 0x3c0, 0x3c0, 0 },
     { "PAN", 0, 1 << 22, 0 },
@@ -313,7 +359,8 @@ static const struct {
     { "FPSR", 0, 0x0800009f, 0 },
     { "SPSel", 1, 1, 0 },
     { "DBGCLAIMSET_EL1", 0xff, 0xff, 0xff },
-    { "DBGBVR0_EL1", 0, ~3ull, 0 },
+    { "DBGBVR0_EL1", 0, ~0ull, 0 },
+    { "DBGBCR0_EL1", 0x1e0, 0xffe1e7, 0x1e0 },
     { "DBGWVR3_EL1", 0, ~3ull, 0 },
 };
 
@@ -380,12 +427,12 @@ Test(sysregs, id_registers)
     cr_expect_eq(id_reg("MIDR_EL1") >> 16 & 15, 15, "architecture");
     cr_expect_eq(id_reg("ID_AA64PFR0_EL1"), 0x1101000001110011);
     cr_expect_eq(id_reg("ID_AA64PFR1_EL1"), 0x20);
-    cr_expect_eq(id_reg("ID_AA64DFR0_EL1"), 0x10305006);
+    cr_expect_eq(id_reg("ID_AA64DFR0_EL1"), 0x10305406);
     cr_expect_eq(id_reg("ID_AA64ISAR0_EL1"), 0x0021100110212120);
-    cr_expect_eq(id_reg("ID_AA64ISAR1_EL1"), 0x0000001100211001);
+    cr_expect_eq(id_reg("ID_AA64ISAR1_EL1"), 0x0000001100211002);
     cr_expect_eq(id_reg("ID_AA64MMFR0_EL1"), 0x0000000000100024);
-    cr_expect_eq(id_reg("ID_AA64MMFR1_EL1"), 0x1000000000201002);
-    cr_expect_eq(id_reg("ID_AA64MMFR2_EL1"), 0x1000000000000011);
+    cr_expect_eq(id_reg("ID_AA64MMFR1_EL1"), 0x1000000000212002);
+    cr_expect_eq(id_reg("ID_AA64MMFR2_EL1"), 0x1000001000000011);
     cr_expect_eq(id_reg("CTR_EL0"), 0x9444c004);
     cr_expect_eq(id_reg("CLIDR_EL1"), 0x0a200023);
     box.board.icc_read = NULL;
