@@ -460,6 +460,13 @@ static bool lower_region(struct gc *g, unsigned n, struct error *err)
     }
     choose_hot(g->r_hot, uses.r, VCPU_NR_R, HOT_R);
     choose_hot(g->v_hot, uses.v, VCPU_NR_V, HOT_V);
+    // All of them now: a helper that looks at registers is to find every local there will be.
+    for (unsigned k = 0; k < VCPU_NR_R; k++)
+        if (g->r_hot[k])
+            gc_src(g, ir_r(k));
+    for (unsigned k = 0; k < VCPU_NR_V; k++)
+        if (g->v_hot[k])
+            gc_vec_src(g, ir_v(k));
     for (uint32_t b = 0; b < g->recipe->nr_blocks; b++)
         if (g->recipe->blocks[b].flags & REGION_ENTRY)
             version(g, b);

@@ -128,9 +128,6 @@ bool gc_lower_vec(struct gc *g, const struct ir_insn *i);
 // Any op that is a function, through the table in the vcpu.
 void gc_lower_call(struct gc *g, const struct ir_insn *i);
 
-// The function of a vector op whose result goes to an engine's own temporary, then into d.
-void gc_call_vec(struct gc *g, const struct ir_insn *i, lval d);
-
 // Leaving: pc is the page offset (of the present page) to go on at.
 void gc_leave(struct gc *g, int64_t pc, enum region_result result); // ends g->at
 gcc_jit_block *gc_bail_block(struct gc *g);           // leaves at the present instruction

@@ -108,6 +108,9 @@ void gc_lower_call(struct gc *g, const struct ir_insn *i)
         rval page = gc_bin(g, GCC_JIT_BINARY_OP_PLUS, g->u64, gcc_jit_param_as_rvalue(g->page0), gc_u64(g, (uint64_t)g->page));
         gc_set(g, gc_field(g, offsetof(struct vcpu, pc_page), g->u64), page);
     }
+    if (whole) // up to this instruction, as if the block ended with it
+        gc_set(g, gc_field(g, offsetof(struct vcpu, icount), g->u64),
+               gc_bin(g, GCC_JIT_BINARY_OP_PLUS, g->u64, gcc_jit_lvalue_as_rvalue(g->icount), gc_u64(g, g->insns_done + 1)));
     uint64_t imm;
     rval fn = choose(g, i, &imm);
     rval args[6] = { gc_cast(g, gcc_jit_param_as_rvalue(g->cpu), g->ptr),
@@ -132,18 +135,4 @@ void gc_lower_call(struct gc *g, const struct ir_insn *i)
     gc_reload(g, i->d2);
     if (i->op == IR_CALL)
         gc_sites_forget(g);
-}
-
-void gc_call_vec(struct gc *g, const struct ir_insn *i, lval d)
-{
-    gc_spill(g, i->a);
-    gc_spill(g, i->b);
-    gc_spill(g, i->c);
-    uint64_t imm;
-    rval fn = choose(g, i, &imm);
-    rval args[6] = { gc_cast(g, gcc_jit_param_as_rvalue(g->cpu), g->ptr),
-                     gc_cast(g, slot(g, i->d, true), g->ptr), gc_cast(g, slot(g, i->a, false), g->ptr),
-                     gc_cast(g, slot(g, i->b, false), g->ptr), gc_cast(g, slot(g, i->c, false), g->ptr), gc_u64(g, imm) };
-    gcc_jit_block_add_eval(g->at, NULL, gcc_jit_context_new_call_through_ptr(g->ctx, NULL, fn, 6, args));
-    gc_set(g, d, gcc_jit_lvalue_as_rvalue(gc_field(g, gc_offset(i->d), g->v2)));
 }

@@ -48,8 +48,8 @@ static rval shaped(struct gc *g, const struct ir_insn *i, rval v)
     if (shape == IR_FULL)
         return v;
     rval low = gc_vec_word(g, v, 0);
-    if (shape == IR_SCALAR && lane == IR_LANE32)
-        low = gc_cast(g, gc_cast(g, low, g->u32), g->u64);
+    if (shape == IR_SCALAR && lane < IR_LANE64)
+        low = gc_cast(g, gc_cast(g, low, lane == IR_LANE8 ? g->u8 : lane == IR_LANE16 ? g->u16 : g->u32), g->u64);
     return gc_vec_of(g, low, gc_u64(g, 0));
 }
 
@@ -113,6 +113,66 @@ static bool shift_op(struct gc *g, const struct ir_insn *i)
     return put(g, i, vector_asm(g, text, false, source(g, i->a), NULL, NULL));
 }
 
+// Bytes have no shifts of their own: those of words, and the bits that came across removed.
+static bool byte_shift_op(struct gc *g, const struct ir_insn *i)
+{
+    unsigned amount = i->imm & 0xff;
+    if ((i->type & 3) != IR_LANE8 || (i->attr != IRV_SHLI && i->attr != IRV_USHRI) || amount > 7)
+        return false;
+    bool left = i->attr == IRV_SHLI;
+    uint64_t keep = (left ? 0xffu << amount & 0xff : 0xffu >> amount) * UINT64_C(0x0101010101010101);
+    char text[48];
+    snprintf(text, sizeof text, "%s $%u, %%1, %%0", left ? "vpsllw" : "vpsrlw", amount);
+    lval v = vector_asm(g, text, false, source(g, i->a), NULL, NULL);
+    lval mask = local_copy(g, gc_vec_of(g, gc_u64(g, keep), gc_u64(g, keep)), g->v2);
+    return put(g, i, vector_asm(g, "vpand %2, %1, %0", false, v, mask, NULL));
+}
+
+// Absolute differences of unsigned lanes, widened: the larger less the smaller.
+static bool widening_op(struct gc *g, const struct ir_insn *i)
+{
+    static const char *const extend[4] = { "vpmovzxbw %1, %0", "vpmovzxwd %1, %0", "vpmovzxdq %1, %0", NULL };
+    static const char *const max[4] = { "vpmaxub", "vpmaxuw", "vpmaxud", NULL }, *const min[4] = { "vpminub", "vpminuw", "vpminud", NULL };
+    static const char *const sub[4] = { "vpsubb", "vpsubw", "vpsubd", NULL }, *const add[4] = { "vpaddw", "vpaddd", "vpaddq", NULL };
+    unsigned lane = i->type & 3;
+    char text[48];
+    if ((i->attr != IRV_UABDL && i->attr != IRV_UABAL) || lane == IR_LANE64)
+        return false;
+    lval a = source(g, i->a), b = source(g, i->b);
+    snprintf(text, sizeof text, "%s %%2, %%1, %%0", max[lane]);
+    lval large = vector_asm(g, text, false, a, b, NULL);
+    snprintf(text, sizeof text, "%s %%2, %%1, %%0", min[lane]);
+    lval small = vector_asm(g, text, false, a, b, NULL);
+    snprintf(text, sizeof text, "%s %%2, %%1, %%0", sub[lane]);
+    lval d = vector_asm(g, text, false, large, small, NULL);
+    if (i->imm >> 8 & 1)
+        d = vector_asm(g, "vpsrldq $8, %1, %0", false, d, NULL, NULL);
+    d = vector_asm(g, extend[lane], false, d, NULL, NULL);
+    if (i->attr == IRV_UABAL) {
+        snprintf(text, sizeof text, "%s %%2, %%1, %%0", add[lane]);
+        d = vector_asm(g, text, false, d, source(g, i->c), NULL);
+    }
+    gc_vec_dst(g, i->d, gcc_jit_lvalue_as_rvalue(d));
+    return true;
+}
+
+// Sums of neighbouring unsigned lanes, as twice as wide ones, perhaps added to c.
+static bool pairwise_op(struct gc *g, const struct ir_insn *i)
+{
+    static const char *const shift[4] = { "vpsrlw $8, %1, %0", "vpsrld $16, %1, %0", "vpsrlq $32, %1, %0", NULL };
+    static const char *const add[4] = { "vpaddw %2, %1, %0", "vpaddd %2, %1, %0", "vpaddq %2, %1, %0", NULL };
+    static const uint64_t low[4] = { UINT64_C(0x00ff00ff00ff00ff), UINT64_C(0x0000ffff0000ffff), UINT32_MAX, 0 };
+    unsigned lane = i->type & 3;
+    if ((i->attr != IRV_UADDLP && i->attr != IRV_UADALP) || lane == IR_LANE64)
+        return false;
+    lval a = source(g, i->a), mask = local_copy(g, gc_vec_of(g, gc_u64(g, low[lane]), gc_u64(g, low[lane])), g->v2);
+    lval even = vector_asm(g, "vpand %2, %1, %0", false, a, mask, NULL);
+    lval d = vector_asm(g, add[lane], false, even, vector_asm(g, shift[lane], false, a, NULL, NULL), NULL);
+    if (i->attr == IRV_UADALP)
+        d = vector_asm(g, add[lane], false, d, source(g, i->c), NULL);
+    return put(g, i, d);
+}
+
 // Moves between registers and vectors, constants.
 static bool move_op(struct gc *g, const struct ir_insn *i)
 {
@@ -131,16 +191,29 @@ static bool move_op(struct gc *g, const struct ir_insn *i)
     case IRV_DUPW:
         a = local_copy(g, gc_vec_of(g, gc_src(g, i->a), gc_u64(g, 0)), g->v2);
         return put(g, i, vector_asm(g, broadcast[lane], false, a, NULL, NULL));
-    case IRV_DUP:
-        if (i->imm & 0xff)
+    case IRV_DUP: {
+        unsigned n = (i->imm & 0xff) << lane; // byte where the lane begins
+        char text[40];
+        a = source(g, i->a);
+        snprintf(text, sizeof text, "vpsrldq $%u, %%1, %%0", n);
+        if (n)
+            a = vector_asm(g, text, false, a, NULL, NULL);
+        if ((i->type & ~3u) != IR_SCALAR)
+            return put(g, i, vector_asm(g, broadcast[lane], false, a, NULL, NULL));
+        if (lane < IR_LANE32)
             return false;
-        return put(g, i, vector_asm(g, broadcast[lane], false, source(g, i->a), NULL, NULL));
+        a = vector_asm(g, lane == IR_LANE64 ? "vmovq %1, %0" : "vinsertps $14, %1, %1, %0", false, a, NULL, NULL);
+        gc_vec_dst_low(g, i->d, gcc_jit_lvalue_as_rvalue(a), lane == IR_LANE64 ? 64 : 32);
+        return true;
+    }
     case IRV_IMM: {
         uint64_t word = lane == 3 ? i->imm : lane == 2 ? (uint32_t)i->imm * UINT64_C(0x100000001)
                       : lane == 1 ? (uint16_t)i->imm * UINT64_C(0x1000100010001) : (uint8_t)i->imm * UINT64_C(0x101010101010101);
-        unsigned shape = i->type & ~3u;
-        if (shape == IR_SCALAR)
-            return false;
+        unsigned shape = i->type & ~3u, bits = 8u << lane;
+        if (shape == IR_SCALAR) {
+            gc_vec_dst_low(g, i->d, gc_vec_of(g, gc_u64(g, word & mask64(bits)), gc_u64(g, 0)), bits < 32 ? 32 : bits);
+            return true;
+        }
         gc_vec_dst(g, i->d, gc_vec_of(g, gc_u64(g, word), gc_u64(g, shape == IR_FULL ? word : 0)));
         return true;
     }
@@ -185,10 +258,10 @@ static void check_result(struct gc *g, const struct ir_insn *i, lval d, bool tin
     unsigned shape = i->type & ~3u;
     rval r = gcc_jit_lvalue_as_rvalue(d);
     if (shape == IR_SCALAR) {
-        // Without its sign: zero and denormals below, infinities and NaNs above.
+        // Without its sign: up to the smallest normal below (it may have been rounded up to), NaNs above.
         gcc_jit_type *t = wide ? g->u64 : g->u32;
         rval bits = gc_cast(g, gc_vec_word(g, r, 0), t);
-        uint64_t least = wide ? BIT(53) : BIT(24), most = wide ? UINT64_C(0xffe0) << 48 : 0xff000000u;
+        uint64_t least = wide ? BIT(53) + 2 : BIT(24) + 2, most = wide ? UINT64_C(0xffe0) << 48 : 0xff000000u;
         rval two = gcc_jit_context_new_rvalue_from_long(g->ctx, t, 1);
         rval mag = gc_bin(g, OP(LSHIFT), t, bits, two), low = gcc_jit_context_new_rvalue_from_long(g->ctx, t, (long)least);
         rval bad = tiny ? gc_cmp(g, CMP(GE), gc_bin(g, OP(MINUS), t, mag, low), gcc_jit_context_new_rvalue_from_long(g->ctx, t, (long)(most - least)))
@@ -200,12 +273,12 @@ static void check_result(struct gc *g, const struct ir_insn *i, lval d, bool tin
     char text[160];
     const char *suffix = wide ? "pd" : "ps";
     if (tiny) {
-        // Not at least the smallest normal: smaller, or a NaN (0x19: NGE_UQ, raises nothing for them).
+        // Not above the smallest normal, or a NaN (0x1a: NGT_UQ, raises nothing for them).
         uint64_t least = wide ? UINT64_C(0x0010) << 48 : UINT64_C(0x0080000000800000), sign = wide ? BIT(63) : UINT64_C(0x8000000080000000);
         lval least_v = local_copy(g, gc_vec_of(g, gc_u64(g, least), gc_u64(g, least)), g->v2);
         lval sign_v = local_copy(g, gc_vec_of(g, gc_u64(g, sign), gc_u64(g, sign)), g->v2);
         t = vector_asm(g, "vpandn %1, %2, %0", false, t, sign_v, NULL);
-        snprintf(text, sizeof text, "vcmp%s $0x19, %%2, %%1, %%0", suffix);
+        snprintf(text, sizeof text, "vcmp%s $0x1a, %%2, %%1, %%0", suffix);
         t = vector_asm(g, text, true, t, least_v, NULL);
     } else {
         snprintf(text, sizeof text, "vcmp%s $3, %%1, %%1, %%0", suffix);
@@ -220,6 +293,33 @@ static void check_result(struct gc *g, const struct ir_insn *i, lval d, bool tin
         lanes = gc_bin(g, OP(BITWISE_AND), g->u32, lanes, gc_u32(g, 3));
     rval bad = gc_cmp(g, CMP(NE), lanes, gc_u32(g, 0));
     gc_branch_rarely(g, bad, redo, on);
+}
+
+// The host computes all four lanes: those that do not count must raise nothing.
+static lval fp_source(struct gc *g, const struct ir_insn *i, ir_val v)
+{
+    lval l = source(g, v);
+    return (i->type & ~3u) == IR_HALF ? vector_asm(g, "vmovq %1, %0", false, l, NULL, NULL) : l;
+}
+
+// Makes d again by the op's function, through the thunk; a, b and c are its operands.
+static void make_again(struct gc *g, const struct ir_insn *i, lval d, const lval operands[3])
+{
+    const ir_val scratch = (ir_val)(IR_KIND_TMP | VCPU_NR_TMP);
+    for (unsigned n = 0; n < 3; n++)
+        if (operands[n])
+            gc_set(g, gc_field(g, gc_offset(scratch) + 16 * n, g->v2), gcc_jit_lvalue_as_rvalue(operands[n]));
+    char call[48];
+    snprintf(call, sizeof call, "call *%zu(%%%%rdi)", offsetof(struct vcpu, region_vec));
+    lval rax = local_copy(g, gc_u64(g, i->attr * 12u + i->type), g->u64), rdx = local_copy(g, gc_u64(g, i->imm), g->u64);
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, call);
+    gcc_jit_extended_asm_set_volatile_flag(as, 1);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "+a", rax);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "+d", rdx);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "D", gcc_jit_param_as_rvalue(g->cpu));
+    gcc_jit_extended_asm_add_clobber(as, "memory");
+    gcc_jit_extended_asm_add_clobber(as, "cc");
+    gc_set(g, d, gcc_jit_lvalue_as_rvalue(gc_field(g, gc_offset(scratch) + 48, g->v2)));
 }
 
 static bool fp_op(struct gc *g, const struct ir_insn *i)
@@ -245,17 +345,15 @@ static bool fp_op(struct gc *g, const struct ir_insn *i)
         second = i->a;
     }
     bool low = shape == IR_SCALAR && gc_vec_is_low(g, r->operands > 2 ? i->c : first, bits);
-    lval a = source(g, first), b = r->operands > 1 ? source(g, second) : NULL, acc = r->operands > 2 ? source(g, i->c) : NULL;
+    lval a = fp_source(g, i, first), b = r->operands > 1 ? fp_source(g, i, second) : NULL, acc = r->operands > 2 ? fp_source(g, i, i->c) : NULL;
     lval d = vector_asm(g, text, true, a, b, acc);
     if (shape == IR_SCALAR && !low)
         d = vector_asm(g, lane == IR_LANE64 ? "vmovq %1, %0" : "vinsertps $14, %1, %1, %0", false, d, NULL, NULL);
     gcc_jit_block *redo = gc_block(g), *on = gc_block(g);
     check_result(g, i, d, r->tiny, redo, on);
-    // The function works on the operands' slots and leaves the result in d's.
     g->at = redo;
-    struct ir_insn again = *i;
-    again.d = (ir_val)(IR_KIND_TMP | (VCPU_NR_TMP + 3));
-    gc_call_vec(g, &again, d);
+    const lval operands[3] = { first == i->a ? a : b, first == i->a ? b : a, acc };
+    make_again(g, i, d, operands);
     gcc_jit_block_end_with_jump(g->at, NULL, on);
     g->at = on;
     if (shape != IR_SCALAR)
@@ -317,5 +415,5 @@ static bool compare_op(struct gc *g, const struct ir_insn *i)
 
 bool gc_lower_vec(struct gc *g, const struct ir_insn *i)
 {
-    return int_op(g, i) || shift_op(g, i) || move_op(g, i) || fp_op(g, i) || sign_op(g, i) || compare_op(g, i);
+    return int_op(g, i) || shift_op(g, i) || byte_shift_op(g, i) || widening_op(g, i) || pairwise_op(g, i) || move_op(g, i) || fp_op(g, i) || sign_op(g, i) || compare_op(g, i);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "jit/region_slow.h"
 
+#include "jit/ir_vec.h"
 #include "jit/tlb.h"
 #include "jit/verify.h"
 
@@ -56,4 +57,10 @@ uint64_t region_slow_access(struct vcpu *cpu, gva_t va, uint64_t desc, bool stor
     }
     out[1] = !(store ? mem_store(cpu, va, size, attr, cpu->xfer) : mem_load(cpu, va, size, attr, cpu->xfer));
     return (uint64_t)(uintptr_t)cpu->xfer;
+}
+
+void region_slow_vec(struct vcpu *cpu, uint64_t which, uint64_t imm)
+{
+    union vec *t = &cpu->tmp[VCPU_NR_TMP];
+    cpu->vec_fns[which](cpu, &t[3], &t[0], &t[1], &t[2], imm);
 }

@@ -9,6 +9,10 @@
 //
 // What is not plain RAM is done here: a load then finds its bytes, and a store's go nowhere, at
 // vcpu.xfer.
+//
+// region_thunk_vec does a vector op's function: rdi the vcpu, rax its place in ir_vec_fn[][], rdx
+// the immediate; operands a, b, c and the result are in the engine's own temporaries, the first
+// three and the fourth. rax and rdx are lost.
 #ifndef JIT_REGION_SLOW_H
 #define JIT_REGION_SLOW_H
 
@@ -18,6 +22,8 @@
 #include "jit/vcpu.h"
 
 uint64_t region_slow_access(struct vcpu *cpu, gva_t va, uint64_t desc, bool store, uint64_t out[2]);
+void region_slow_vec(struct vcpu *cpu, uint64_t which, uint64_t imm);
+void region_thunk_vec(void);
 void region_thunk_load(void); // not to be called from C
 void region_thunk_store(void);
 #endif

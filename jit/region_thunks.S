@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// See region_slow.h for the contract. The stack may stand anywhere when we come here: the caller is
-// code that GCC believes to be a leaf.
+// See region_slow.h for the contracts. The stack may stand anywhere when we come here: the caller
+// is code that GCC believes to be a leaf.
     .text
 
-// Behind region_thunk_load and region_thunk_store (region_slow.c). ecx: whether it is a store.
-    .globl region_thunk_slow
-    .hidden region_thunk_slow
-    .type region_thunk_slow, @function
-    .p2align 4
-region_thunk_slow:
+// Everything that C may clobber but rax, rcx and rdx, and two words at (%rsp).
+.macro save
     push %rbp
     mov %rsp, %rbp
     push %rsi
@@ -35,11 +31,9 @@ region_thunk_slow:
     movups %xmm13, 0xe0(%rsp)
     movups %xmm14, 0xf0(%rsp)
     movups %xmm15, 0x100(%rsp)
-    mov %rax, %rsi
-    mov %rsp, %r8           // two words for what is said back
-    call region_slow_access@PLT
-    mov (%rsp), %rcx
-    mov 8(%rsp), %rdx
+.endm
+
+.macro restore
     movups 0x10(%rsp), %xmm0
     movups 0x20(%rsp), %xmm1
     movups 0x30(%rsp), %xmm2
@@ -64,7 +58,35 @@ region_thunk_slow:
     pop %rdi
     pop %rsi
     pop %rbp
+.endm
+
+// Behind region_thunk_load and region_thunk_store (region_slow.c). ecx: whether it is a store.
+    .globl region_thunk_slow
+    .hidden region_thunk_slow
+    .type region_thunk_slow, @function
+    .p2align 4
+region_thunk_slow:
+    save
+    mov %rax, %rsi
+    mov %rsp, %r8           // two words for what is said back
+    call region_slow_access@PLT
+    mov (%rsp), %rcx
+    mov 8(%rsp), %rdx
+    restore
     ret
     .size region_thunk_slow, . - region_thunk_slow
+
+    .globl region_thunk_vec
+    .type region_thunk_vec, @function
+    .p2align 4
+region_thunk_vec:
+    save
+    mov %rcx, (%rsp)
+    mov %rax, %rsi
+    call region_slow_vec@PLT
+    mov (%rsp), %rcx
+    restore
+    ret
+    .size region_thunk_vec, . - region_thunk_vec
 
     .section .note.GNU-stack, "", @progbits

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define LAST 24         // instructions, and accesses, that are shown
+#define STEPS 200000u   // instructions that are repeated one by one
 #define HOST_MAX 65536u // bytes of host code
 
 // The replay by steps, and which instruction changed what.
@@ -26,6 +27,14 @@ struct trace {
     uint64_t steps;
 };
 
+static void begin(const struct vcpu *cpu, struct trace *t)
+{
+    memcpy(t->r, cpu->r, sizeof t->r);
+    memcpy(t->v, cpu->v, sizeof t->v);
+    t->nzcv = cpu->nzcv;
+    t->fpsr = cpu->fp.fpsr;
+}
+
 static void note(struct vcpu *cpu, struct trace *t)
 {
     for (unsigned n = 0; n < VCPU_NR_R; n++)
@@ -38,10 +47,7 @@ static void note(struct vcpu *cpu, struct trace *t)
         t->wrote_nzcv = t->pc;
     if (t->fpsr != cpu->fp.fpsr)
         t->wrote_fpsr = t->pc;
-    memcpy(t->r, cpu->r, sizeof t->r);
-    memcpy(t->v, cpu->v, sizeof t->v);
-    t->nzcv = cpu->nzcv;
-    t->fpsr = cpu->fp.fpsr;
+    begin(cpu, t);
 }
 
 static void step(struct vcpu *cpu, void *opaque)
@@ -51,6 +57,8 @@ static void step(struct vcpu *cpu, void *opaque)
     verify_state_get(cpu, &sync); // folds the host's FP flags
     if (t->steps)
         note(cpu, t);
+    else
+        begin(cpu, t);
     t->pc = cpu->pc;
     t->last[t->steps++ % LAST] = cpu->pc;
 }
@@ -60,16 +68,24 @@ static void trace(struct vcpu *cpu, struct verify_run *run, struct trace *t)
 {
     memset(t, 0, sizeof *t);
     verify_state_set(cpu, run->before);
-    memcpy(t->r, cpu->r, sizeof t->r);
-    memcpy(t->v, cpu->v, sizeof t->v);
-    t->nzcv = cpu->nzcv;
-    t->fpsr = cpu->fp.fpsr;
     verify_begin(cpu, run, VERIFY_REPLAY);
+    uint64_t to = run->interp->icount < run->region->icount ? run->interp->icount : run->region->icount;
+    if (to - run->before->icount > STEPS)
+        verify_replay(cpu, to - STEPS, NULL, NULL);
     verify_replay(cpu, run->region->icount, step, t);
     verify_end(cpu);
-    struct verify_state sync;
-    verify_state_get(cpu, &sync);
-    note(cpu, t);
+    struct verify_state now;
+    verify_state_get(cpu, &now);
+    if (run->what) {
+        // The interpreter as it stood before the access; since then it has taken a fault.
+        now.pc = t->pc;
+        memcpy(now.r, t->r, sizeof now.r);
+        memcpy(now.v, t->v, sizeof now.v);
+        now.nzcv = t->nzcv;
+        *run->interp = now;
+    } else {
+        note(cpu, t);
+    }
 }
 
 // Guest code --------------------------------------------------------------------------------------
