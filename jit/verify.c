@@ -119,7 +119,8 @@ static const char *replay(struct vcpu *cpu, struct verify_run *run, enum region_
         return run->what ? run->what : "the interpreter takes an exception";
     if (!all_seen(run, result))
         return "the region makes an access that the interpreter does not make";
-    return compare(cpu, run->region, run->interp);
+    const char *what = run->in_shadow ? verify_shadow_compare(run) : NULL;
+    return what ? what : compare(cpu, run->region, run->interp);
 }
 
 static struct verify_run *run_of(struct vcpu *cpu)
@@ -129,7 +130,7 @@ static struct verify_run *run_of(struct vcpu *cpu)
         *run = aligned_alloc(64, ALIGN_UP(sizeof **run, 64));
         struct verify_state *states = aligned_alloc(64, ALIGN_UP(3 * sizeof *states, 64));
         assert(*run && states);
-        **run = (struct verify_run){ .before = states, .region = states + 1, .interp = states + 2 };
+        **run = (struct verify_run){ .in_shadow = true, .before = states, .region = states + 1, .interp = states + 2 };
     }
     return *run;
 }
@@ -150,15 +151,21 @@ enum region_result verify_region(struct vcpu *cpu, const struct region *region, 
     run->skip = v->options.every ? v->options.every - 1 : 0;
     run->nr = 0;
     verify_state_get(cpu, run->before);
+    // By turns: accesses in order, and the fast path.
+    run->in_shadow = v->options.how == VERIFY_BY_TURNS ? !run->in_shadow : v->options.how == VERIFY_SHADOW;
+    cpu->helpers = run->in_shadow ? v->helpers : cpu->guest->helpers;
     verify_begin(cpu, run, VERIFY_RECORD);
     enum region_result result = region->fn(cpu, page0, entry);
     verify_settle(cpu);
     verify_end(cpu);
+    cpu->helpers = cpu->guest->helpers;
     verify_state_get(cpu, run->region);
     const char *what = run->what ? run->what : replay(cpu, run, result);
     clear_block_request(cpu);
     run->counts.entries++;
     run->counts.insns += run->region->icount - run->before->icount;
+    if (run->in_shadow && !what)
+        verify_shadow_commit(run);
     if (!what)
         return result;
     if (!run->counts.differences++) {
@@ -167,7 +174,8 @@ enum region_result verify_region(struct vcpu *cpu, const struct region *region, 
         if (v->options.failed)
             v->options.failed(v->options.opaque);
     }
-    verify_state_set(cpu, run->region); // whoever is right, the guest is consistent
+    // The guest ends here, in the one state that all of its memory fits.
+    verify_state_set(cpu, run->in_shadow ? run->before : run->region);
     return result;
 }
 
@@ -179,6 +187,7 @@ void verify_init(struct jit *jit, const struct verify_options *options)
     struct verify *v = calloc(1, sizeof *v);
     assert(v);
     v->options = *options;
+    v->helpers = verify_shadow_helpers(jit->guest);
     jit->verify = v;
 }
 
@@ -189,9 +198,11 @@ void verify_fini(struct jit *jit)
         if (run) {
             free(run->events);
             free(run->before);
+            free(run->shadow);
         }
         free(run);
     }
+    free(jit->verify ? jit->verify->helpers : NULL);
     free(jit->verify);
     jit->verify = NULL;
 }

@@ -6,7 +6,9 @@
 // vCPU back to where it was and has the interpreter do as many instructions, with each access
 // answered from the log: nothing reaches memory or a device twice, and what a device or another
 // vCPU writes meanwhile makes no difference. Accesses are compared as they come (address, size,
-// value, order), registers at the end. Then the guest goes on from the interpreter's state.
+// value, order), registers at the end. Then the guest goes on from the interpreter's state. By
+// turns with that, the two run on copies of the pages they touch, and these are compared: there the
+// region takes the fast path of its accesses.
 //
 // Nobody pays for it otherwise: while a region is verified, no TLB entry bears the vCPU's data
 // contexts (TLB_CTX_VERIFY), so that every access of either engine takes the slow path, and that is
@@ -20,7 +22,15 @@
 
 #include <stdio.h>
 
+// How: see verify_log.c and verify_shadow.c.
+enum verify_how {
+    VERIFY_BY_TURNS,
+    VERIFY_LOGGED, // every access in order
+    VERIFY_SHADOW, // the fast path of accesses, and what memory became
+};
+
 struct verify_options {
+    enum verify_how how;
     unsigned every; // one region entry in so many is verified; 0: all
     // A difference was found and written out: the guest should be ended. vCPU's thread, once.
     void (*failed)(void *opaque);

@@ -281,7 +281,10 @@ void verify_dump(struct vcpu *cpu, struct verify_run *run, const struct region *
         fputs("  ", f);
         print_at(f, cpu, region, page0, t->last[n % LAST]);
     }
-    print_accesses(f, run);
+    if (run->in_shadow)
+        verify_shadow_print(f, run);
+    else
+        print_accesses(f, run);
     print_registers(f, cpu, run, t);
     fprintf(f, "\nThe region: %u instructions in %u blocks, %u pages, mode %#" PRIx64 "\n", region->recipe->n_insns,
             region->recipe->nr_blocks, region->recipe->nr_pages, region->recipe->mode);

@@ -4,6 +4,9 @@
 // In VERIFY_RECORD an access is made as always, under the real contexts, and written down. In
 // VERIFY_REPLAY nothing is made: loads get what they got, stores are compared. Accesses that fail
 // are not in the log: their instruction bails out and is not among those that are replayed.
+//
+// In a shadow run (verify_shadow.c) only what comes from outside is logged; accesses are made to
+// copies of the pages.
 #include "jit/verify_run.h"
 
 #include "jit/region_slow.h"
@@ -25,6 +28,13 @@ void verify_begin(struct vcpu *cpu, struct verify_run *run, enum verify_phase ph
     run->what = NULL;
     run->dctx = cpu->dctx;
     run->uctx = cpu->uctx;
+    verify_resume(cpu, run);
+    if (run->in_shadow)
+        verify_shadow_begin(run);
+}
+
+void verify_resume(struct vcpu *cpu, struct verify_run *run)
+{
     cpu->dctx = cpu->uctx = TLB_CTX_VERIFY;
     cpu->verify = run;
 }
@@ -49,12 +59,6 @@ static struct verify_run *lift(struct vcpu *cpu)
     struct verify_run *run = cpu->verify;
     verify_end(cpu);
     return run;
-}
-
-static void lower(struct vcpu *cpu, struct verify_run *run)
-{
-    cpu->dctx = cpu->uctx = TLB_CTX_VERIFY;
-    cpu->verify = run;
 }
 
 static void differ(struct vcpu *cpu, const char *what, unsigned at, const struct verify_event *seen)
@@ -136,6 +140,12 @@ bool verify_access(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, voi
     enum verify_kind kind = write ? VERIFY_STORE : VERIFY_LOAD;
     assert(size <= sizeof(((struct verify_event *)NULL)->data));
     verify_settle(cpu);
+    if (cpu->verify->in_shadow) {
+        void *at = verify_shadow_at(cpu, va, size, write ? MEM_WRITE : MEM_READ, attr);
+        if (at)
+            memcpy(write ? at : data, write ? data : at, size);
+        return at;
+    }
     if (cpu->verify->phase == VERIFY_REPLAY) {
         const struct verify_event *e = expect(cpu, kind, va, size, attr, write ? data : NULL);
         if (e && !write)
@@ -144,7 +154,7 @@ bool verify_access(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, voi
     }
     struct verify_run *run = lift(cpu);
     bool ok = write ? mem_store(cpu, va, size, attr, data) : mem_load(cpu, va, size, attr, data);
-    lower(cpu, run);
+    verify_resume(cpu, run);
     if (ok)
         memcpy(append(cpu, kind, va, size, attr)->data, data, size);
     return ok;
@@ -153,11 +163,13 @@ bool verify_access(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, voi
 bool verify_probe(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access, unsigned attr)
 {
     verify_settle(cpu);
+    if (cpu->verify->in_shadow)
+        return verify_shadow_at(cpu, va, size, access, attr);
     if (cpu->verify->phase == VERIFY_REPLAY)
         return expect(cpu, VERIFY_PROBE, va, size, attr, NULL);
     struct verify_run *run = lift(cpu);
     bool ok = mem_probe(cpu, va, size, access, attr);
-    lower(cpu, run);
+    verify_resume(cpu, run);
     if (ok)
         append(cpu, VERIFY_PROBE, va, size, attr);
     return ok;
@@ -167,6 +179,10 @@ void *verify_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool 
 {
     verify_settle(cpu);
     struct verify_run *run = cpu->verify;
+    if (run->in_shadow) {
+        void *at = va & (size - 1) ? NULL : verify_shadow_at(cpu, va, size, MEM_WRITE, attr);
+        return reads && at ? verify_shadow_at(cpu, va, size, MEM_READ, attr) : at;
+    }
     if (run->phase == VERIFY_REPLAY) {
         const struct verify_event *e = expect(cpu, VERIFY_RMW, va, size, attr, NULL);
         if (!e)
@@ -176,19 +192,26 @@ void *verify_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool 
     }
     lift(cpu);
     void *p = mem_rmw(cpu, va, size, attr, reads);
-    lower(cpu, run);
+    verify_resume(cpu, run);
     if (p)
         memcpy(append(cpu, VERIFY_RMW, va, size, attr)->data, p, size);
     return run->rmw = p;
 }
 
-// A compiled region's own access (region_slow.h has the contract): never to be remembered, so that
-// the next one comes here as well. It is made here; what the region then reads or writes is ours.
+// A compiled region's own access (region_slow.h has the contract). In a logged run it is never to be
+// remembered, so that the next one comes here as well, and made here: what the region then reads or
+// writes is ours.
 uint64_t verify_slow_access(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool store,
                             uint64_t out[2])
 {
     struct verify_run *run = cpu->verify;
     verify_settle(cpu);
+    if (run->in_shadow) {
+        void *at = verify_shadow_at(cpu, va, size, store ? MEM_WRITE : MEM_READ, attr);
+        out[0] = va & PAGE_MASK;
+        out[1] = !at;
+        return (uint64_t)(uintptr_t)at;
+    }
     out[0] = REGION_NO_PAGE;
     memset(run->landing, 0, sizeof run->landing);
     memcpy(run->told, cpu->xfer, sizeof run->told);

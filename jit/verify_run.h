@@ -25,6 +25,8 @@ enum verify_phase { VERIFY_RECORD, VERIFY_REPLAY };
 
 struct verify_run {
     enum verify_phase phase;
+    bool in_shadow;       // this run; else it is logged
+    struct verify_shadow *shadow; // NULL before the first such run
     uint32_t dctx, uctx;  // the contexts that the vCPU really has
     struct verify_event *events;
     unsigned nr, size;    // events, room for them
@@ -50,6 +52,7 @@ struct verify_run {
 struct verify {
     struct verify_options options;
     struct verify_run *runs[JIT_MAX_CPUS];
+    struct helper *helpers; // the guest's, as shadow runs may call them
 };
 
 // Everything a guest can see of a vCPU.
@@ -72,6 +75,16 @@ void verify_settle(struct vcpu *cpu);
 // Starts and ends the time in which the vCPU's accesses are ours.
 void verify_begin(struct vcpu *cpu, struct verify_run *run, enum verify_phase phase);
 void verify_end(struct vcpu *cpu);
+void verify_resume(struct vcpu *cpu, struct verify_run *run); // after a verify_end()
+
+// Runs in shadow memory (verify_shadow.c): at the start of each phase; the place of an access;
+// what differs, or NULL; its end.
+void verify_shadow_begin(struct verify_run *run);
+void *verify_shadow_at(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access, unsigned attr);
+const char *verify_shadow_compare(const struct verify_run *run);
+void verify_shadow_commit(struct verify_run *run);
+void verify_shadow_print(FILE *f, const struct verify_run *run);
+struct helper *verify_shadow_helpers(const struct guest *guest);
 
 // The interpreter, to the instruction count `icount`, one instruction at a time if `step` is given:
 // it is called before each. False: it went another way than the region.

@@ -41,7 +41,7 @@ bool accel_start(struct machine *m, struct error *err)
     if (!tier_start(m->tier, err))
         return false;
     if (m->config->machine.accel == CONFIG_ACCEL_VERIFY)
-        m->board_log = accel_verify_start(m, (unsigned)m->config->machine.verify_every);
+        m->board_log = accel_verify_start(m);
     return true;
 }
 

@@ -157,7 +157,7 @@ static void failed(void *opaque)
     machine_request(m, MACHINE_QUIT);
 }
 
-struct board_log *accel_verify_start(struct machine *m, unsigned every)
+struct board_log *accel_verify_start(struct machine *m)
 {
     struct board_log *b = malloc(sizeof *b);
     assert(b);
@@ -175,7 +175,9 @@ struct board_log *accel_verify_start(struct machine *m, unsigned every)
     LOGGED(cpu_on);
     LOGGED(cpu_off);
     LOGGED(affinity_info);
-    struct verify_options options = { .every = every, .failed = failed, .opaque = m };
+    const struct config_machine_props *p = &m->config->machine;
+    struct verify_options options = { .how = (enum verify_how)p->verify_how, .every = (unsigned)p->verify_every,
+                                      .failed = failed, .opaque = m };
     verify_init(&m->jit, &options);
     return b;
 }

@@ -9,8 +9,8 @@
 struct board_log;
 
 // Puts a logging board in front of m->board and switches verification on. Before the vCPUs run, the
-// board being complete. every: see struct verify_options.
-struct board_log *accel_verify_start(struct machine *m, unsigned every);
+// board being complete. As the configuration says.
+struct board_log *accel_verify_start(struct machine *m);
 // After the vCPUs have stopped for good. Takes NULL.
 void accel_verify_stop(struct machine *m, struct board_log *b);
 // Was a difference found?

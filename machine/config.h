@@ -86,6 +86,7 @@ struct config_machine_props {
     int gic_version;     // 3
     int accel;           // -accel, or -machine accel=..., its older spelling
     int verify_engine;   // -accel verify,engine=
+    int verify_how;      // -accel verify,how=: enum verify_how
     int verify_every;    // -accel verify,every=N: one entry of a region in so many; 0: each
     bool virtualization, secure, its, acpi, usb, graphics; // off: this board has none of them
 };

@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "frontend/cpu_models.h"
+#include "jit/verify.h"
 #include "machine/device_types.h"
 #include "machine/keyval.h"
 #include "machine/suggest.h"
@@ -71,11 +72,15 @@ static const struct keyval_choice accels[] = {
     { "tiered", CONFIG_ACCEL_TIERED, "the interpreter, and libgccjit for what stays hot" },
     { "gccjit", CONFIG_ACCEL_GCCJIT, "the same, waiting for every compile (for tests)" },
     { "verify", CONFIG_ACCEL_VERIFY, "compiled code checked against the interpreter as it runs: "
-                                     "verify[,engine=tiered|gccjit][,every=N]" }, { NULL }
+                                     "verify[,engine=tiered|gccjit][,every=N][,how=turns|logged|shadow]" }, { NULL }
 };
 
 static const struct keyval_choice verify_engines[] = {
     { "tiered", CONFIG_ACCEL_TIERED, NULL }, { "gccjit", CONFIG_ACCEL_GCCJIT, NULL }, { NULL }
+};
+
+static const struct keyval_choice verify_hows[] = {
+    { "turns", VERIFY_BY_TURNS, NULL }, { "logged", VERIFY_LOGGED, NULL }, { "shadow", VERIFY_SHADOW, NULL }, { NULL }
 };
 
 static const struct keyval_row machine_rows[] = {
@@ -109,6 +114,7 @@ static const struct keyval_row accel_rows[] = {
 #define R(type, name, field, ...) ROW(type, config_machine_props, name, field, __VA_ARGS__)
     R(CHOICE, "accel", accel, accels),
     R(CHOICE, "engine", verify_engine, verify_engines),
+    R(CHOICE, "how", verify_how, verify_hows),
     R(NUMBER, "every", verify_every, NULL),
 #undef R
 };
@@ -121,8 +127,8 @@ bool opt_accel(struct options *o, const char *arg)
     if (!keyval_parse(o->config, &accel_group, arg, &o->config->machine, o->err))
         return false;
     const struct config_machine_props *p = &o->config->machine;
-    if (p->accel != CONFIG_ACCEL_VERIFY && (p->verify_engine || p->verify_every))
-        return error_set(o->err, "-accel: engine= and every= are verify's");
+    if (p->accel != CONFIG_ACCEL_VERIFY && (p->verify_engine || p->verify_how || p->verify_every))
+        return error_set(o->err, "-accel: engine=, how= and every= are verify's");
     return true;
 }
 

@@ -32,13 +32,29 @@ static void fini(void)
 
 TestSuite(verify, .init = init, .fini = fini, .timeout = 240);
 
+// Builds translation tables (RAM as memory, the rest as devices), then the loop.
 // clang-format off
 static const uint32_t program[] = {
+    0xd2a80401, // mov x1, #0x40200000
+    0xd2808020, // mov x0, #0x401
+    0xd280e0a2, // mov x2, #0x705
+    0xf2a80002, // movk x2, #0x4000, lsl #16
+    0xa9000820, // stp x0, x2, [x1]
+    0xd5182001, // msr ttbr0_el1, x1
+    0xd29fe000, // mov x0, #0xff00
+    0xd518a200, // msr mair_el1, x0
+    0xd286a320, // mov x0, #0x3519
+    0xf2a01000, // movk x0, #0x80, lsl #16
+    0xd5182040, // msr tcr_el1, x0
+    0xd2a00600, // mov x0, #0x300000
+    0xd5181040, // msr cpacr_el1, x0
+    0xd28200a0, // mov x0, #0x1005
+    0xf2a61a00, // movk x0, #0x30d0, lsl #16
+    0xd5033fdf, // isb
+    0xd5181000, // msr sctlr_el1, x0
+    0xd5033fdf, // isb
     0xd2a80201, // mov x1, #0x40100000
     0xd2a12009, // mov x9, #0x9000000
-    0xd2a00608, // mov x8, #0x300000
-    0xd5181048, // msr cpacr_el1, x8
-    0xd5033fdf, // isb
     0x1e6e1000, // fmov d0, #1.000000000000000000e+00
     0x1e6e9001, // fmov d1, #1.250000000000000000e+00
     0xd2800002, // mov x2, #0x0
@@ -52,7 +68,6 @@ static const uint32_t program[] = {
     0xf8010425, // str x5, [x1], #16
     0xa97f1c26, // ldp x6, x7, [x1, #-16]
     0x9278dc21, // and x1, x1, #0xffffffffffffff00
-    0xb940192a, // ldr w10, [x9, #24]
     0xd53be04b, // mrs x11, cntvct_el0
     0xc85f7c2c, // ldxr x12, [x1]
     0x8b0b018c, // add x12, x12, x11
@@ -62,12 +77,15 @@ static const uint32_t program[] = {
     0x1e611802, // fdiv d2, d0, d1
     0xfd000c22, // str d2, [x1, #24]
     0xdac0006f, // rbit x15, x3
+    0xf2401c9f, // tst x4, #0xff
+    0x54000041, // b.ne b4 <on>
+    0xb940192a, // ldr w10, [x9, #24]
     0xf1000484, // subs x4, x4, #0x1
-    0x54fffda1, // b.ne 28 <loop>
+    0x54fffd61, // b.ne 64 <loop>
     0xd2800100, // mov x0, #0x8
     0xf2b08000, // movk x0, #0x8400, lsl #16
     0xd4000002, // hvc #0x0
-    0x14000000, // b 84 <loop+0x5c>
+    0x14000000, // b c8 <on+0x14>
 };
 // clang-format on
 
@@ -96,7 +114,7 @@ static char *read_all(const char *path)
 }
 
 // Runs the program with what `compile` makes of it.
-static struct outcome run(compile_fn *compile, unsigned every)
+static struct outcome run(compile_fn *compile, enum verify_how how, unsigned every)
 {
     struct outcome o = { 0 };
     struct machine_config c;
@@ -112,6 +130,7 @@ static struct outcome run(compile_fn *compile, unsigned every)
     c.machine.accel = CONFIG_ACCEL_VERIFY;
     c.machine.verify_engine = CONFIG_ACCEL_GCCJIT;
     c.machine.verify_every = (int)every;
+    c.machine.verify_how = how;
     c.chardevs[0].backend = CONFIG_CHAR_BUFFER;
     c.chardev_count = c.serial_count = 1;
     cr_assert(machine_init(&m, &c, &err), "%s", err.text);
@@ -155,33 +174,43 @@ WRONG(address, i->op == IR_ST64 && i->imm == 8, i->imm = 16)
 
 // ------------------------------------------------------------------------------------------------
 
-static void check_equal(unsigned every)
+static void check_equal(enum verify_how how, unsigned every)
 {
-    struct outcome o = run(gccjit_compile, every);
+    struct outcome o = run(gccjit_compile, how, every);
     fprintf(stderr, "every %u: %" PRIu64 " entries, %" PRIu64 " instructions verified\n", every, o.counts.entries, o.counts.insns);
     cr_expect(o.status == EXIT_CODE_POWER_OFF, "status %d: %s", o.status, o.log);
     cr_expect(!o.counts.differences && o.counts.entries, "%" PRIu64 " differences in %" PRIu64 " entries",
               o.counts.differences, o.counts.entries);
     cr_expect(o.x[4] == 0, "x4 is %#" PRIx64, o.x[4]);
     // Instructions are counted once, whoever repeats them.
-    uint64_t insns = 10 + 20 * UINT64_C(40000) + 3;
+    uint64_t rounds = 40000, insns = 25 + 21 * rounds + rounds / 256 + 3;
     cr_expect(o.insns == insns, "%" PRIu64 " instructions, not %" PRIu64, o.insns, insns);
     free(o.log);
 }
 
 Test(verify, equal)
 {
-    check_equal(0);
+    check_equal(VERIFY_BY_TURNS, 0);
+}
+
+Test(verify, logged)
+{
+    check_equal(VERIFY_LOGGED, 0);
+}
+
+Test(verify, shadow)
+{
+    check_equal(VERIFY_SHADOW, 0);
 }
 
 Test(verify, now_and_then)
 {
-    check_equal(7);
+    check_equal(VERIFY_BY_TURNS, 7);
 }
 
-static void check_found(compile_fn *compile, const char *const *says)
+static void check_found(compile_fn *compile, enum verify_how how, const char *const *says)
 {
-    struct outcome o = run(compile, 0);
+    struct outcome o = run(compile, how, 0);
     cr_expect(o.status == EXIT_CODE_DIFFERENCE, "status %d", o.status);
     cr_expect(o.counts.differences == 1, "%" PRIu64 " differences", o.counts.differences);
     for (; *says; says++)
@@ -192,17 +221,29 @@ static void check_found(compile_fn *compile, const char *const *says)
 Test(verify, wrong_register)
 {
     const char *const says[] = { "differ: a register", "* x15 ", "  rbit x15, x3", "  RBIT.i64 x15 <- x3", "host code, ", "ret", NULL };
-    check_found(compile_register, says);
+    check_found(compile_register, VERIFY_LOGGED, says);
+}
+
+Test(verify, wrong_register_in_shadow)
+{
+    const char *const says[] = { "differ: a register", "* x15 ", "  rbit x15, x3", NULL };
+    check_found(compile_register, VERIFY_SHADOW, says);
 }
 
 Test(verify, wrong_value)
 {
     const char *const says[] = { "differ: another value is stored", "* instead of ", "  eor x3, x3, x2, lsl #3", "host code, ", NULL };
-    check_found(compile_value, says);
+    check_found(compile_value, VERIFY_LOGGED, says);
+}
+
+Test(verify, wrong_value_in_shadow)
+{
+    const char *const says[] = { "differ: memory", "* 0000000040100008 ", "  str x3, [x1, #8]", NULL };
+    check_found(compile_value, VERIFY_SHADOW, says);
 }
 
 Test(verify, wrong_address)
 {
     const char *const says[] = { "differ: another access", "* instead of ", "store of 8 bytes at 0x40100008", "  str x3, [x1, #8]", NULL };
-    check_found(compile_address, says);
+    check_found(compile_address, VERIFY_LOGGED, says);
 }
