@@ -20,7 +20,7 @@
 struct verify_page {
     uint8_t *host;             // the page itself
     gva_t va;                  // where it was found first, for the dump
-    uint8_t before[PAGE_SIZE];
+    uint8_t before[PAGE_SIZE] __attribute__((aligned(64))); // atomics want what they want of RAM
     uint8_t region[PAGE_SIZE];
     uint8_t interp[PAGE_SIZE];
 };
@@ -35,7 +35,7 @@ void verify_shadow_begin(struct verify_run *run)
 {
     if (run->phase == VERIFY_RECORD) {
         if (!run->shadow) {
-            run->shadow = malloc(sizeof *run->shadow);
+            run->shadow = aligned_alloc(64, sizeof *run->shadow);
             assert(run->shadow);
         }
         run->shadow->nr = run->shadow->last = 0;
