@@ -44,6 +44,7 @@ const struct guest a64_guest = {
     .nr_helpers = A64_NR_HELPERS,
     .translate_block = a64_translate_block,
     .translate = a64_mmu_translate,
+    .watch = a64_watch,
     .branch_target = a64_branch_target,
     .record_fault = a64_record_fault,
     .raise_fault = a64_raise_fault,
@@ -87,6 +88,7 @@ void a64_cpu_reset(struct a64_cpu *cpu, uint64_t pc, uint64_t x0)
     cpu->daif = PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F;
     cpu->pan = cpu->uao = cpu->ss = cpu->il = cpu->dit = cpu->ssbs = false;
     cpu->claim = 0;
+    a64_pmu_reset(cpu);
     cpu->event = cpu->exc_recorded = cpu->stepping = cpu->step_valid = cpu->step_ex = false;
     tlb_flush_all(v);
     a64_update_mode(cpu);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "frontend/pmu.h"
 #include "jit/vcpu.h"
 
 // Slots of vcpu.r[]. System registers follow in the order of sysregs.def: A64_<NAME>.
@@ -41,6 +42,8 @@ enum a64_mode {
     A64_MODE_UMA = 16384,   // EL0: DAIF accessible
     A64_MODE_IL = 32768,    // PSTATE.IL: everything is an illegal state exception
 };
+// Of a page, not of the CPU: it may hold a breakpoint, which every instruction asks about.
+#define A64_MODE_BREAK BIT(16)
 // From this bit of the mode on: the features (cpu_features.def) that the CPU does not have.
 #define A64_MODE_LACKS 20
 
@@ -69,6 +72,10 @@ struct a64_board {
     uint64_t (*timer_read)(void *opaque, unsigned cpu, unsigned which, unsigned reg);
     void (*timer_write)(void *opaque, unsigned cpu, unsigned which, unsigned reg, uint64_t value);
     uint64_t (*counter)(void *opaque, unsigned cpu, unsigned which); // CNTPCT, CNTVCT
+    // Performance monitors: the level of their interrupt; a64_pmu_poke() after so many ns of guest
+    // time, once and instead of what was asked for before. Both may be NULL.
+    void (*pmu_irq)(void *opaque, unsigned cpu, bool level);
+    void (*pmu_look_after)(void *opaque, unsigned cpu, uint64_t ns);
     // PSCI and reset. They only request; the CPU leaves at the end of the block.
     void (*system_off)(void *opaque);
     void (*system_reset)(void *opaque);
@@ -105,6 +112,8 @@ struct a64_cpu {
     // Where TLB contexts were found last; checked against vcpu.ctx_keys[] before use. By kind for
     // those of EL1, by ASID modulo the table's size for EL0's.
     uint16_t ctx_el1[4], ctx_asid[256];
+
+    struct a64_pmu pmu;
 
     const struct a64_model *model;
     uint64_t lacks; // a64_model_lacks()
@@ -230,6 +239,13 @@ struct a64_walk {
 // mapped and access is permitted.
 bool a64_walk(const struct a64_cpu *cpu, gva_t va, enum mem_access access, unsigned flags,
               struct a64_walk *w);
+
+// debug_match.c ------------------------------------------------------------------------------
+// May there be a breakpoint, or a watched byte, in va's page?
+bool a64_break_page(const struct a64_cpu *cpu, gva_t va);
+bool a64_watch_page(const struct a64_cpu *cpu, gva_t va);
+bool a64_watch(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access,
+               unsigned attr);                         // guest.watch
 
 // psci.c -------------------------------------------------------------------------------------
 void a64_psci_call(struct a64_cpu *cpu);               // HVC: function and arguments in X0-X3

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Numbers of the features in cpu_features.def: those of the decode tables (enum a64_feature) and, after
-// them, the others.
+// Numbers of the features in cpu_features.def: those of the decode tables (enum a64_feature) and,
+// after them, the others.
 #ifndef FRONTEND_CPU_FEATURES_H
 #define FRONTEND_CPU_FEATURES_H
 

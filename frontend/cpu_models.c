@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The identification registers promise what armlet does and nothing else: a field is raised in the
 // same commit that adds what it stands for. AArch32, EL2, EL3, SVE, pointer authentication, MTE,
-// LSE2, RAS and the PMU read as absent in every model. Named cores otherwise say what QEMU 7.2 lets
+// LSE2 and RAS read as absent in every model. Named cores otherwise say what QEMU 7.2 lets
 // them say.
 #include "frontend/cpu_models.h"
 
@@ -17,13 +17,13 @@
 #define MMFR0_ABSENT (F(8, 15) | F(12, 15))                     // BigEnd, SNSMem
 #define MMFR1_ABSENT (F(4, 15) | F(8, 15) | F(28, 15))          // VMIDBits, VH, XNX
 #define MMFR2_ABSENT F(12, 15)                                  // IESB
-#define DFR0_ABSENT  F(8, 15)                                   // PMUVer
 
 // clang-format off
 const struct a64_model a64_models[] = {
     {
         .name = "armlet",
         .alias = "max",
+        .compatible = "arm,cortex-a57", // as QEMU's max; there is no name for no core
         .help = "everything armlet has: Armv8.2 with LSE, crypto, FP16 and much of 8.3 to 8.5",
         .ccsidr = { 127 << 13 | 3 << 3 | 2, 127 << 13 | 3 << 3 | 2, 1023 << 13 | 7 << 3 | 2 },
         .id = {
@@ -40,7 +40,7 @@ const struct a64_model a64_models[] = {
                                           | F(4, 1) | F(0, 1),   // EL1, EL0: AArch64 only
             [A64_MODEL_ID_AA64PFR1_EL1] = F(4, 2),               // SSBS
             [A64_MODEL_ID_AA64DFR0_EL1] = F(28, 1) | F(20, 3) | F(12, 5) // CTX_CMPs, WRPs, BRPs
-                                          | F(0, 6),             // DebugVer
+                                          | F(8, 4) | F(0, 6),   // PMUVer, DebugVer
             [A64_MODEL_ID_AA64ISAR0_EL1] = F(52, 2)              // TS: FlagM2
                                            | F(48, 1) | F(44, 1) // FHM, DP
                                            | F(32, 1)            // SHA3
@@ -62,6 +62,8 @@ const struct a64_model a64_models[] = {
     },
     {
         .name = "cortex-a57",
+        .compatible = "arm,cortex-a57",
+        .pmcr = 0x41010000,
         .help = "Armv8.0 with CRC32 and crypto",
         .ccsidr = { 0x701fe00a, 0x201fe012, 0x70ffe07a },
         .id = {
@@ -69,13 +71,15 @@ const struct a64_model a64_models[] = {
             [A64_MODEL_CTR_EL0] = 0x8444c004,
             [A64_MODEL_CLIDR_EL1] = 0x0a200023,
             [A64_MODEL_ID_AA64PFR0_EL1] = (0x01000022 & ~PFR0_ABSENT) | PFR0_PRESENT,
-            [A64_MODEL_ID_AA64DFR0_EL1] = 0x10305106 & ~DFR0_ABSENT,
+            [A64_MODEL_ID_AA64DFR0_EL1] = 0x10305106,
             [A64_MODEL_ID_AA64ISAR0_EL1] = 0x00011120,
             [A64_MODEL_ID_AA64MMFR0_EL1] = 0x00001124 & ~MMFR0_ABSENT,
         },
     },
     {
         .name = "cortex-a72",
+        .compatible = "arm,cortex-a72",
+        .pmcr = 0x41020000,
         .help = "Armv8.0 with CRC32 and crypto",
         .ccsidr = { 0x701fe00a, 0x201fe012, 0x707fe07a },
         .id = {
@@ -83,13 +87,15 @@ const struct a64_model a64_models[] = {
             [A64_MODEL_CTR_EL0] = 0x8444c004,
             [A64_MODEL_CLIDR_EL1] = 0x0a200023,
             [A64_MODEL_ID_AA64PFR0_EL1] = (0x01000022 & ~PFR0_ABSENT) | PFR0_PRESENT,
-            [A64_MODEL_ID_AA64DFR0_EL1] = 0x10305106 & ~DFR0_ABSENT,
+            [A64_MODEL_ID_AA64DFR0_EL1] = 0x10305106,
             [A64_MODEL_ID_AA64ISAR0_EL1] = 0x00011120,
             [A64_MODEL_ID_AA64MMFR0_EL1] = 0x00001124 & ~MMFR0_ABSENT,
         },
     },
     {
         .name = "neoverse-n1",
+        .compatible = "arm,neoverse-n1",
+        .pmcr = 0x410c0000,
         .help = "Armv8.2 with crypto, FP16, dot product, LRCPC, SSBS",
         .ccsidr = { 0x701fe01a, 0x201fe01a, 0x70ffe03a },
         .id = {
@@ -98,7 +104,7 @@ const struct a64_model a64_models[] = {
             [A64_MODEL_CLIDR_EL1] = 0x82000023,
             [A64_MODEL_ID_AA64PFR0_EL1] = (0x1100000011110012 & ~PFR0_ABSENT) | PFR0_PRESENT,
             [A64_MODEL_ID_AA64PFR1_EL1] = 0x00000020,
-            [A64_MODEL_ID_AA64DFR0_EL1] = 0x10305408 & ~DFR0_ABSENT,
+            [A64_MODEL_ID_AA64DFR0_EL1] = 0x10305408,
             [A64_MODEL_ID_AA64ISAR0_EL1] = 0x0000100010211120,
             [A64_MODEL_ID_AA64ISAR1_EL1] = 0x00100001,
             [A64_MODEL_ID_AA64MMFR0_EL1] = 0x00101125 & ~MMFR0_ABSENT,

@@ -17,8 +17,10 @@ enum a64_model_id {
 struct a64_model {
     const char *name, *alias; // as -cpu takes them; alias may be NULL
     const char *help;         // one line
+    const char *compatible;   // in the device tree
     uint64_t id[A64_NR_MODEL_IDS];
     uint32_t ccsidr[3];       // CCSIDR_EL1 of CSSELR_EL1 0, 1, 2
+    uint32_t pmcr;            // PMCR_EL0.IMP and IDCODE
 };
 
 extern const struct a64_model a64_models[];

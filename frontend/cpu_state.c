@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-_Static_assert(sizeof(struct a64_state) == 8 * (A64_NR_R + 2 * VCPU_NR_V + 5) + 4 * 4 + 16,
+_Static_assert(sizeof(struct a64_state) == 8 * (A64_NR_R + 2 * VCPU_NR_V + 5) + sizeof(struct a64_pmu_state) + 4 * 4 + 16,
+               "a state has no padding");
+_Static_assert(sizeof(struct a64_pmu_state) == 8 * (6 + 2 * (PMU_COUNTERS + 1)),
                "a state has no padding");
 
 // The one-byte members: where, and the greatest value.
@@ -25,6 +27,7 @@ void a64_state_get(const struct a64_cpu *cpu, struct a64_state *s)
                             .excl_addr = v->excl_addr,
                             .excl_value = {v->excl_value[0], v->excl_value[1]},
                             .excl_size = v->excl_size,
+                            .pmu = cpu->pmu.s,
                             .nzcv = v->nzcv,
                             .fpcr = v->fp.fpcr,
                             .fpsr = v->fp.fpsr,
@@ -77,6 +80,8 @@ static const char *wrong(const struct a64_cpu *cpu, const struct a64_state *s)
         return "fpsr";
     if (s->excl_size > 16 || (s->excl_size & (s->excl_size - 1)))
         return "exclusive monitor";
+    if (!a64_pmu_valid(cpu, &s->pmu, s->icount))
+        return "performance monitor";
     if (s->reserved[0] || s->reserved[1])
         return "reserved bytes";
     return wrong_reg(cpu, s);
@@ -92,6 +97,7 @@ bool a64_state_set(struct a64_cpu *cpu, const struct a64_state *s, struct error 
     memcpy(v->v, s->v, sizeof s->v);
     v->pc = s->pc;
     v->icount = s->icount;
+    cpu->pmu.s = s->pmu;
     v->excl_addr = s->excl_addr;
     v->excl_value[0] = s->excl_value[0];
     v->excl_value[1] = s->excl_value[1];
@@ -112,6 +118,7 @@ void a64_state_settle(struct a64_cpu *cpu)
 {
     tlb_flush_all(&cpu->v);
     a64_update_mode(cpu);
+    a64_pmu_settle(cpu);
     // Lines may be up, or a single step complete; nothing happens if not.
     vcpu_kick(&cpu->v, EXIT_REQ_INTERRUPT);
 }

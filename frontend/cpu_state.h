@@ -14,6 +14,7 @@ struct a64_state {
     uint64_t v[VCPU_NR_V][2];
     uint64_t pc, icount;
     uint64_t excl_addr, excl_value[2];
+    struct a64_pmu_state pmu;
     uint32_t excl_size, nzcv, fpcr, fpsr;
     uint8_t el, spsel, daif, pan, uao, ss, il, dit, ssbs;
     uint8_t event, claim;

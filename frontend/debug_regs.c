@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Self-hosted debug as far as software step needs it: the OS lock, claim tags, and the stepped
-// instruction (Arm ARM D2.12). Breakpoint and watchpoint registers are storage (sysregs.def); they
-// never match.
+// Self-hosted debug: the OS lock, claim tags, and software step (Arm ARM D2.12). What breakpoints and
+// watchpoints match is in debug_match.c.
 //
 // Stepping: with PSTATE.SS set a block is one instruction. The step_begin helper announces it; when
 // interrupts are looked at next without an exception in between it has completed and PSTATE.SS
@@ -9,6 +8,30 @@
 #include "frontend/debug_regs.h"
 
 #include "frontend/sysreg.h"
+#include "jit/tlb.h"
+
+void debug_changed_mdscr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t old)
+{
+    if ((old ^ cpu->v.r[reg->slot]) & MDSCR_MDE)
+        tlb_flush_all(&cpu->v);
+    a64_update_mode(cpu);
+}
+
+// Other pages than before hold breakpoints or watched bytes.
+void debug_changed_match(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t old)
+{
+    if (old == cpu->v.r[reg->slot] || !(cpu->v.r[A64_MDSCR_EL1] & MDSCR_MDE))
+        return;
+    tlb_flush_all(&cpu->v);
+    a64_update_context(cpu);
+}
+
+// The bits above the address are its sign.
+void debug_changed_dbgwvr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t old)
+{
+    cpu->v.r[reg->slot] = (uint64_t)sext64(cpu->v.r[reg->slot], 49);
+    debug_changed_match(cpu, reg, old);
+}
 
 bool debug_write_oslar(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value)
 {
@@ -46,13 +69,19 @@ bool debug_write_claimclr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_
 
 bool tr_debug_before(struct tr *t)
 {
-    if (likely(!(t->mode & (A64_MODE_STEP | A64_MODE_STEP_PENDING | A64_MODE_IL))))
+    if (likely(!(t->mode & (A64_MODE_STEP | A64_MODE_STEP_PENDING | A64_MODE_BREAK | A64_MODE_IL))))
         return false;
     if (t->mode & A64_MODE_STEP_PENDING)
         return tr_raise(t, A64_EXC(EC_STEP, 0));
+    if (t->mode & A64_MODE_BREAK) {
+        ir_val pc = ir_tmp(&t->ir);
+        ir_pcrel(&t->ir, pc, (int64_t)t->off);
+        ir_call(&t->ir, A64_HELPER_break_check, IR_NONE, pc, IR_NONE, IR_NONE, 0);
+    }
     if (t->mode & A64_MODE_IL)
         return tr_raise(t, A64_EXC(EC_ILLEGAL_STATE, 0));
-    ir_call(&t->ir, A64_HELPER_step_begin, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+    if (t->mode & A64_MODE_STEP)
+        ir_call(&t->ir, A64_HELPER_step_begin, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
     return false;
 }
 

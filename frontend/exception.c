@@ -39,6 +39,8 @@ static const char *class_name(unsigned ec)
         [EC_PC_ALIGN] = "pc alignment", [EC_SP_ALIGN] = "sp alignment",
         [EC_DABT_LOWER] = "data abort", [EC_DABT] = "data abort",
         [EC_STEP_LOWER] = "step", [EC_STEP] = "step", [EC_BRK64] = "brk",
+        [EC_BREAKPOINT_LOWER] = "breakpoint", [EC_BREAKPOINT_LOWER + 1] = "breakpoint",
+        [EC_WATCHPOINT_LOWER] = "watchpoint", [EC_WATCHPOINT_LOWER + 1] = "watchpoint",
     };
     // clang-format on
     return names[ec & 63] ? names[ec & 63] : "other";
@@ -49,6 +51,8 @@ static void enter_el1(struct a64_cpu *cpu, unsigned vector, gva_t ret)
 {
     struct vcpu *v = &cpu->v;
     uint64_t sctlr = v->r[A64_SCTLR_EL1];
+    if (unlikely(cpu->pmu.counting))
+        a64_pmu_sync(cpu);
     v->r[A64_SPSR_EL1] = a64_spsr_pack(cpu);
     v->r[A64_ELR_EL1] = ret;
     v->pc = v->r[A64_VBAR_EL1] + vector + (!cpu->el ? 0x400 : cpu->spsel ? 0x200 : 0);
@@ -132,12 +136,13 @@ void a64_raise_fault(struct vcpu *v)
         return;
     }
     v->r[A64_FAR_EL1] = f->va;
+    unsigned ec = f->fsc == FSC_DEBUG ? EC_WATCHPOINT_LOWER + 1 : EC_DABT;
     if (fetch)
         take_sync(cpu, EC_IABT, f->fsc, v->pc);
     else if (f->attr & MEM_CACHE)
-        take_sync(cpu, EC_DABT, f->fsc | ESR_CM | ESR_WnR, v->pc);
+        take_sync(cpu, ec, f->fsc | ESR_CM | ESR_WnR, v->pc);
     else
-        take_sync(cpu, EC_DABT, f->fsc | (f->access == MEM_WRITE ? ESR_WnR : 0), v->pc);
+        take_sync(cpu, ec, f->fsc | (f->access == MEM_WRITE ? ESR_WnR : 0), v->pc);
 }
 
 void a64_record_fault(struct vcpu *v, enum mem_fault_kind kind, gva_t va, enum mem_access access,
@@ -193,6 +198,7 @@ void a64_interrupt(struct vcpu *v)
         cpu->ss = false;
         a64_update_mode(cpu);
     }
+    a64_pmu_look(cpu);
     unsigned lines = __atomic_load_n(&cpu->irq_lines, __ATOMIC_ACQUIRE);
     unsigned vector;
     v->pc = a64_branch_target(v, v->pc);
@@ -246,6 +252,8 @@ void a64_eret(struct a64_cpu *cpu)
 {
     struct vcpu *v = &cpu->v;
     uint64_t spsr = v->r[A64_SPSR_EL1];
+    if (unlikely(cpu->pmu.counting))
+        a64_pmu_sync(cpu);
     bool illegal = illegal_return(spsr);
     unsigned el = illegal ? cpu->el : spsr >> 2 & 3;
     cpu->ss = return_ss(cpu, spsr, el);

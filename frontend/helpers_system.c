@@ -21,7 +21,7 @@ static const struct sysreg *named(uint64_t imm)
 static bool gate_passed(struct a64_cpu *cpu, uint64_t imm, bool read)
 {
     const struct sysreg *reg = named(imm);
-    if (cpu->el || a64_sysreg_gate_open(cpu, reg->gate))
+    if (cpu->el || a64_sysreg_gate_open(cpu, reg->gate, read))
         return true;
     a64_fail(cpu, A64_EXC(EC_SYSREG, a64_sysreg_iss(reg->id, imm >> 16 & 31, read)));
     return false;

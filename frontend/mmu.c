@@ -244,6 +244,8 @@ bool a64_mmu_translate(struct vcpu *v, gva_t va, enum mem_access access, unsigne
         .global = w.global,
         .device = w.device,
         .dirty_trap = w.clean,
+        .watched = access != MEM_FETCH && a64_watch_page(cpu, va),
+        .fetch_mode = access == MEM_FETCH && a64_break_page(cpu, va) ? A64_MODE_BREAK : 0,
     };
     return true;
 }

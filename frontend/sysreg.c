@@ -110,8 +110,9 @@ uint32_t a64_sysreg_iss(unsigned id, unsigned rt, bool read)
     return op0 << 20 | (id & 7) << 17 | op1 << 14 | crn << 10 | rt << 5 | crm << 1 | read;
 }
 
-bool a64_sysreg_gate_open(const struct a64_cpu *cpu, enum sysreg_gate gate)
+bool a64_sysreg_gate_open(const struct a64_cpu *cpu, enum sysreg_gate gate, bool read)
 {
+    uint64_t pmu = cpu->v.r[A64_PMUSERENR_EL0];
     uint64_t sctlr = cpu->v.r[A64_SCTLR_EL1], cntkctl = cpu->v.r[A64_CNTKCTL_EL1];
     switch (gate) {
     case GATE_NONE:
@@ -137,6 +138,16 @@ bool a64_sysreg_gate_open(const struct a64_cpu *cpu, enum sysreg_gate gate)
         return cntkctl & BIT(8);
     case GATE_PTEN:
         return cntkctl & BIT(9);
+    case GATE_PMU:
+        return pmu & BIT(0);
+    case GATE_PMU_SW:
+        return pmu & (BIT(0) | BIT(1));
+    case GATE_PMU_CR:
+        return pmu & (read ? BIT(0) | BIT(2) : BIT(0));
+    case GATE_PMU_ER:
+        return pmu & (read ? BIT(0) | BIT(3) : BIT(0));
+    case GATE_PMU_SEL:
+        return pmu & (BIT(0) | BIT(3));
     }
     return false;
 }
@@ -287,7 +298,7 @@ bool sysreg_read_ccsidr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t 
 // Blocks of 64 bytes; DZP says whether this EL may.
 bool sysreg_read_dczid(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *value)
 {
-    bool prohibited = cpu->el == 0 && !a64_sysreg_gate_open(cpu, GATE_DZE);
+    bool prohibited = cpu->el == 0 && !a64_sysreg_gate_open(cpu, GATE_DZE, false);
     *value = 4 | (uint64_t)prohibited << 4;
     return true;
 }

@@ -30,6 +30,11 @@ enum sysreg_gate {
     GATE_VCTEN,  // CNTKCTL_EL1.EL0VCTEN
     GATE_PTEN,   // CNTKCTL_EL1.EL0PTEN
     GATE_VTEN,   // CNTKCTL_EL1.EL0VTEN
+    GATE_PMU,    // PMUSERENR_EL0.EN
+    GATE_PMU_SW, // PMUSERENR_EL0.EN or SW
+    GATE_PMU_CR, // PMUSERENR_EL0.EN, or CR for reads
+    GATE_PMU_ER, // PMUSERENR_EL0.EN, or ER for reads
+    GATE_PMU_SEL, // PMUSERENR_EL0.EN or ER
     GATE_FP,     // CPACR_EL1.FPEN, at EL1 too; emitted by the translator
 };
 
@@ -78,7 +83,7 @@ bool a64_sysreg_is_raz(unsigned id);
 // ISS of the exception that a trapped MSR, MRS or SYS takes.
 uint32_t a64_sysreg_iss(unsigned id, unsigned rt, bool read);
 // Does the gate let EL0 pass?
-bool a64_sysreg_gate_open(const struct a64_cpu *cpu, enum sysreg_gate gate);
+bool a64_sysreg_gate_open(const struct a64_cpu *cpu, enum sysreg_gate gate, bool read);
 
 // As the guest would, at EL1, without the exceptions: for debuggers and tests. False: there is no
 // such access.
@@ -128,8 +133,9 @@ void a64_sysreg_reset(struct a64_cpu *cpu);
 #define MDSCR_SS    BIT(0)
 #define MDSCR_TDCC  BIT(12)
 #define MDSCR_KDE   BIT(13)
+#define MDSCR_MDE   BIT(15)
 
-// Hooks (sysreg.c, timer_regs.c, debug_regs.c, helpers_system.c, tlbi.c) --------------------------
+// Hooks (sysreg.c, timer_regs.c, debug_regs.c, pmu.c, helpers_system.c, tlbi.c) --------------------------
 
 typedef bool sysreg_read_fn(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t *value);
 typedef bool sysreg_write_fn(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t value);
@@ -146,7 +152,21 @@ sysreg_write_fn sysreg_write_ignore, sysreg_write_pstate, sysreg_write_fpcr,
 sysreg_read_fn timer_read_counter, timer_read_reg, icc_read;
 sysreg_write_fn timer_write_reg, icc_write;
 sysreg_read_fn debug_read_claimset, debug_read_claimclr;
+sysreg_changed_fn debug_changed_mdscr, debug_changed_match, debug_changed_dbgwvr;
 sysreg_write_fn debug_write_claimset, debug_write_claimclr, debug_write_oslar;
+
+enum {
+    PMU_ENABLED = 0,
+    PMU_OVERFLOW = 2,
+    PMU_INTERRUPT = 4,
+    PMU_CLEAR = 1,
+    PMU_SELECTED = 0x80,
+    PMU_NONE = 0x81,
+};
+sysreg_read_fn pmu_read_pmcr, pmu_read_set, pmu_read_selr, pmu_read_ceid, pmu_read_counter,
+    pmu_read_type;
+sysreg_write_fn pmu_write_pmcr, pmu_write_set, pmu_write_selr, pmu_write_swinc, pmu_write_counter,
+    pmu_write_type;
 
 enum { AT_EL1 = 1, AT_WRITE = 2, AT_PAN = 4 };
 sysreg_write_fn sysop_ic_all, sysop_ic_va, sysop_dc_va, sysop_dc_setway, sysop_dc_zva, sysop_at;

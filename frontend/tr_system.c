@@ -291,6 +291,12 @@ static bool read_special(struct tr *t, const struct sysreg *reg, ir_val d)
     return true;
 }
 
+// What it reads depends on the instructions executed, which are known at the end of a block.
+static bool counts(const struct sysreg *reg)
+{
+    return reg->kind == SYSREG_HOOK && (reg->read == pmu_read_counter || reg->read == pmu_read_set);
+}
+
 bool tr_mrs(struct tr *t, enum a64_op op, const struct a64_system *f)
 {
     unsigned id = a64_sysreg_id(f->op0, f->op1, f->crn, f->crm, f->op2);
@@ -313,6 +319,8 @@ bool tr_mrs(struct tr *t, enum a64_op op, const struct a64_system *f)
         ir_MOV(&t->ir, IR_I64, d, ir_r(reg->slot), 0);
     else
         ir_call(&t->ir, A64_HELPER_sysreg_read, d, IR_NONE, IR_NONE, IR_NONE, call_imm(reg, f));
+    if (counts(reg))
+        branch_next(t);
     return true;
 }
 

@@ -108,6 +108,9 @@ void gc_lower_call(struct gc *g, const struct ir_insn *i)
         rval page = gc_bin(g, GCC_JIT_BINARY_OP_PLUS, g->u64, gcc_jit_param_as_rvalue(g->page0), gc_u64(g, (uint64_t)g->page));
         gc_set(g, gc_field(g, offsetof(struct vcpu, pc_page), g->u64), page);
     }
+    if (whole) // up to this instruction, as if the block ended with it
+        gc_set(g, gc_field(g, offsetof(struct vcpu, icount), g->u64),
+               gc_bin(g, GCC_JIT_BINARY_OP_PLUS, g->u64, gcc_jit_lvalue_as_rvalue(g->icount), gc_u64(g, g->insns_done + 1)));
     uint64_t imm;
     rval fn = choose(g, i, &imm);
     rval args[6] = { gc_cast(g, gcc_jit_param_as_rvalue(g->cpu), g->ptr),

@@ -113,6 +113,66 @@ static bool shift_op(struct gc *g, const struct ir_insn *i)
     return put(g, i, vector_asm(g, text, false, source(g, i->a), NULL, NULL));
 }
 
+// Bytes have no shifts of their own: those of words, and the bits that came across removed.
+static bool byte_shift_op(struct gc *g, const struct ir_insn *i)
+{
+    unsigned amount = i->imm & 0xff;
+    if ((i->type & 3) != IR_LANE8 || (i->attr != IRV_SHLI && i->attr != IRV_USHRI) || amount > 7)
+        return false;
+    bool left = i->attr == IRV_SHLI;
+    uint64_t keep = (left ? 0xffu << amount & 0xff : 0xffu >> amount) * UINT64_C(0x0101010101010101);
+    char text[48];
+    snprintf(text, sizeof text, "%s $%u, %%1, %%0", left ? "vpsllw" : "vpsrlw", amount);
+    lval v = vector_asm(g, text, false, source(g, i->a), NULL, NULL);
+    lval mask = local_copy(g, gc_vec_of(g, gc_u64(g, keep), gc_u64(g, keep)), g->v2);
+    return put(g, i, vector_asm(g, "vpand %2, %1, %0", false, v, mask, NULL));
+}
+
+// Absolute differences of unsigned lanes, widened: the larger less the smaller.
+static bool widening_op(struct gc *g, const struct ir_insn *i)
+{
+    static const char *const extend[4] = { "vpmovzxbw %1, %0", "vpmovzxwd %1, %0", "vpmovzxdq %1, %0", NULL };
+    static const char *const max[4] = { "vpmaxub", "vpmaxuw", "vpmaxud", NULL }, *const min[4] = { "vpminub", "vpminuw", "vpminud", NULL };
+    static const char *const sub[4] = { "vpsubb", "vpsubw", "vpsubd", NULL }, *const add[4] = { "vpaddw", "vpaddd", "vpaddq", NULL };
+    unsigned lane = i->type & 3;
+    char text[48];
+    if ((i->attr != IRV_UABDL && i->attr != IRV_UABAL) || lane == IR_LANE64)
+        return false;
+    lval a = source(g, i->a), b = source(g, i->b);
+    snprintf(text, sizeof text, "%s %%2, %%1, %%0", max[lane]);
+    lval large = vector_asm(g, text, false, a, b, NULL);
+    snprintf(text, sizeof text, "%s %%2, %%1, %%0", min[lane]);
+    lval small = vector_asm(g, text, false, a, b, NULL);
+    snprintf(text, sizeof text, "%s %%2, %%1, %%0", sub[lane]);
+    lval d = vector_asm(g, text, false, large, small, NULL);
+    if (i->imm >> 8 & 1)
+        d = vector_asm(g, "vpsrldq $8, %1, %0", false, d, NULL, NULL);
+    d = vector_asm(g, extend[lane], false, d, NULL, NULL);
+    if (i->attr == IRV_UABAL) {
+        snprintf(text, sizeof text, "%s %%2, %%1, %%0", add[lane]);
+        d = vector_asm(g, text, false, d, source(g, i->c), NULL);
+    }
+    gc_vec_dst(g, i->d, gcc_jit_lvalue_as_rvalue(d));
+    return true;
+}
+
+// Sums of neighbouring unsigned lanes, as twice as wide ones, perhaps added to c.
+static bool pairwise_op(struct gc *g, const struct ir_insn *i)
+{
+    static const char *const shift[4] = { "vpsrlw $8, %1, %0", "vpsrld $16, %1, %0", "vpsrlq $32, %1, %0", NULL };
+    static const char *const add[4] = { "vpaddw %2, %1, %0", "vpaddd %2, %1, %0", "vpaddq %2, %1, %0", NULL };
+    static const uint64_t low[4] = { UINT64_C(0x00ff00ff00ff00ff), UINT64_C(0x0000ffff0000ffff), UINT32_MAX, 0 };
+    unsigned lane = i->type & 3;
+    if ((i->attr != IRV_UADDLP && i->attr != IRV_UADALP) || lane == IR_LANE64)
+        return false;
+    lval a = source(g, i->a), mask = local_copy(g, gc_vec_of(g, gc_u64(g, low[lane]), gc_u64(g, low[lane])), g->v2);
+    lval even = vector_asm(g, "vpand %2, %1, %0", false, a, mask, NULL);
+    lval d = vector_asm(g, add[lane], false, even, vector_asm(g, shift[lane], false, a, NULL, NULL), NULL);
+    if (i->attr == IRV_UADALP)
+        d = vector_asm(g, add[lane], false, d, source(g, i->c), NULL);
+    return put(g, i, d);
+}
+
 // Moves between registers and vectors, constants.
 static bool move_op(struct gc *g, const struct ir_insn *i)
 {
@@ -131,16 +191,29 @@ static bool move_op(struct gc *g, const struct ir_insn *i)
     case IRV_DUPW:
         a = local_copy(g, gc_vec_of(g, gc_src(g, i->a), gc_u64(g, 0)), g->v2);
         return put(g, i, vector_asm(g, broadcast[lane], false, a, NULL, NULL));
-    case IRV_DUP:
-        if (i->imm & 0xff)
+    case IRV_DUP: {
+        unsigned n = (i->imm & 0xff) << lane; // byte where the lane begins
+        char text[40];
+        a = source(g, i->a);
+        snprintf(text, sizeof text, "vpsrldq $%u, %%1, %%0", n);
+        if (n)
+            a = vector_asm(g, text, false, a, NULL, NULL);
+        if ((i->type & ~3u) != IR_SCALAR)
+            return put(g, i, vector_asm(g, broadcast[lane], false, a, NULL, NULL));
+        if (lane < IR_LANE32)
             return false;
-        return put(g, i, vector_asm(g, broadcast[lane], false, source(g, i->a), NULL, NULL));
+        a = vector_asm(g, lane == IR_LANE64 ? "vmovq %1, %0" : "vinsertps $14, %1, %1, %0", false, a, NULL, NULL);
+        gc_vec_dst_low(g, i->d, gcc_jit_lvalue_as_rvalue(a), lane == IR_LANE64 ? 64 : 32);
+        return true;
+    }
     case IRV_IMM: {
         uint64_t word = lane == 3 ? i->imm : lane == 2 ? (uint32_t)i->imm * UINT64_C(0x100000001)
                       : lane == 1 ? (uint16_t)i->imm * UINT64_C(0x1000100010001) : (uint8_t)i->imm * UINT64_C(0x101010101010101);
-        unsigned shape = i->type & ~3u;
-        if (shape == IR_SCALAR)
-            return false;
+        unsigned shape = i->type & ~3u, bits = 8u << lane;
+        if (shape == IR_SCALAR) {
+            gc_vec_dst_low(g, i->d, gc_vec_of(g, gc_u64(g, word & mask64(bits)), gc_u64(g, 0)), bits < 32 ? 32 : bits);
+            return true;
+        }
         gc_vec_dst(g, i->d, gc_vec_of(g, gc_u64(g, word), gc_u64(g, shape == IR_FULL ? word : 0)));
         return true;
     }
@@ -342,5 +415,5 @@ static bool compare_op(struct gc *g, const struct ir_insn *i)
 
 bool gc_lower_vec(struct gc *g, const struct ir_insn *i)
 {
-    return int_op(g, i) || shift_op(g, i) || move_op(g, i) || fp_op(g, i) || sign_op(g, i) || compare_op(g, i);
+    return int_op(g, i) || shift_op(g, i) || byte_shift_op(g, i) || widening_op(g, i) || pairwise_op(g, i) || move_op(g, i) || fp_op(g, i) || sign_op(g, i) || compare_op(g, i);
 }

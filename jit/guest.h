@@ -47,6 +47,8 @@ struct translation {
     bool global;         // valid in every address space of the regime
     bool device;         // unaligned accesses fault
     bool dirty_trap;     // a write must come back through translate() (dirty state)
+    bool watched;        // guest.watch() is to be asked about every access to this page
+    uint64_t fetch_mode; // of a fetch: mode bits, beyond vcpu.mode, that this page's blocks have
 };
 
 // One helper: a C function that IR's CALL reaches. It gets pointers to its operands' slots (a
@@ -85,6 +87,9 @@ struct guest {
     // Translation-table walk. False: the frontend has recorded the fault for raise_fault().
     bool (*translate)(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned attr,
                       struct translation *out);
+    // About a data access to a watched page, which is otherwise permitted. False: it does not take
+    // place, and the frontend has recorded why for raise_fault(). NULL if translate() watches nothing.
+    bool (*watch)(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access, unsigned attr);
     // What the program counter becomes when a branch goes to pc (tags that are ignored). May be
     // NULL. Only asked where no block is found, so blocks exist at such addresses alone.
     gva_t (*branch_target)(struct vcpu *cpu, gva_t pc);

@@ -35,7 +35,8 @@ struct former {
 static struct tb *block_at(const struct vcpu *cpu, gva_t va)
 {
     const struct itlb_entry *e = &cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)];
-    if (va & 3 || e->tag != ((va & PAGE_MASK) | cpu->ictx) || e->mode != cpu->mode)
+    if (va & 3 || e->tag != ((va & PAGE_MASK) | cpu->ictx) || e->mode != cpu->mode ||
+        e->page->mode != cpu->mode)
         return NULL;
     return e->page->entry[(va & ~PAGE_MASK) >> 2];
 }

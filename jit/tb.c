@@ -171,7 +171,7 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
             mutex_unlock(&jit->lock);
             return NULL;
         }
-        p = find_page(jit, t.page, cpu->mode);
+        p = find_page(jit, t.page, cpu->mode | t.fetch_mode);
         if (!p) {
             mutex_unlock(&jit->lock);
             fault(cpu, FAULT_BUS, pc);

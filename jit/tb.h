@@ -44,7 +44,7 @@ static inline uint64_t tb_executions(const struct tb *tb)
 
 struct code_page {
     gpa_t page;
-    uint64_t mode;
+    uint64_t mode;             // vcpu.mode, and translation.fetch_mode
     const uint8_t *host;
     uint8_t *flags;            // page_flags byte
     struct code_page *next;    // in the bucket

@@ -76,7 +76,7 @@ static bool matches(struct vcpu *cpu, const struct tb *tb, const struct region_r
     for (uint32_t n = 0; n < r->nr_pages; n++) {
         gva_t va = page0 + ((uint64_t)(int64_t)r->pages[n].delta << PAGE_BITS);
         const struct itlb_entry *e = &cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)];
-        if (e->tag != (va | cpu->ictx) || e->mode != cpu->mode)
+        if (e->tag != (va | cpu->ictx) || e->mode != cpu->mode || e->page->mode != cpu->mode)
             return false;
         pages[n] = e->page;
         gpa[n] = e->page->page;

@@ -11,6 +11,7 @@ struct place {
     uint8_t *host; // NULL: not RAM, or RAM that a write may not touch
     gpa_t pa;
     bool device;   // by attribute: unaligned accesses fault
+    bool watched;  // the guest wants to be asked
     uint8_t *code_flags; // the page's flags, when a write has to tell the block cache
 };
 
@@ -37,14 +38,15 @@ static bool resolve(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned
     struct translation t;
     if (!cpu->guest->translate(cpu, va, access, attr, &t))
         return false;
-    *p = (struct place){ .pa = t.page | (va & ~PAGE_MASK), .device = t.device };
+    *p = (struct place){ .pa = t.page | (va & ~PAGE_MASK), .device = t.device,
+                         .watched = t.watched };
     const struct ram_region *r = jit_region(cpu->jit, p->pa);
     if (!r || (r->rom && access == MEM_WRITE))
         return true;
     p->host = r->host + (p->pa - r->base);
     uint8_t *flags = &r->page_flags[(p->pa - r->base) >> PAGE_BITS];
     unsigned f = __atomic_load_n(flags, __ATOMIC_RELAXED);
-    bool guarded = f & PAGE_WATCH ||
+    bool guarded = f & PAGE_WATCH || t.watched ||
                    (access == MEM_WRITE && (f & PAGE_DIRTY_LOG || t.dirty_trap ||
                                             (f & PAGE_CODE && cpu->jit->protect_code)));
     if (access == MEM_WRITE && f & PAGE_CODE && cpu->jit->protect_code)
@@ -107,6 +109,12 @@ static bool move(struct vcpu *cpu, const struct place *p, unsigned size, void *d
     return true;
 }
 
+static bool watch(struct vcpu *cpu, bool watched, gva_t va, unsigned size, enum mem_access access,
+                  unsigned attr)
+{
+    return likely(!watched) || cpu->guest->watch(cpu, va, size, access, attr);
+}
+
 static bool misaligned(gva_t va, unsigned size, unsigned attr)
 {
     return va & ((attr & MEM_PAIR ? size / 2 : size) - 1);
@@ -132,6 +140,8 @@ static bool access_slow(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr
         cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, access, attr);
         return false;
     }
+    if (!watch(cpu, p.watched || (crosses && p2.watched), va, size, access, attr))
+        return false;
     if (unlikely(cpu->io != VCPU_IO_FREE) && (!p.host || (crosses && !p2.host))) {
         cpu->io = VCPU_IO_WANTED;
         return false;
@@ -187,10 +197,11 @@ bool mem_probe(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access
     }
     if (likely(hit(cpu, table, va, size, attr)))
         return true;
-    struct place p;
+    struct place p, p2 = { 0 };
     gva_t last = (va + size - 1) & PAGE_MASK;
     return resolve(cpu, va, access, attr, &p) &&
-           (last == (va & PAGE_MASK) || resolve(cpu, last, access, attr, &p));
+           (last == (va & PAGE_MASK) || resolve(cpu, last, access, attr, &p2)) &&
+           watch(cpu, p.watched || p2.watched, va, size, access, attr);
 }
 
 void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool reads)
@@ -206,6 +217,9 @@ void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool rea
     }
     // A fault that a load would have had as well is reported as the load's.
     if ((reads && !resolve(cpu, va, MEM_READ, attr, &p)) || !resolve(cpu, va, MEM_WRITE, attr, &p))
+        return NULL;
+    if ((reads && !watch(cpu, p.watched, va, size, MEM_READ, attr)) ||
+        !watch(cpu, p.watched, va, size, MEM_WRITE, attr))
         return NULL;
     if (!p.host) {
         cpu->guest->record_fault(cpu, FAULT_BUS, va, MEM_WRITE, attr);

@@ -5,6 +5,9 @@
 #include "devices/gic.h"
 #include "devices/gtimer.h"
 
+#include <assert.h>
+#include <stdlib.h>
+
 _Static_assert((int)A64_TIMER_PHYS == (int)GTIMER_PHYS && (int)A64_TIMER_VIRT == (int)GTIMER_VIRT,
                "timers have one numbering");
 _Static_assert((int)A64_TIMER_CTL == (int)GTIMER_CTL && (int)A64_TIMER_CVAL == (int)GTIMER_CVAL &&
@@ -98,6 +101,28 @@ static uint64_t counter(void *opaque, unsigned cpu, unsigned which)
     return which == A64_TIMER_PHYS ? gtimer_count(b->gtimer) : gtimer_vcount(b->gtimer, cpu);
 }
 
+// Performance monitors
+
+static void pmu_irq(void *opaque, unsigned cpu, bool level)
+{
+    struct board_cpu *b = opaque;
+    struct irq_line line = gic_ppi_line(b->gic, cpu, BOARD_PPI_PMU);
+    mutex_lock(&b->m->lock);
+    irq_set(&line, level);
+    mutex_unlock(&b->m->lock);
+}
+
+static void pmu_look_after(void *opaque, unsigned cpu, uint64_t ns)
+{
+    struct board_cpu *b = opaque;
+    timer_arm(&b->pmu_timers[cpu], clock_now(&b->m->clock) + (int64_t)ns);
+}
+
+static void pmu_fire(void *opaque)
+{
+    a64_pmu_poke(*(struct a64_cpu **)opaque);
+}
+
 // PSCI. The calling CPU must not run on, whatever interrupt comes before the machine's thread acts.
 
 enum { PSCI_INVALID_PARAMETERS = -2, PSCI_ALREADY_ON = -4, AFFINITY_ON = 0 };
@@ -153,10 +178,24 @@ void board_cpu_init(struct board_cpu *b)
         .timer_read = timer_read,
         .timer_write = timer_write,
         .counter = counter,
+        .pmu_irq = pmu_irq,
+        .pmu_look_after = pmu_look_after,
         .system_off = system_off,
         .system_reset = system_reset,
         .cpu_on = cpu_on,
         .cpu_off = cpu_off,
         .affinity_info = affinity_info,
     };
+    b->pmu_timers = calloc(b->m->nr_cpus, sizeof *b->pmu_timers);
+    assert(b->pmu_timers);
+    for (unsigned n = 0; n < b->m->nr_cpus; n++)
+        timer_init(&b->pmu_timers[n], &b->m->clock, pmu_fire, &b->m->cpus[n]);
+}
+
+void board_cpu_fini(struct board_cpu *b)
+{
+    for (unsigned n = 0; b->pmu_timers && n < b->m->nr_cpus; n++)
+        timer_disarm(&b->pmu_timers[n]);
+    free(b->pmu_timers);
+    b->pmu_timers = NULL;
 }

@@ -10,13 +10,17 @@
 struct gic;
 struct gtimer;
 
+enum { BOARD_PPI_PMU = 7 };
+
 struct board_cpu {
     struct machine *m;
     struct gic *gic;
     struct gtimer *gtimer;
+    struct clock_timer *pmu_timers; // one a CPU
 };
 
 // Fills in b->m->board. b must outlive the CPUs.
 void board_cpu_init(struct board_cpu *b);
+void board_cpu_fini(struct board_cpu *b);
 
 #endif

@@ -129,6 +129,17 @@ static void write_psci(struct tree *t)
     end(t);
 }
 
+static void write_pmu(struct tree *t, const struct devtree_board *b)
+{
+    const fdt32_t irq[3] = {cpu_to_fdt32(1), cpu_to_fdt32(b->pmu_ppi), cpu_to_fdt32(4)};
+    if (!b->pmu_ppi)
+        return;
+    begin(t, "pmu");
+    prop_string(t, "compatible", "arm,armv8-pmuv3");
+    prop(t, "interrupts", irq, sizeof irq); // a PPI, level, high
+    end(t);
+}
+
 static void write_clock(struct tree *t)
 {
     begin(t, "apb-pclk");
@@ -183,6 +194,7 @@ static void write_root(struct tree *t, const struct devtree_board *b,
     write_memory(t, b);
     write_cpus(t, b);
     write_psci(t);
+    write_pmu(t, b);
     write_clock(t);
     write_gpio_keys(t);
     if (!t->error)

@@ -36,6 +36,7 @@ struct devtree_board {
     // Returns 0 or the first libfdt error.
     int (*devices)(void *opaque, void *fdt);
     void *opaque;
+    unsigned pmu_ppi; // interrupt of the CPUs' performance monitors; 0: they have none
 };
 
 // The machine's own tree.

@@ -8,6 +8,7 @@
 #include "frontend/cpu_models.h"
 #include "jit/tb.h"
 #include "machine/accel.h"
+#include "machine/board_cpu.h"
 #include "machine/devtree.h"
 #include "machine/exit_codes.h"
 #include "machine/loader.h"
@@ -120,10 +121,13 @@ static void *make_tree(struct machine *m, const struct loader_range *initrd, siz
     struct devtree_board board = { .ram_base = VIRT_RAM_BASE,
                                    .ram_size = m->ram.size,
                                    .cpus = m->nr_cpus,
-                                   .cpu_compatible = "arm,cortex-a57",
+                                   .cpu_compatible = a64_models[c->cpu].compatible,
                                    .mpidr = gic_affinity,
                                    .devices = virt_fdt_nodes,
-                                   .opaque = m };
+                                   .opaque = m,
+                                   .pmu_ppi = a64_model_has(&a64_models[c->cpu], A64_FEATURE_PMU)
+                                                  ? BOARD_PPI_PMU
+                                                  : 0 };
     struct devtree_chosen chosen = { .stdout_path = virt_stdout_path,
                                      .bootargs = c->append,
                                      .initrd_start = initrd->start,

@@ -156,7 +156,7 @@ bool virt_init(struct machine *m, struct error *err)
     if (!create_gic(m, err))
         return false;
     create_gtimer(m);
-    m->virt->board_cpu = (struct board_cpu){ m, m->virt->gic, m->virt->gtimer };
+    m->virt->board_cpu = (struct board_cpu){ .m = m, .gic = m->virt->gic, .gtimer = m->virt->gtimer };
     board_cpu_init(&m->virt->board_cpu);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (!create_row(m, &rows[i], err))
@@ -171,6 +171,7 @@ void virt_fini(struct machine *m)
         return;
     while (v->slot_count)
         device_destroy(v->slots[--v->slot_count].dev);
+    board_cpu_fini(&v->board_cpu);
     if (v->gtimer)
         gtimer_destroy(v->gtimer);
     if (v->gic)

@@ -79,6 +79,8 @@ static bool same(const struct diff_state *a, const struct diff_state *b, unsigne
 {
     struct diff_state x = *a, y = *b;
 
+    if (b->status == DIFF_TOUCHED)
+        return true;
     if (ignore & DIFF_IGNORE_FPSR)
         x.fpsr = y.fpsr = 0;
     return memcmp(&x, &y, sizeof(x)) == 0;
@@ -99,7 +101,7 @@ static bool named(const struct diff_case *c, unsigned reg)
 static void report(const struct diff_case *c, const struct diff_state *oracle,
                    const struct diff_state *armlet)
 {
-    static const char *const status[] = {"ran", "undefined", "fault", "other"};
+    static const char *const status[] = {"ran", "undefined", "fault", "other", "touched"};
 
     for (unsigned i = 0; i < c->n; i++) {
         char text[A64_DISAS_SIZE];
@@ -112,9 +114,10 @@ static void report(const struct diff_case *c, const struct diff_state *oracle,
         if (named(c, i))
             fprintf(stderr, "    in      v%u %016" PRIx64 ":%016" PRIx64 "  x%u %016" PRIx64 "\n",
                     i, c->in.v[i][1], c->in.v[i][0], i, i < 31 ? c->in.x[i] : c->in.sp);
-    if (oracle->status != armlet->status)
-        fprintf(stderr, "    status: oracle %s, armlet %s\n", status[oracle->status & 3],
-                status[armlet->status & 3]);
+    if (oracle->status != armlet->status || oracle->at != armlet->at)
+        fprintf(stderr, "    status: oracle %s at %" PRIu64 ", armlet %s at %" PRIu64 "\n",
+                status[oracle->status & 3], oracle->at, status[armlet->status % ARRAY_SIZE(status)],
+                armlet->at);
     for (unsigned i = 0; i < 32; i++)
         if (memcmp(oracle->v[i], armlet->v[i], 16))
             fprintf(stderr,

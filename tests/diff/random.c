@@ -112,6 +112,33 @@ static uint64_t random_lanes(uint64_t *random)
     return v;
 }
 
+// Operands that are equal, off by one, opposite: where comparisons and carries are decided.
+static void relate(uint64_t *random, struct diff_state *s)
+{
+    for (unsigned i = 0; i < 31; i++) {
+        uint64_t other = s->x[below(random, 31)];
+        switch (below(random, 16)) {
+        case 0:
+        case 1:
+            s->x[i] = other;
+            break;
+        case 2:
+            s->x[i] = other + (below(random, 2) ? 1 : UINT64_MAX);
+            break;
+        case 3:
+            s->x[i] = below(random, 2) ? ~other : -other;
+            break;
+        default:
+            break;
+        }
+    }
+    for (unsigned i = 0; i < 32; i++)
+        for (unsigned j = 0; j < 2; j++)
+            if (below(random, 8) == 0)
+                s->v[i][j] =
+                    s->v[below(random, 32)][j] ^ (below(random, 2) ? 0 : BIT(below(random, 64)));
+}
+
 void diff_random_state(uint64_t *random, struct diff_state *s)
 {
     unsigned vector_sort = below(random, 4);
@@ -135,6 +162,7 @@ void diff_random_state(uint64_t *random, struct diff_state *s)
             default:
                 s->v[i][j] = random_lanes(random);
             }
+    relate(random, s);
     s->nzcv = diff_random(random) & 0xf0000000u;
     s->fpcr = below(random, 2) ? 0 : diff_random(random) & FPCR_MASK;
     s->fpsr = below(random, 4) ? 0 : diff_random(random) & FPSR_MASK;

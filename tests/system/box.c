@@ -39,6 +39,18 @@ static uint64_t counter(void *opaque, unsigned cpu, unsigned which)
     return 0xc000 + which;
 }
 
+static void pmu_irq(void *opaque, unsigned cpu, bool level)
+{
+    struct box *b = opaque;
+    b->said.pmu_irqs++;
+    b->said.pmu_level = level;
+}
+
+static void pmu_look_after(void *opaque, unsigned cpu, uint64_t ns)
+{
+    ((struct box *)opaque)->said.pmu_ns = ns;
+}
+
 static void system_off(void *opaque)
 {
     ((struct box *)opaque)->said.offs++;
@@ -97,6 +109,8 @@ void box_init_model(struct box *b, const struct a64_model *model)
         .timer_read = timer_read,
         .timer_write = timer_write,
         .counter = counter,
+        .pmu_irq = pmu_irq,
+        .pmu_look_after = pmu_look_after,
         .system_off = system_off,
         .system_reset = system_reset,
         .cpu_on = cpu_on,

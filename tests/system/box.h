@@ -26,6 +26,8 @@ struct board_log {
     uint64_t cpu_on[3], affinity[2];
     unsigned icc_reads, icc_writes, last_icc;
     uint64_t last_value;
+    unsigned pmu_irqs, pmu_level;
+    uint64_t pmu_ns;     // asked for last
     unsigned last_timer; // which << 4 | reg
 };
 

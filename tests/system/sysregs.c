@@ -70,6 +70,20 @@ static const struct row rows[] = {
     { "DBGWVR1_EL1", 2,0,0,1,6, "RW" }, { "DBGWCR1_EL1", 2,0,0,1,7, "RW" },
     { "DBGWVR2_EL1", 2,0,0,2,6, "RW" }, { "DBGWCR2_EL1", 2,0,0,2,7, "RW" },
     { "DBGWVR3_EL1", 2,0,0,3,6, "RW" }, { "DBGWCR3_EL1", 2,0,0,3,7, "RW" },
+    { "PMCR_EL0", 3,3,9,12,0, "rwRW" }, { "PMCNTENSET_EL0", 3,3,9,12,1, "rwRW" },
+    { "PMCNTENCLR_EL0", 3,3,9,12,2, "rwRW" }, { "PMOVSCLR_EL0", 3,3,9,12,3, "rwRW" },
+    { "PMSWINC_EL0", 3,3,9,12,4, "wW" }, { "PMSELR_EL0", 3,3,9,12,5, "rwRW" },
+    { "PMCEID0_EL0", 3,3,9,12,6, "rR" }, { "PMCEID1_EL0", 3,3,9,12,7, "rR" },
+    { "PMCCNTR_EL0", 3,3,9,13,0, "rwRW" }, { "PMXEVTYPER_EL0", 3,3,9,13,1, "rwRW" },
+    { "PMXEVCNTR_EL0", 3,3,9,13,2, "rwRW" }, { "PMUSERENR_EL0", 3,3,9,14,0, "rRW" },
+    { "PMINTENSET_EL1", 3,0,9,14,1, "RW" }, { "PMINTENCLR_EL1", 3,0,9,14,2, "RW" },
+    { "PMOVSSET_EL0", 3,3,9,14,3, "rwRW" }, { "PMCCFILTR_EL0", 3,3,14,15,7, "rwRW" },
+    { "PMEVCNTR0_EL0", 3,3,14,8,0, "rwRW" }, { "PMEVTYPER0_EL0", 3,3,14,12,0, "rwRW" },
+    { "PMEVCNTR1_EL0", 3,3,14,8,1, "rwRW" }, { "PMEVTYPER1_EL0", 3,3,14,12,1, "rwRW" },
+    { "PMEVCNTR2_EL0", 3,3,14,8,2, "rwRW" }, { "PMEVTYPER2_EL0", 3,3,14,12,2, "rwRW" },
+    { "PMEVCNTR3_EL0", 3,3,14,8,3, "rwRW" }, { "PMEVTYPER3_EL0", 3,3,14,12,3, "rwRW" },
+    { "PMEVCNTR4_EL0", 3,3,14,8,4, "rwRW" }, { "PMEVTYPER4_EL0", 3,3,14,12,4, "rwRW" },
+    { "PMEVCNTR5_EL0", 3,3,14,8,5, "rwRW" }, { "PMEVTYPER5_EL0", 3,3,14,12,5, "rwRW" },
     { "IC_IALLUIS", 1,0,7,1,0, "W" }, { "IC_IALLU", 1,0,7,5,0, "W" }, { "IC_IVAU", 1,3,7,5,1, "wW" },
     { "DC_IVAC", 1,0,7,6,1, "W" }, { "DC_ISW", 1,0,7,6,2, "W" }, { "DC_CSW", 1,0,7,10,2, "W" },
     { "DC_CISW", 1,0,7,14,2, "W" }, { "DC_ZVA", 1,3,7,4,1, "wW" }, { "DC_CVAC", 1,3,7,10,1, "wW" },
@@ -105,6 +119,7 @@ static void open_gates(struct a64_cpu *cpu)
 {
     cpu->v.r[A64_SCTLR_EL1] |= SCTLR_UCT | SCTLR_UCI | SCTLR_UMA | SCTLR_DZE;
     cpu->v.r[A64_CNTKCTL_EL1] = 0x303;
+    cpu->v.r[A64_PMUSERENR_EL0] = 15;
     cpu->v.r[A64_CPACR_EL1] = 3 << 20;
     cpu->v.r[A64_MDSCR_EL1] = 0;
     cpu->v.r[A64_VBAR_EL1] = VECTORS;
@@ -232,6 +247,17 @@ static const struct {
     { "CNTP_CTL_EL0", A64_CNTKCTL_EL1, 0x200, 0x103 },
     { "CNTP_TVAL_EL0", A64_CNTKCTL_EL1, 0x200, 0x103 },
     { "CNTP_CVAL_EL0", A64_CNTKCTL_EL1, 0x200, 0x103 },
+    { "PMCR_EL0", A64_PMUSERENR_EL0, 1, 14 },
+    { "PMXEVTYPER_EL0", A64_PMUSERENR_EL0, 1, 14 },
+    { "PMOVSSET_EL0", A64_PMUSERENR_EL0, 1, 14 },
+    { "PMCEID0_EL0", A64_PMUSERENR_EL0, 1, 14 },
+    { "PMEVTYPER3_EL0", A64_PMUSERENR_EL0, 1, 14 },
+    { "PMSWINC_EL0", A64_PMUSERENR_EL0, 2, 12 },
+    { "PMSWINC_EL0", A64_PMUSERENR_EL0, 1, 12 },
+    { "PMCCNTR_EL0", A64_PMUSERENR_EL0, 4, 10 },
+    { "PMEVCNTR2_EL0", A64_PMUSERENR_EL0, 8, 6 },
+    { "PMXEVCNTR_EL0", A64_PMUSERENR_EL0, 8, 6 },
+    { "PMSELR_EL0", A64_PMUSERENR_EL0, 8, 6 },
     { "MDCCSR_EL0", A64_MDSCR_EL1, 0, MDSCR_TDCC },
     { "DBGDTR_EL0", A64_MDSCR_EL1, 0, MDSCR_TDCC },
     { "DBGDTRRX_EL0", A64_MDSCR_EL1, 0, MDSCR_TDCC },
@@ -312,6 +338,17 @@ static const struct {
     { "CNTKCTL_EL1", 0, 0x3ff, 0 },
     { "MDCCINT_EL1", 0, 0x60000000, 0 },
     { "OSDLR_EL1", 0, 1, 0 },
+    { "PMCR_EL0", 0x3040, 0x3071, 0x3040 },
+    { "PMCCNTR_EL0", 0, ~0ull, 0 },
+    { "PMCCFILTR_EL0", 0, 0xc0000000, 0 },
+    { "PMEVCNTR5_EL0", 0, 0xffffffff, 0 },
+    { "PMEVTYPER0_EL0", 0, 0xc000ffff, 0 },
+    { "PMSELR_EL0", 0, 31, 0 },
+    { "PMCNTENSET_EL0", 0, 0x8000003f, 0x8000003f },
+    { "PMINTENSET_EL1", 0, 0x8000003f, 0x8000003f },
+    { "PMOVSSET_EL0", 0, 0x8000003f, 0x8000003f },
+    { "PMOVSCLR_EL0", 0, 0, 0 },
+    { "PMUSERENR_EL0", 0, 15, 0 },
     { "NZCV", 0, 0xf0000000, 0 },
     { "DAIF", 0x3c0, 0x3c0, 0 },
     { "PAN", 0, 1 << 22, 0 },
@@ -322,7 +359,8 @@ static const struct {
     { "FPSR", 0, 0x0800009f, 0 },
     { "SPSel", 1, 1, 0 },
     { "DBGCLAIMSET_EL1", 0xff, 0xff, 0xff },
-    { "DBGBVR0_EL1", 0, ~3ull, 0 },
+    { "DBGBVR0_EL1", 0, ~0ull, 0 },
+    { "DBGBCR0_EL1", 0x1e0, 0xffe1e7, 0x1e0 },
     { "DBGWVR3_EL1", 0, ~3ull, 0 },
 };
 
@@ -389,7 +427,7 @@ Test(sysregs, id_registers)
     cr_expect_eq(id_reg("MIDR_EL1") >> 16 & 15, 15, "architecture");
     cr_expect_eq(id_reg("ID_AA64PFR0_EL1"), 0x1101000001110011);
     cr_expect_eq(id_reg("ID_AA64PFR1_EL1"), 0x20);
-    cr_expect_eq(id_reg("ID_AA64DFR0_EL1"), 0x10305006);
+    cr_expect_eq(id_reg("ID_AA64DFR0_EL1"), 0x10305406);
     cr_expect_eq(id_reg("ID_AA64ISAR0_EL1"), 0x0021100110212120);
     cr_expect_eq(id_reg("ID_AA64ISAR1_EL1"), 0x0000001100211002);
     cr_expect_eq(id_reg("ID_AA64MMFR0_EL1"), 0x0000000000100024);

@@ -10,14 +10,13 @@ COMMON = ['-m', '256', '-nographic', '-nic', 'none', '-kernel']
 QEMU = ['qemu-system-aarch64', '-M', 'virt,gic-version=3,its=off', '-monitor', 'none', '-serial', 'stdio']
 ARMLET = [os.environ.get('ARMLET', 'build/armlet'), '-M', 'virt', '-accel', 'interp']
 
-PFR0, DFR0, MMFR0, MMFR1, MMFR2 = ('s3_0_c0_c4_0', 's3_0_c0_c5_0', 's3_0_c0_c7_0', 's3_0_c0_c7_1',
+PFR0, MMFR0, MMFR1, MMFR2 = ('s3_0_c0_c4_0', 's3_0_c0_c7_0', 's3_0_c0_c7_1',
                                    's3_0_c0_c7_2')
 # (register, low bit, width): armlet's value. Fields that QEMU has at that value are no difference.
 DIFFERENT = {
     (PFR0, 0, 4): 1,   # EL0 without AArch32
     (PFR0, 4, 4): 1,   # EL1 without AArch32
     (PFR0, 28, 4): 0,  # RAS
-    (DFR0, 8, 4): 0,   # PMUVer
     (MMFR0, 8, 4): 0,  # BigEnd
     (MMFR0, 12, 4): 0, # SNSMem, which is EL3's
     (MMFR1, 4, 4): 0,  # VMIDBits, which is EL2's
