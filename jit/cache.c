@@ -195,9 +195,8 @@ static void scan(struct cache *c)
     snprintf(prefix, sizeof prefix, "%016" PRIx64 "-",
              hash_bytes(HASH_START, c->target.identity, strlen(c->target.identity)));
     size_t n = cache_dir_scan(c->dir, &list);
-    bool first = !c->files;
     for (size_t i = 0; i < n; i++)
-        if (!strncmp(list[i].name, prefix, strlen(prefix)) && (first || !known(c, list[i].name)))
+        if (!strncmp(list[i].name, prefix, strlen(prefix)) && !known(c, list[i].name))
             cache_add(c, list[i].name);
     free(list);
 }

@@ -96,6 +96,9 @@ bool cache_write(const struct cache_target *target, const struct cache_item *ite
                  char name[CACHE_NAME_SIZE], struct error *err);
 // Notes a file that cache_write() has added.
 void cache_add(struct cache *c, const char *name);
+// Asks the host to read the files into its memory, so that no vCPU waits for a disk later. For a
+// process beside armlet.
+void cache_warm(const struct cache_target *target);
 // Joins small files of this identity into larger ones. For a worker or at the end of a run; skips
 // if another process is at it. No reference of c's goes bad.
 void cache_merge(const struct cache_target *target);

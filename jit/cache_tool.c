@@ -14,7 +14,8 @@
 #define MERGE_LARGE (4u << 20)   // into files of about this size
 #define MERGE_FILES 16u          // when there are so many
 
-// Merging -----------------------------------------------------------------------------------------
+// Merging and reading ahead
+// -----------------------------------------------------------------------------------------
 
 struct merge {
     const struct cache_target *target;
@@ -102,17 +103,36 @@ static void merge_finish(struct merge *m)
     m->first = m->n;
 }
 
-// Keeps the small files of this identity.
-static size_t pick_small(const struct cache_target *target, struct cache_dir_item *list, size_t n)
+// Keeps the files of this identity that are smaller than that.
+static size_t pick(const struct cache_target *target, struct cache_dir_item *list, size_t n,
+                   uint64_t below)
 {
     char prefix[20];
     size_t kept = 0;
     snprintf(prefix, sizeof prefix, "%016" PRIx64 "-",
              hash_bytes(HASH_START, target->identity, strlen(target->identity)));
     for (size_t i = 0; i < n; i++)
-        if (list[i].size < MERGE_SMALL && !strncmp(list[i].name, prefix, strlen(prefix)))
+        if (list[i].size < below && !strncmp(list[i].name, prefix, strlen(prefix)))
             list[kept++] = list[i];
     return kept;
+}
+
+void cache_warm(const struct cache_target *target)
+{
+    struct cache_dir_item *list = NULL;
+    int dir = cache_dir_open(target->dir, false, NULL), fd;
+    struct stat st;
+    size_t n = dir >= 0 ? cache_dir_scan(dir, &list) : 0;
+    n = pick(target, list, n, UINT64_MAX);
+    for (size_t i = n; i-- > 0;) { // what was used last comes first
+        if (cache_file_open(dir, list[i].name, &fd, &st) != CACHE_GOOD)
+            continue;
+        posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+        close(fd);
+    }
+    free(list);
+    if (dir >= 0)
+        close(dir);
 }
 
 void cache_merge(const struct cache_target *target)
@@ -121,7 +141,7 @@ void cache_merge(const struct cache_target *target)
     int lock = m.dir >= 0 ? cache_dir_lock(m.dir) : -1;
     if (lock >= 0) {
         size_t n = cache_dir_scan(m.dir, &m.list);
-        n = pick_small(target, m.list, n);
+        n = pick(target, m.list, n, MERGE_SMALL);
         while (n >= MERGE_FILES && m.n < n) {
             merge_file(&m, m.list[m.n].name);
             m.n++;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the gccjit lowerings share: one region being lowered.
 //
-// Guest registers are locals of the C function, loaded at its head and written back on the way out,
-// all of them at one shared place. Temporaries are locals too. Nothing else lives across guest
+// The guest registers that are used most are locals of the C function, loaded at its head and
+// written back on the way out, all of them at one shared place. Temporaries are locals too. Nothing else lives across guest
 // instructions. Addresses all come from `cpu`; the object has no relocations beyond its own.
 #ifndef JIT_GCCJIT_CTX_H
 #define JIT_GCCJIT_CTX_H
@@ -33,7 +33,7 @@ struct flags {
 
 // A block is lowered once for every flag state it is reached with, up to GC_MAX_STATES; further
 // ones are packed first. So a comparison keeps its operands on its way to where they are needed.
-#define GC_MAX_STATES 3
+#define GC_MAX_STATES 2
 struct gc_version {
     unsigned block;
     struct flags flags;
@@ -47,7 +47,6 @@ struct gc {
 
     gcc_jit_type *u8, *u16, *u32, *u64, *s8, *s16, *s32, *s64, *u128, *s128, *boolean, *ptr, *v2;
     gcc_jit_type *vol[4];      // volatile u8 .. u64
-    gcc_jit_type *vol_v2;
     gcc_jit_function *fn, *expect;
     gcc_jit_param *cpu, *page0, *entry;
     gcc_jit_block *head;       // loads of guest registers; ends in the switch over entries
@@ -62,13 +61,20 @@ struct gc {
     lval pc, result;           // pc: distance from page0; of the exit being taken
     lval nzcv, fa, fb, icount;
     lval r[VCPU_NR_R], v[VCPU_NR_V];
+    bool r_hot[VCPU_NR_R], v_hot[VCPU_NR_V]; // worth a local; the others are used where they live
     bool r_dirty[VCPU_NR_R], v_dirty[VCPU_NR_V];
     lval tmp[VCPU_NR_TMP], vtmp[VCPU_NR_TMP];
     bool tmp_is_vec[VCPU_NR_TMP]; // which of the two was written last
+    // Above how many bits a vector is known to be zero: 32, 64, or 0 for not known.
+    uint8_t v_bits[VCPU_NR_V], tmp_bits[VCPU_NR_TMP];
     struct flags flags;
+    gcc_jit_block *bail;       // leaves at the instruction at bail_off, with these flags
+    unsigned bail_off;
+    struct flags bail_flags;
     struct gc_site *sites;     // [2 * VCPU_NR_R] by register and direction, then the others
     unsigned nr_sites;
 
+    bool uses_fp;              // host floating point that wants FP_HOST_FAST
     unsigned block;            // number of the block being lowered
     int64_t page;              // its page's distance from page0, in bytes
     unsigned insns_done;       // instructions of this block before the present one
@@ -106,6 +112,8 @@ uint32_t gc_offset(ir_val v);                         // of its slot in struct v
 rval gc_vec_word(struct gc *g, rval vector, unsigned n); // 64 bits of a vector
 rval gc_vec_of(struct gc *g, rval low, rval high);
 void gc_vec_dst(struct gc *g, ir_val v, rval value);  // a whole vector
+void gc_vec_dst_low(struct gc *g, ir_val v, rval value, unsigned bits); // zero above bits
+bool gc_vec_is_low(const struct gc *g, ir_val v, unsigned bits); // known to be zero above bits
 
 // Flags (gccjit_flags.c)
 void gc_flags_set(struct gc *g, enum flag_kind kind, bool wide, rval a, rval b);

@@ -182,6 +182,37 @@ static bool select_op(struct gc *g, const struct ir_insn *i, const struct operan
     return true;
 }
 
+// x / 0 is 0, and the most negative number over -1 is itself: what the host would trap on is a
+// branch away.
+static bool divide_op(struct gc *g, const struct ir_insn *i, const struct operands *o)
+{
+    if (i->op != IR_UDIV && i->op != IR_SDIV)
+        return false;
+    lval d = gc_local(g, g->u64, "quotient");
+    rval a = gc_copy(g, o->a, o->t), b = gc_copy(g, o->b, o->t);
+    gcc_jit_block *divide = gc_block(g), *join = gc_block(g), *zero = gc_block(g);
+    rval none = imm(g, o, 0), all = imm(g, o, ~UINT64_C(0));
+    gcc_jit_block_add_assignment(zero, NULL, d, gc_u64(g, 0));
+    gcc_jit_block_end_with_jump(zero, NULL, join);
+    gc_branch_rarely(g, gc_cmp(g, CMP(EQ), b, none), zero, divide);
+    g->at = divide;
+    if (i->op == IR_SDIV) {
+        gcc_jit_block *negate = gc_block(g), *plain = gc_block(g);
+        gc_branch_rarely(g, gc_cmp(g, CMP(EQ), b, all), negate, plain);
+        gcc_jit_block_add_assignment(negate, NULL, d, gc_cast(g, gc_un(g, GCC_JIT_UNARY_OP_MINUS, o->t, a), g->u64));
+        gcc_jit_block_end_with_jump(negate, NULL, join);
+        g->at = plain;
+        rval q = gc_bin(g, OP(DIVIDE), o->s, gc_cast(g, a, o->s), gc_cast(g, b, o->s));
+        gc_set(g, d, gc_cast(g, gc_cast(g, q, o->t), g->u64));
+    } else {
+        gc_set(g, d, gc_cast(g, gc_bin(g, OP(DIVIDE), o->t, a, b), g->u64));
+    }
+    gcc_jit_block_end_with_jump(g->at, NULL, join);
+    g->at = join;
+    gc_dst(g, i->d, gcc_jit_lvalue_as_rvalue(d));
+    return true;
+}
+
 static bool flags_op(struct gc *g, const struct ir_insn *i, const struct operands *o)
 {
     bool wide = i->type == IR_I64;
@@ -237,5 +268,5 @@ bool gc_lower_int(struct gc *g, const struct ir_insn *i)
         gc_dst(g, i->d, gc_cast(g, v, g->u64));
         return true;
     }
-    return select_op(g, i, &o) || flags_op(g, i, &o) || compare_op(g, i);
+    return divide_op(g, i, &o) || select_op(g, i, &o) || flags_op(g, i, &o) || compare_op(g, i);
 }

@@ -6,6 +6,8 @@
 
 lval gc_reg(struct gc *g, unsigned n)
 {
+    if (!g->r_hot[n])
+        return gc_field(g, offsetof(struct vcpu, r) + 8 * n, g->u64);
     if (!g->r[n]) {
         g->r[n] = gc_local(g, g->u64, "r");
         gcc_jit_block_add_assignment(
@@ -31,6 +33,8 @@ static lval vector(struct gc *g, ir_val v)
         return g->vtmp[n];
     }
     assert(ir_is_v(v));
+    if (!g->v_hot[n])
+        return gc_field(g, offsetof(struct vcpu, v) + 16 * n, g->v2);
     if (!g->v[n]) {
         g->v[n] = gc_local(g, g->v2, "v");
         gcc_jit_block_add_assignment(
@@ -102,15 +106,34 @@ rval gc_vec_word(struct gc *g, rval v, unsigned n)
     return gc_cast(g, whole, g->u64);
 }
 
-void gc_vec_dst(struct gc *g, ir_val v, rval value)
+void gc_vec_dst_low(struct gc *g, ir_val v, rval value, unsigned bits)
 {
+    unsigned n = ir_num(v);
     if (v == IR_NONE)
         return;
     gc_set(g, vector(g, v), value);
-    if (ir_kind(v) == IR_KIND_R)
-        g->v_dirty[ir_num(v)] = true;
-    else
-        g->tmp_is_vec[ir_num(v)] = true;
+    if (ir_kind(v) == IR_KIND_R) {
+        g->v_dirty[n] = true;
+        g->v_bits[n] = (uint8_t)bits;
+    } else {
+        g->tmp_is_vec[n] = true;
+        g->tmp_bits[n] = (uint8_t)bits;
+    }
+}
+
+void gc_vec_dst(struct gc *g, ir_val v, rval value)
+{
+    gc_vec_dst_low(g, v, value, 0);
+}
+
+bool gc_vec_is_low(const struct gc *g, ir_val v, unsigned bits)
+{
+    unsigned n = ir_num(v), known = 0;
+    if (ir_is_v(v))
+        known = g->v_bits[n];
+    else if (ir_kind(v) == IR_KIND_TMP && g->tmp_is_vec[n])
+        known = g->tmp_bits[n];
+    return known && known <= bits;
 }
 
 static lval home(struct gc *g, ir_val v, gcc_jit_type *type)
@@ -118,9 +141,15 @@ static lval home(struct gc *g, ir_val v, gcc_jit_type *type)
     return gc_field(g, gc_offset(v), type);
 }
 
+// Is it a register that has no local?
+static bool at_home(const struct gc *g, ir_val v)
+{
+    return ir_kind(v) == IR_KIND_R && !(ir_is_v(v) ? g->v_hot : g->r_hot)[ir_num(v)];
+}
+
 void gc_spill(struct gc *g, ir_val v)
 {
-    if (v == IR_NONE || ir_kind(v) == IR_KIND_CONST)
+    if (v == IR_NONE || ir_kind(v) == IR_KIND_CONST || at_home(g, v))
         return;
     if (ir_is_v(v) || (ir_kind(v) == IR_KIND_TMP && g->tmp_is_vec[ir_num(v)]))
         gc_set(g, home(g, v, g->v2), gc_vec_src(g, v));
@@ -130,7 +159,7 @@ void gc_spill(struct gc *g, ir_val v)
 
 void gc_reload(struct gc *g, ir_val v)
 {
-    if (v == IR_NONE)
+    if (v == IR_NONE || at_home(g, v))
         return;
     if (ir_is_v(v) || ir_kind(v) == IR_KIND_TMP)
         gc_vec_dst(g, v, gcc_jit_lvalue_as_rvalue(home(g, v, g->v2)));

@@ -4,14 +4,12 @@
 #define JIT_GCCJIT_SITES_H
 
 #include "jit/gccjit_ctx.h"
+#include "jit/region_slow.h"
 
 struct gc_site {
-    lval page; // guest address of the page, or GC_SITE_NONE
+    lval page; // guest address of the page, or REGION_NO_PAGE
     lval host; // its host address
 };
-
-// No guest address is in its page: bits 55 and 54 differ.
-#define GC_SITE_NONE UINT64_C(0x0080000000000000)
 
 // The site of a base operand: one for each register, one for each access otherwise.
 struct gc_site *gc_site(struct gc *g, ir_val base, bool indexed, bool store);

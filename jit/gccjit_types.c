@@ -23,8 +23,6 @@ void gc_types(struct gc *g)
     gcc_jit_type *plain[4] = { g->u8, g->u16, g->u32, g->u64 };
     for (unsigned n = 0; n < 4; n++)
         g->vol[n] = gcc_jit_type_get_volatile(plain[n]);
-    // Guest memory is not aligned to what a vector would like.
-    g->vol_v2 = gcc_jit_type_get_volatile(gcc_jit_type_get_aligned(g->v2, 1));
     g->expect = gcc_jit_context_get_builtin_function(c, "__builtin_expect");
 }
 

@@ -52,7 +52,9 @@ void jit_add_cpu(struct jit *jit, struct vcpu *cpu)
     jit->cpus[jit->nr_cpus++] = cpu;
     cpu->jit = jit;
     cpu->guest = jit->guest;
-    cpu->region_access = region_thunk_access;
+    cpu->region_load = (const void *)(uintptr_t)region_thunk_load;
+    cpu->region_store = (const void *)(uintptr_t)region_thunk_store;
+    cpu->region_vec = (const void *)(uintptr_t)region_thunk_vec;
     cpu->helpers = jit->guest->helpers;
     cpu->vec_fns = &ir_vec_fn[0][0];
     cpu->ref_fns = &ir_ref_fn[0][0];

@@ -51,6 +51,7 @@ enum region_result region_enter(struct vcpu *cpu, const struct iop *iop)
         }
     }
     cpu->stats.region_entries++;
+    cpu->pc = cpu->pc_page + b->off; // in case it declines
     return region->fn(cpu, page0, b->entry);
 }
 

@@ -114,6 +114,9 @@ static void grow(struct former *f, uint64_t least)
     }
 }
 
+// Every entry is a place where all registers come from memory, and a join for GCC.
+enum { max_entries = 6 };
+
 static void write_block(const struct former *f, const struct member *m, struct region_recipe *r)
 {
     struct region_block *b = &r->blocks[r->nr_blocks++];
@@ -123,7 +126,7 @@ static void write_block(const struct former *f, const struct member *m, struct r
         page++;
     *b = (struct region_block){ .page = (uint8_t)page, .flags = m->flags, .off = (uint16_t)tb->off,
                                 .n_insns = (uint16_t)tb->n_insns, .weight = (uint32_t)m->weight };
-    if (b->flags & REGION_ENTRY && r->nr_entries < REGION_MAX_ENTRIES)
+    if (b->flags & REGION_ENTRY && r->nr_entries < max_entries)
         b->entry = (uint16_t)r->nr_entries++;
     else
         b->flags &= (uint8_t)~REGION_ENTRY;

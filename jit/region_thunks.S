@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// See region_slow.h for the contract. The stack may stand anywhere when we come here: the caller is
-// code that GCC believes to be a leaf.
+// See region_slow.h for the contracts. The stack may stand anywhere when we come here: the caller
+// is code that GCC believes to be a leaf.
     .text
-    .globl region_thunk_access
-    .type region_thunk_access, @function
-    .p2align 4
-region_thunk_access:
+
+// Everything that C may clobber but rax, rcx and rdx, and two words at (%rsp).
+.macro save
     push %rbp
     mov %rsp, %rbp
     push %rsi
     push %rdi
-    push %rcx
     push %r8
     push %r9
     push %r10
     push %r11
-    sub $(16 * 16 + 16), %rsp
+    sub $(16 * 17), %rsp
     and $-64, %rsp
     movups %xmm0, 0x10(%rsp)
     movups %xmm1, 0x20(%rsp)
@@ -33,10 +31,9 @@ region_thunk_access:
     movups %xmm13, 0xe0(%rsp)
     movups %xmm14, 0xf0(%rsp)
     movups %xmm15, 0x100(%rsp)
-    mov %rax, %rsi
-    mov %rsp, %r8           // where `failed` goes
-    call region_slow_access@PLT
-    mov (%rsp), %rdx
+.endm
+
+.macro restore
     movups 0x10(%rsp), %xmm0
     movups 0x20(%rsp), %xmm1
     movups 0x30(%rsp), %xmm2
@@ -53,15 +50,43 @@ region_thunk_access:
     movups 0xe0(%rsp), %xmm13
     movups 0xf0(%rsp), %xmm14
     movups 0x100(%rsp), %xmm15
-    lea -56(%rbp), %rsp
+    lea -48(%rbp), %rsp
     pop %r11
     pop %r10
     pop %r9
     pop %r8
-    pop %rcx
     pop %rdi
     pop %rsi
     pop %rbp
+.endm
+
+// Behind region_thunk_load and region_thunk_store (region_slow.c). ecx: whether it is a store.
+    .globl region_thunk_slow
+    .hidden region_thunk_slow
+    .type region_thunk_slow, @function
+    .p2align 4
+region_thunk_slow:
+    save
+    mov %rax, %rsi
+    mov %rsp, %r8           // two words for what is said back
+    call region_slow_access@PLT
+    mov (%rsp), %rcx
+    mov 8(%rsp), %rdx
+    restore
     ret
-    .size region_thunk_access, . - region_thunk_access
+    .size region_thunk_slow, . - region_thunk_slow
+
+    .globl region_thunk_vec
+    .type region_thunk_vec, @function
+    .p2align 4
+region_thunk_vec:
+    save
+    mov %rcx, (%rsp)
+    mov %rax, %rsi
+    call region_slow_vec@PLT
+    mov (%rsp), %rcx
+    restore
+    ret
+    .size region_thunk_vec, . - region_thunk_vec
+
     .section .note.GNU-stack, "", @progbits

@@ -159,7 +159,7 @@ struct tier *tier_create(struct jit *jit, const struct tier_options *options, st
     }
     struct compile_options c = { .guest = jit->guest, .compile = options->compile,
                                  .nr_workers = options->nr_workers, .needs_assembler = true,
-                                 .max_batch = 4, .cache = t->cache ? cache_target(t->cache) : NULL };
+                                 .max_batch = 2, .collect_ms = 2, .cache = t->cache ? cache_target(t->cache) : NULL };
     t->service = compile_service_create(&c, err);
     if (t->service && codebuf_init(&t->code, 0, err))
         return t;

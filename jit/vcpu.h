@@ -110,13 +110,14 @@ struct vcpu {
     union vec zero, sink; // what an absent operand reads and writes
 
     // What generated code calls, reached through the state since it holds no addresses.
-    const void *region_access;        // region_thunk_access
+    const void *region_load, *region_store; // region_thunk_load, region_thunk_store
+    const void *region_vec;           // region_thunk_vec
     const struct helper *helpers;     // of the guest
     ir_fn *const *vec_fns;            // ir_vec_fn, flat
     ir_fn *const *ref_fns;            // ir_ref_fn, flat
     ir_fn *const *mem_fns;            // mem_fn_table, flat
     ir_fn *const *atomic_fns;         // atomic_fn_table
-    uint64_t xfer[4];                 // what a slow access of more than 8 bytes moves
+    uint64_t xfer[4] __attribute__((aligned(32))); // what a slow access moves
 
     // Softmmu; see jit/tlb.h.
     struct tlb_entry rtlb[TLB_SIZE], wtlb[TLB_SIZE];

@@ -224,7 +224,8 @@ static bool reply(struct worker *w, const struct job *job)
     r.cpu_us = now - w->cpu_us;
     w->cpu_us = now;
     w->batches++;
-    w->retiring = w->batches >= w->options->recycle_compiles ||
+    // Nor is a compiler that has failed one to go on with: who knows what it has left behind.
+    w->retiring = !job->compiled || w->batches >= w->options->recycle_compiles ||
                   memory_bytes(1) > w->rss_at_start + w->options->recycle_bytes;
     r.retiring = w->retiring;
     for (uint32_t i = 0; i < job->n; i++)

@@ -73,8 +73,11 @@ enum compile_submit compile_service_submit(struct compile_service *s,
         s->stats.refused++;
         result = COMPILE_FULL;
     } else {
-        *s->tail = r;
-        s->tail = &r->next;
+        // Newest first: what is hot now goes before what was hot while it waited.
+        r->next = s->head;
+        s->head = r;
+        if (s->tail == &s->head)
+            s->tail = &r->next;
         s->outstanding++;
         s->stats.submitted++;
         s->stats.queued++;

@@ -41,7 +41,7 @@ struct zygote {
     pid_t parent;
     char tmp[64]; // "": none
     int tmp_lock;
-    pid_t merger; // 0: none
+    pid_t tender; // 0: none
     struct child children[COMPILE_MAX_WORKERS];
 };
 
@@ -225,17 +225,18 @@ static bool find_assembler(void)
     return false;
 }
 
-// Tidies up the cache beside everything else.
-static void start_merge(struct zygote *z)
+// Has the cache read into memory and tidied up, beside everything else.
+static void tend_cache(struct zygote *z)
 {
     if (!z->options->cache)
         return;
     pid_t pid = fork();
     if (pid > 0)
-        z->merger = pid;
+        z->tender = pid;
     if (pid)
         return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    cache_warm(z->options->cache);
     setpriority(PRIO_PROCESS, 0, 19);
     cache_merge(z->options->cache);
     _exit(0);
@@ -283,8 +284,8 @@ static bool take_signals(struct zygote *z)
     while (read(z->signals, &s, sizeof s) == sizeof s)
         if (s.ssi_signo == SIGTERM)
             stay = false;
-    if (z->merger && waitpid(z->merger, NULL, WNOHANG) == z->merger)
-        z->merger = 0;
+    if (z->tender && waitpid(z->tender, NULL, WNOHANG) == z->tender)
+        z->tender = 0;
     reap(z);
     return stay;
 }
@@ -318,12 +319,12 @@ void zygote_main(const struct compile_options *options, int control)
         make_tmp(&z, "/tmp", false);
     if (options->needs_assembler && !find_assembler())
         send_event(&z, &(struct zygote_event){.what = ZYGOTE_NO_ASSEMBLER});
-    start_merge(&z);
+    tend_cache(&z);
     if (z.signals >= 0 && z.tmp[0])
         serve(&z);
-    if (z.merger) {
-        kill(z.merger, SIGKILL);
-        waitpid(z.merger, NULL, 0);
+    if (z.tender) {
+        kill(z.tender, SIGKILL);
+        waitpid(z.tender, NULL, 0);
     }
     for (unsigned i = 0; i < ARRAY_SIZE(z.children); i++) {
         if (!z.children[i].pid)

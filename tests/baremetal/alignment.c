@@ -7,12 +7,12 @@
 #define VA 0x0000456780000000ull
 
 enum { NORMAL, DEVICE, NONCACHEABLE, NORMAL_DEVICE, DEVICE_NORMAL, NR_MEMORY };
-static const char memory_name[][8] = { "normal", "device", "nc", "nor|dev", "dev|nor" };
+static const char memory_name[][8] = {"normal", "device", "nc", "nor|dev", "dev|nor"};
 
 struct op {
     u32 insn;
-    u8 size;    // of one element, which decides the alignment
-    u8 total;   // bytes
+    u8 size;  // of one element, which decides the alignment
+    u8 total; // bytes
     u8 kind;
     bool write; // reported as
 };
@@ -27,7 +27,8 @@ static void map(struct tt *t)
         unsigned second = m == DEVICE || m == NORMAL_DEVICE ? 3 : m == NONCACHEABLE ? 2 : 1;
         u64 attr = D_AF | D_USER | D_SH;
         tt_map(t, VA + m * 0x10000, 3, (ARENA + m * 0x2000) | attr | D_ATTR(first));
-        tt_map(t, VA + m * 0x10000 + 0x1000, 3, (ARENA + m * 0x2000 + 0x1000) | attr | D_ATTR(second));
+        tt_map(t, VA + m * 0x10000 + 0x1000, 3,
+               (ARENA + m * 0x2000 + 0x1000) | attr | D_ATTR(second));
     }
     tt_use(t, 0, 0, 0);
 }
@@ -60,11 +61,12 @@ static int expected(const struct op *o, unsigned m, bool a, unsigned offset)
     return -1;
 }
 
-static void one(const struct op *o, unsigned number, unsigned m, bool a, unsigned el, unsigned offset)
+static void one(const struct op *o, unsigned number, unsigned m, bool a, unsigned el,
+                unsigned offset)
 {
     u64 va = VA + m * 0x10000 + offset;
-    u32 vectors[] = { INSN("dup v0.2d, x0"), INSN("dup v1.2d, x1"), INSN("dup v2.2d, x2"),
-                      INSN("dup v3.2d, x3") };
+    u32 vectors[] = {INSN("dup v0.2d, x0"), INSN("dup v1.2d, x1"), INSN("dup v2.2d, x2"),
+                     INSN("dup v3.2d, x3")};
     run_n(EL1, vectors, 4, 0x0102030405060708, 0x1112131415161718, 0x2122232425262728, 9);
     run(el, o->insn, 0x1122334455667788, va, 0x99, 0);
     print("%s A %d EL%d insn %d +%x", (u64)memory_name[m], a, el, number, offset);
@@ -91,68 +93,68 @@ static void one(const struct op *o, unsigned number, unsigned m, bool a, unsigne
 static void accesses(void)
 {
     struct op op[] = {
-        { INSN("ldrb w0, [x1]"), 1, 1, PLAIN, 0 },
-        { INSN("ldrh w0, [x1]"), 2, 2, PLAIN, 0 },
-        { INSN("ldrsh x0, [x1]"), 2, 2, PLAIN, 0 },
-        { INSN("ldr w0, [x1]"), 4, 4, PLAIN, 0 },
-        { INSN("ldrsw x0, [x1]"), 4, 4, PLAIN, 0 },
-        { INSN("ldr x0, [x1]"), 8, 8, PLAIN, 0 },
-        { INSN("strh w0, [x1]"), 2, 2, PLAIN, 1 },
-        { INSN("str w0, [x1]"), 4, 4, PLAIN, 1 },
-        { INSN("str x0, [x1]"), 8, 8, PLAIN, 1 },
-        { INSN("ldur x0, [x1]"), 8, 8, PLAIN, 0 },
-        { INSN("ldp w0, w2, [x1]"), 4, 8, PLAIN, 0 },
-        { INSN("ldp x0, x2, [x1]"), 8, 16, PLAIN, 0 },
-        { INSN("ldpsw x0, x2, [x1]"), 4, 8, PLAIN, 0 },
-        { INSN("stp w0, w2, [x1]"), 4, 8, PLAIN, 1 },
-        { INSN("stp x0, x2, [x1]"), 8, 16, PLAIN, 1 },
-        { INSN("ldnp x0, x2, [x1]"), 8, 16, PLAIN, 0 },
-        { INSN("ldr h0, [x1]"), 2, 2, PLAIN, 0 },
-        { INSN("ldr s0, [x1]"), 4, 4, PLAIN, 0 },
-        { INSN("ldr d0, [x1]"), 8, 8, PLAIN, 0 },
-        { INSN("ldr q0, [x1]"), 16, 16, PLAIN, 0 },
-        { INSN("str q0, [x1]"), 16, 16, PLAIN, 1 },
-        { INSN("ldp s0, s1, [x1]"), 4, 8, PLAIN, 0 },
-        { INSN("ldp d0, d1, [x1]"), 8, 16, PLAIN, 0 },
-        { INSN("ldp q0, q1, [x1]"), 16, 32, PLAIN, 0 },
-        { INSN("stp q0, q1, [x1]"), 16, 32, PLAIN, 1 },
-        { INSN("ld1 {v0.16b}, [x1]"), 1, 16, STRUCT, 0 },
-        { INSN("ld1 {v0.8h}, [x1]"), 2, 16, STRUCT, 0 },
-        { INSN("ld1 {v0.4s}, [x1]"), 4, 16, STRUCT, 0 },
-        { INSN("ld1 {v0.2d, v1.2d}, [x1]"), 8, 32, STRUCT, 0 },
-        { INSN("ld2 {v0.4s, v1.4s}, [x1]"), 4, 32, STRUCT, 0 },
-        { INSN("ld4 {v0.8h-v3.8h}, [x1]"), 2, 64, STRUCT, 0 },
-        { INSN("st1 {v0.2d}, [x1]"), 8, 16, STRUCT, 1 },
-        { INSN("st3 {v0.4h-v2.4h}, [x1]"), 2, 24, STRUCT, 1 },
-        { INSN("ld1r {v0.4s}, [x1]"), 4, 4, STRUCT, 0 },
-        { INSN("ld1 {v0.d}[1], [x1]"), 8, 8, STRUCT, 0 },
-        { INSN("st2 {v0.h, v1.h}[3], [x1]"), 2, 4, STRUCT, 1 },
-        { INSN("ldtr x0, [x1]"), 8, 8, PLAIN, 0 },
-        { INSN("sttr w0, [x1]"), 4, 4, PLAIN, 1 },
-        { INSN("ldxrh w0, [x1]"), 2, 2, ALWAYS, 0 },
-        { INSN("ldxr w0, [x1]"), 4, 4, ALWAYS, 0 },
-        { INSN("ldxr x0, [x1]"), 8, 8, ALWAYS, 0 },
-        { INSN("ldaxr x0, [x1]"), 8, 8, ALWAYS, 0 },
-        { INSN("ldxp w0, w2, [x1]"), 4, 8, ALWAYS, 0 },
-        { INSN("ldxp x0, x2, [x1]"), 8, 16, ALWAYS, 0 },
-        { INSN("ldarh w0, [x1]"), 2, 2, ALWAYS, 0 },
-        { INSN("ldar w0, [x1]"), 4, 4, ALWAYS, 0 },
-        { INSN("ldar x0, [x1]"), 8, 8, ALWAYS, 0 },
-        { INSN("stlr x0, [x1]"), 8, 8, ALWAYS, 1 },
-        { INSN("stlrh w0, [x1]"), 2, 2, ALWAYS, 1 },
-        { INSN("ldapr x0, [x1]"), 8, 8, ALWAYS, 0 },
-        { INSN("ldapur w0, [x1]"), 4, 4, ALWAYS, 0 },
-        { INSN("stlur x0, [x1]"), 8, 8, ALWAYS, 1 },
-        { INSN("ldadd w0, w2, [x1]"), 4, 4, RMW, 0 },
-        { INSN("ldaddal x0, x2, [x1]"), 8, 8, RMW, 0 },
-        { INSN("swph w0, w2, [x1]"), 2, 2, RMW, 0 },
-        { INSN("stset x0, [x1]"), 8, 8, RMW, 0 },
-        { INSN("cas x0, x2, [x1]"), 8, 8, RMW, 0 },
-        { INSN("casp w2, w3, w4, w5, [x1]"), 4, 8, RMW, 0 },
-        { INSN("casp x2, x3, x4, x5, [x1]"), 8, 16, RMW, 0 },
+        {INSN("ldrb w0, [x1]"), 1, 1, PLAIN, 0},
+        {INSN("ldrh w0, [x1]"), 2, 2, PLAIN, 0},
+        {INSN("ldrsh x0, [x1]"), 2, 2, PLAIN, 0},
+        {INSN("ldr w0, [x1]"), 4, 4, PLAIN, 0},
+        {INSN("ldrsw x0, [x1]"), 4, 4, PLAIN, 0},
+        {INSN("ldr x0, [x1]"), 8, 8, PLAIN, 0},
+        {INSN("strh w0, [x1]"), 2, 2, PLAIN, 1},
+        {INSN("str w0, [x1]"), 4, 4, PLAIN, 1},
+        {INSN("str x0, [x1]"), 8, 8, PLAIN, 1},
+        {INSN("ldur x0, [x1]"), 8, 8, PLAIN, 0},
+        {INSN("ldp w0, w2, [x1]"), 4, 8, PLAIN, 0},
+        {INSN("ldp x0, x2, [x1]"), 8, 16, PLAIN, 0},
+        {INSN("ldpsw x0, x2, [x1]"), 4, 8, PLAIN, 0},
+        {INSN("stp w0, w2, [x1]"), 4, 8, PLAIN, 1},
+        {INSN("stp x0, x2, [x1]"), 8, 16, PLAIN, 1},
+        {INSN("ldnp x0, x2, [x1]"), 8, 16, PLAIN, 0},
+        {INSN("ldr h0, [x1]"), 2, 2, PLAIN, 0},
+        {INSN("ldr s0, [x1]"), 4, 4, PLAIN, 0},
+        {INSN("ldr d0, [x1]"), 8, 8, PLAIN, 0},
+        {INSN("ldr q0, [x1]"), 16, 16, PLAIN, 0},
+        {INSN("str q0, [x1]"), 16, 16, PLAIN, 1},
+        {INSN("ldp s0, s1, [x1]"), 4, 8, PLAIN, 0},
+        {INSN("ldp d0, d1, [x1]"), 8, 16, PLAIN, 0},
+        {INSN("ldp q0, q1, [x1]"), 16, 32, PLAIN, 0},
+        {INSN("stp q0, q1, [x1]"), 16, 32, PLAIN, 1},
+        {INSN("ld1 {v0.16b}, [x1]"), 1, 16, STRUCT, 0},
+        {INSN("ld1 {v0.8h}, [x1]"), 2, 16, STRUCT, 0},
+        {INSN("ld1 {v0.4s}, [x1]"), 4, 16, STRUCT, 0},
+        {INSN("ld1 {v0.2d, v1.2d}, [x1]"), 8, 32, STRUCT, 0},
+        {INSN("ld2 {v0.4s, v1.4s}, [x1]"), 4, 32, STRUCT, 0},
+        {INSN("ld4 {v0.8h-v3.8h}, [x1]"), 2, 64, STRUCT, 0},
+        {INSN("st1 {v0.2d}, [x1]"), 8, 16, STRUCT, 1},
+        {INSN("st3 {v0.4h-v2.4h}, [x1]"), 2, 24, STRUCT, 1},
+        {INSN("ld1r {v0.4s}, [x1]"), 4, 4, STRUCT, 0},
+        {INSN("ld1 {v0.d}[1], [x1]"), 8, 8, STRUCT, 0},
+        {INSN("st2 {v0.h, v1.h}[3], [x1]"), 2, 4, STRUCT, 1},
+        {INSN("ldtr x0, [x1]"), 8, 8, PLAIN, 0},
+        {INSN("sttr w0, [x1]"), 4, 4, PLAIN, 1},
+        {INSN("ldxrh w0, [x1]"), 2, 2, ALWAYS, 0},
+        {INSN("ldxr w0, [x1]"), 4, 4, ALWAYS, 0},
+        {INSN("ldxr x0, [x1]"), 8, 8, ALWAYS, 0},
+        {INSN("ldaxr x0, [x1]"), 8, 8, ALWAYS, 0},
+        {INSN("ldxp w0, w2, [x1]"), 4, 8, ALWAYS, 0},
+        {INSN("ldxp x0, x2, [x1]"), 8, 16, ALWAYS, 0},
+        {INSN("ldarh w0, [x1]"), 2, 2, ALWAYS, 0},
+        {INSN("ldar w0, [x1]"), 4, 4, ALWAYS, 0},
+        {INSN("ldar x0, [x1]"), 8, 8, ALWAYS, 0},
+        {INSN("stlr x0, [x1]"), 8, 8, ALWAYS, 1},
+        {INSN("stlrh w0, [x1]"), 2, 2, ALWAYS, 1},
+        {INSN("ldapr x0, [x1]"), 8, 8, ALWAYS, 0},
+        {INSN("ldapur w0, [x1]"), 4, 4, ALWAYS, 0},
+        {INSN("stlur x0, [x1]"), 8, 8, ALWAYS, 1},
+        {INSN("ldadd w0, w2, [x1]"), 4, 4, RMW, 0},
+        {INSN("ldaddal x0, x2, [x1]"), 8, 8, RMW, 0},
+        {INSN("swph w0, w2, [x1]"), 2, 2, RMW, 0},
+        {INSN("stset x0, [x1]"), 8, 8, RMW, 0},
+        {INSN("cas x0, x2, [x1]"), 8, 8, RMW, 0},
+        {INSN("casp w2, w3, w4, w5, [x1]"), 4, 8, RMW, 0},
+        {INSN("casp x2, x3, x4, x5, [x1]"), 8, 16, RMW, 0},
     };
-    static const u16 offset[] = { 0x800, 0x801, 0x802, 0x804, 0x808, 0x80c, 0xff0, 0xff8,
-                                  0xffc, 0xffe, 0xfff, 0xfe4, 0xfd1 };
+    static const u16 offset[] = {0x800, 0x801, 0x802, 0x804, 0x808, 0x80c, 0xff0,
+                                 0xff8, 0xffc, 0xffe, 0xfff, 0xfe4, 0xfd1};
     struct tt t;
     map(&t);
     for (unsigned m = 0; m < NR_MEMORY; m++) {
@@ -182,9 +184,10 @@ static void exclusive_stores(void)
 {
     struct tt t;
     map(&t);
-    u32 insn[] = { INSN("stxrh w2, w0, [x1]"), INSN("stxr w2, w0, [x1]"), INSN("stxr w2, x0, [x1]"),
-                   INSN("stlxr w2, x0, [x1]"), INSN("stxp w2, w0, w3, [x1]"), INSN("stxp w2, x0, x3, [x1]") };
-    static const u8 size[] = { 2, 4, 8, 8, 8, 16 };
+    u32 insn[] = {INSN("stxrh w2, w0, [x1]"),    INSN("stxr w2, w0, [x1]"),
+                  INSN("stxr w2, x0, [x1]"),     INSN("stlxr w2, x0, [x1]"),
+                  INSN("stxp w2, w0, w3, [x1]"), INSN("stxp w2, x0, x3, [x1]")};
+    static const u8 size[] = {2, 4, 8, 8, 8, 16};
     for (unsigned n = 0; n < ARRAY_SIZE(insn); n++)
         for (unsigned offset = 0; offset < 17; offset++)
             for (unsigned el = 0; el < 2; el++) {
@@ -208,7 +211,7 @@ static void zeroing(void)
     for (unsigned m = 0; m < NONCACHEABLE + 1; m++)
         for (unsigned el = 0; el < 2; el++)
             for (unsigned n = 0; n < 4; n++) {
-                static const u16 offset[] = { 0x800, 0x833, 0xffc, 0x1001 };
+                static const u16 offset[] = {0x800, 0x833, 0xffc, 0x1001};
                 fill(ARENA + m * 0x2000);
                 u64 va = VA + m * 0x10000 + offset[n];
                 run(el, INSN("dc zva, x1"), 0, va, 0, 0);
@@ -234,7 +237,8 @@ static void zeroing(void)
 // With the MMU off all data is Device-nGnRnE.
 static u64 flat(u64 unused)
 {
-    u32 insn[] = { INSN("ldr x0, [x1]"), INSN("ldrb w0, [x1]"), INSN("ldp w0, w2, [x1]"), INSN("ldr q0, [x1]") };
+    u32 insn[] = {INSN("ldr x0, [x1]"), INSN("ldrb w0, [x1]"), INSN("ldp w0, w2, [x1]"),
+                  INSN("ldr q0, [x1]")};
     u64 result[4][2][3];
     for (unsigned n = 0; n < 4; n++)
         run(EL1, insn[n], 0, ARENA, 0, 0);

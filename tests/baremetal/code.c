@@ -104,10 +104,17 @@ static void loop(void)
     map(&t);
     // x0 sum, x1 instruction's writable address, x2 executable one, x3 count
     u32 code[] = {
-        add_imm(0, 1),                  // 0: changed each time round
-        INSN("ldr w5, [x1]"), INSN("add w5, w5, #0x400"), // imm + 1
-        INSN("str w5, [x1]"), INSN("dc cvau, x1"), INSN("dsb ish"), INSN("ic ivau, x2"),
-        INSN("dsb ish"), INSN("isb"), INSN("subs x3, x3, #1"), 0x54000000 | ((u32)-10 & 0x7ffff) << 5 | 1,
+        add_imm(0, 1), // 0: changed each time round
+        INSN("ldr w5, [x1]"),
+        INSN("add w5, w5, #0x400"), // imm + 1
+        INSN("str w5, [x1]"),
+        INSN("dc cvau, x1"),
+        INSN("dsb ish"),
+        INSN("ic ivau, x2"),
+        INSN("dsb ish"),
+        INSN("isb"),
+        INSN("subs x3, x3, #1"),
+        0x54000000 | ((u32)-10 & 0x7ffff) << 5 | 1,
         RET,
     };
     for (unsigned page = 0; page < 2; page++) {
@@ -130,16 +137,29 @@ static void ahead(void)
     struct tt t;
     map(&t);
     u32 code[] = {
-        INSN("str w0, [x1, #40]"), INSN("add x4, x1, #40"), INSN("add x5, x2, #40"), INSN("dc cvau, x4"),
-        INSN("dsb sy"), INSN("ic ivau, x5"), INSN("dsb sy"), INSN("isb"), INSN("mov x0, #0"),
-        INSN("mov x6, #1"), 0 /* 40: replaced */, INSN("add x0, x0, #0x100"), RET,
+        INSN("str w0, [x1, #40]"),
+        INSN("add x4, x1, #40"),
+        INSN("add x5, x2, #40"),
+        INSN("dc cvau, x4"),
+        INSN("dsb sy"),
+        INSN("ic ivau, x5"),
+        INSN("dsb sy"),
+        INSN("isb"),
+        INSN("mov x0, #0"),
+        INSN("mov x6, #1"),
+        0 /* 40: replaced */,
+        INSN("add x0, x0, #0x100"),
+        RET,
     };
     for (unsigned n = 0; n < 8; n++) {
         code[10] = add_imm(0, 0x11);
         for (unsigned i = 0; i < ARRAY_SIZE(code); i++)
             put(W + 0x400 + 4 * i, code[i]);
         visible(1, W + 0x400, X1 + 0x400, sizeof code);
-        u32 replacement = n % 4 == 0 ? add_imm(0, n) : n % 4 == 1 ? branch(2) : n % 4 == 2 ? 0x00000000 : RET;
+        u32 replacement = n % 4 == 0   ? add_imm(0, n)
+                          : n % 4 == 1 ? branch(2)
+                          : n % 4 == 2 ? 0x00000000
+                                       : RET;
         guarded(X1 + 0x400, replacement, W + 0x400, X1 + 0x400, 0, 0, 0, 0);
         print("ahead %d: taken %d ", n, exc.taken);
         if (exc.taken)
@@ -156,9 +176,13 @@ static void patched_calls(void)
     struct tt t;
     map(&t);
     // +0 the caller: calls +0x1800 (another page) x3 times
-    u32 caller[] = { INSN("mov x9, x30"), INSN("mov x0, #0"), INSN("blr x1"), INSN("subs x3, x3, #1"),
-                     0x54000000 | ((u32)-2 & 0x7ffff) << 5 | 1, INSN("ret x9") };
-    u32 callee[] = { 0xd503201f, add_imm(0, 1), RET, add_imm(0, 0x10), branch(-2) };
+    u32 caller[] = {INSN("mov x9, x30"),
+                    INSN("mov x0, #0"),
+                    INSN("blr x1"),
+                    INSN("subs x3, x3, #1"),
+                    0x54000000 | ((u32)-2 & 0x7ffff) << 5 | 1,
+                    INSN("ret x9")};
+    u32 callee[] = {0xd503201f, add_imm(0, 1), RET, add_imm(0, 0x10), branch(-2)};
     for (unsigned i = 0; i < ARRAY_SIZE(caller); i++)
         put(W + 4 * i, caller[i]);
     for (unsigned i = 0; i < ARRAY_SIZE(callee); i++)

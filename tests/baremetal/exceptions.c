@@ -52,22 +52,22 @@ static void unallocated(void)
     RAW(0xd500407f); // MSR (immediate), op1 = 0, op2 = 3: PAN is 4
     RAW(0xd503301f);
     RAW(0x0b400020 | 3 << 22); // ADD (shifted), ROR
-    RAW(0x0b208c20); // ADD (extended), shift 3 is allowed
-    RAW(0x0b209420); // shift 5 is not
-    RAW(0x13400000); // SBFM, N = 1 with sf = 0
-    RAW(0x12400000); // AND (immediate), N = 1 with sf = 0
-    RAW(0x9240fc00); // AND (immediate), immr, imms = 111111 with N = 1
-    RAW(0x138087c0); // EXTR 32 bits with imms 33
-    RAW(0x1ac00000); // data processing, 2 sources, opcode 0
+    RAW(0x0b208c20);           // ADD (extended), shift 3 is allowed
+    RAW(0x0b209420);           // shift 5 is not
+    RAW(0x13400000);           // SBFM, N = 1 with sf = 0
+    RAW(0x12400000);           // AND (immediate), N = 1 with sf = 0
+    RAW(0x9240fc00);           // AND (immediate), immr, imms = 111111 with N = 1
+    RAW(0x138087c0);           // EXTR 32 bits with imms 33
+    RAW(0x1ac00000);           // data processing, 2 sources, opcode 0
     RAW(0x1b400000);
     RAW(0x9b208000 | 3 << 21);
     RAW(0x5ac01800); // 1 source: CLZ's neighbours
     RAW(0xdac02c00);
-    RAW(0x1a800c00); // CSEL, op2 = 3
+    RAW(0x1a800c00);           // CSEL, op2 = 3
     RAW(0x3a400810 | 1 << 10); // CCMN, o2
-    RAW(0x72e00000); // MOVK 32 bits, hw 3
-    RAW(0x32800000); // MOVN's neighbour, opc = 1
-    RAW(0xd6000000); // BR with op2 = 0
+    RAW(0x72e00000);           // MOVK 32 bits, hw 3
+    RAW(0x32800000);           // MOVN's neighbour, opc = 1
+    RAW(0xd6000000);           // BR with op2 = 0
     RAW(0xd67f03c0);
     RAW(0xd69f03e1);
     RAW(0x54000010); // B.cond, o0
@@ -75,8 +75,8 @@ static void unallocated(void)
     RAW(0x1e604000 | 1 << 29);
     RAW(0x1ee00000 | 3 << 22);
     RAW(0x38800c00 | 3u << 30 | 2 << 22); // size 3, opc 2, pre-indexed
-    RAW(0xb9c00000 | 1u << 30); // LDRSW's neighbour, size 3 opc 3
-    RAW(0xc8207c00 | 31 << 10); // STXP with reserved bits is as without
+    RAW(0xb9c00000 | 1u << 30);           // LDRSW's neighbour, size 3 opc 3
+    RAW(0xc8207c00 | 31 << 10);           // STXP with reserved bits is as without
     RAW(0x2ac00000);
     RAW(0x0e205800 | 3 << 22); // CNT with size 3
     RAW(0x4e209c00 | 3 << 22); // MUL with size 3
@@ -88,19 +88,19 @@ static void system_registers(void)
     // op0, op1, CRn, CRm, op2: of EL2 and EL3, EL12 forms, implementation defined, unallocated,
     // read-only ones written and write-only ones read. All are undefined.
     static const u8 reg[][6] = {
-        { 3, 4, 1, 0, 0, 3 },  { 3, 4, 2, 0, 2, 3 },  { 3, 4, 12, 0, 0, 3 }, { 3, 4, 5, 2, 0, 3 },
-        { 3, 6, 1, 0, 0, 3 },  { 3, 6, 12, 0, 0, 3 }, { 3, 6, 1, 1, 0, 3 },  { 3, 5, 1, 0, 0, 3 },
-        { 3, 5, 12, 0, 0, 3 }, { 3, 5, 14, 1, 0, 3 }, { 3, 5, 14, 2, 1, 3 }, { 3, 4, 14, 0, 3, 3 },
-        { 3, 0, 11, 0, 0, 3 }, { 3, 0, 15, 2, 7, 3 }, { 3, 7, 15, 1, 0, 3 }, { 3, 3, 11, 4, 1, 3 },
-        { 3, 0, 1, 0, 7, 3 },  { 3, 0, 3, 0, 0, 3 },  { 3, 0, 4, 2, 1, 3 },  { 3, 0, 4, 7, 0, 3 },
-        { 3, 0, 8, 0, 0, 3 },  { 3, 2, 1, 0, 0, 3 },  { 3, 3, 4, 2, 3, 3 },  { 3, 7, 0, 0, 0, 3 },
-        { 3, 0, 0, 0, 0, 2 },  { 3, 0, 0, 0, 5, 2 },  { 3, 0, 0, 4, 0, 2 },  { 3, 0, 4, 2, 2, 2 },
-        { 3, 3, 0, 0, 1, 2 },  { 3, 3, 14, 0, 1, 2 }, { 3, 3, 14, 0, 2, 2 }, { 3, 0, 12, 1, 0, 2 },
-        { 2, 0, 1, 0, 4, 1 },  { 2, 0, 1, 1, 4, 2 },  { 3, 0, 12, 12, 1, 1 }, { 3, 0, 12, 12, 0, 2 },
-        { 3, 0, 12, 11, 5, 1 }, { 3, 0, 12, 11, 3, 2 }, { 2, 0, 9, 9, 0, 3 }, { 2, 7, 0, 0, 0, 3 },
-        { 0, 0, 5, 0, 0, 2 },  { 0, 3, 4, 0, 0, 2 },  { 1, 0, 11, 0, 0, 3 }, { 1, 4, 7, 8, 0, 2 },
-        { 1, 4, 8, 7, 0, 2 },  { 1, 6, 8, 7, 0, 2 },  { 1, 4, 8, 3, 1, 2 },  { 1, 0, 7, 0, 0, 2 },
-        { 1, 3, 7, 15, 1, 2 }, { 1, 0, 8, 15, 0, 2 }, { 1, 7, 15, 0, 0, 3 }, { 1, 2, 7, 0, 0, 3 },
+        {3, 4, 1, 0, 0, 3},   {3, 4, 2, 0, 2, 3},   {3, 4, 12, 0, 0, 3},  {3, 4, 5, 2, 0, 3},
+        {3, 6, 1, 0, 0, 3},   {3, 6, 12, 0, 0, 3},  {3, 6, 1, 1, 0, 3},   {3, 5, 1, 0, 0, 3},
+        {3, 5, 12, 0, 0, 3},  {3, 5, 14, 1, 0, 3},  {3, 5, 14, 2, 1, 3},  {3, 4, 14, 0, 3, 3},
+        {3, 0, 11, 0, 0, 3},  {3, 0, 15, 2, 7, 3},  {3, 7, 15, 1, 0, 3},  {3, 3, 11, 4, 1, 3},
+        {3, 0, 1, 0, 7, 3},   {3, 0, 3, 0, 0, 3},   {3, 0, 4, 2, 1, 3},   {3, 0, 4, 7, 0, 3},
+        {3, 0, 8, 0, 0, 3},   {3, 2, 1, 0, 0, 3},   {3, 3, 4, 2, 3, 3},   {3, 7, 0, 0, 0, 3},
+        {3, 0, 0, 0, 0, 2},   {3, 0, 0, 0, 5, 2},   {3, 0, 0, 4, 0, 2},   {3, 0, 4, 2, 2, 2},
+        {3, 3, 0, 0, 1, 2},   {3, 3, 14, 0, 1, 2},  {3, 3, 14, 0, 2, 2},  {3, 0, 12, 1, 0, 2},
+        {2, 0, 1, 0, 4, 1},   {2, 0, 1, 1, 4, 2},   {3, 0, 12, 12, 1, 1}, {3, 0, 12, 12, 0, 2},
+        {3, 0, 12, 11, 5, 1}, {3, 0, 12, 11, 3, 2}, {2, 0, 9, 9, 0, 3},   {2, 7, 0, 0, 0, 3},
+        {0, 0, 5, 0, 0, 2},   {0, 3, 4, 0, 0, 2},   {1, 0, 11, 0, 0, 3},  {1, 4, 7, 8, 0, 2},
+        {1, 4, 8, 7, 0, 2},   {1, 6, 8, 7, 0, 2},   {1, 4, 8, 3, 1, 2},   {1, 0, 7, 0, 0, 2},
+        {1, 3, 7, 15, 1, 2},  {1, 0, 8, 15, 0, 2},  {1, 7, 15, 0, 0, 3},  {1, 2, 7, 0, 0, 3},
     };
     for (unsigned n = 0; n < ARRAY_SIZE(reg); n++) {
         const u8 *r = reg[n];
@@ -108,7 +108,8 @@ static void system_registers(void)
             if (!(r[5] & (read ? 1 : 2)))
                 continue;
             u32 insn = (read ? insn_mrs : insn_msr)(0, r[1], r[2], r[3], r[4], 5) | r[0] << 19;
-            print("s%d_%d_c%d_c%d_%d %s ", r[0], r[1], r[2], r[3], r[4], (u64)(read ? "read" : "write"));
+            print("s%d_%d_c%d_c%d_%d %s ", r[0], r[1], r[2], r[3], r[4],
+                  (u64)(read ? "read" : "write"));
             each("", insn);
         }
     }
@@ -170,23 +171,39 @@ static void sp_alignment(void)
     // QEMU does not check SP.
     u32 move = INSN("mov x3, sp"), set = INSN("mov sp, x1"), back = INSN("mov sp, x3");
     u32 access[] = {
-        INSN("ldr x0, [sp]"),        INSN("str x0, [sp]"),       INSN("ldrb w0, [sp, #5]"),
-        INSN("ldp x4, x5, [sp]"),    INSN("stp x4, x5, [sp]"),   INSN("ldr x0, [sp], #16"),
-        INSN("str x0, [sp, #-16]!"), INSN("ldr x0, [sp, x2]"),   INSN("ldur x0, [sp, #3]"),
-        INSN("ldxr x0, [sp]"),       INSN("stxr w0, x4, [sp]"),  INSN("ldar x0, [sp]"),
-        INSN("ldadd x4, x0, [sp]"),  INSN("cas x4, x0, [sp]"),   INSN("ldr d0, [sp]"),
-        INSN("ldp q0, q1, [sp]"),    INSN("ld1 {v0.16b}, [sp]"), INSN("st1 {v0.b}[1], [sp]"),
-        INSN("ldtr x0, [sp]"),       INSN("prfm pldl1keep, [sp]"), INSN("prfm pldl1keep, [sp, x2]"),
-        INSN("add x0, sp, #1"),      INSN("nop"),
+        INSN("ldr x0, [sp]"),
+        INSN("str x0, [sp]"),
+        INSN("ldrb w0, [sp, #5]"),
+        INSN("ldp x4, x5, [sp]"),
+        INSN("stp x4, x5, [sp]"),
+        INSN("ldr x0, [sp], #16"),
+        INSN("str x0, [sp, #-16]!"),
+        INSN("ldr x0, [sp, x2]"),
+        INSN("ldur x0, [sp, #3]"),
+        INSN("ldxr x0, [sp]"),
+        INSN("stxr w0, x4, [sp]"),
+        INSN("ldar x0, [sp]"),
+        INSN("ldadd x4, x0, [sp]"),
+        INSN("cas x4, x0, [sp]"),
+        INSN("ldr d0, [sp]"),
+        INSN("ldp q0, q1, [sp]"),
+        INSN("ld1 {v0.16b}, [sp]"),
+        INSN("st1 {v0.b}[1], [sp]"),
+        INSN("ldtr x0, [sp]"),
+        INSN("prfm pldl1keep, [sp]"),
+        INSN("prfm pldl1keep, [sp, x2]"),
+        INSN("add x0, sp, #1"),
+        INSN("nop"),
     };
     for (unsigned setting = 0; setting < 4; setting++) {
         msr(sctlr_el1, (RT_SCTLR & ~0x18ull) | setting << 3);
         isb();
         for (unsigned n = 0; n < ARRAY_SIZE(access); n++) {
-            // Exclusives and atomics would be misaligned without the check; those are in alignment.c.
+            // Exclusives and atomics would be misaligned without the check; those are in
+            // alignment.c.
             if (setting != 3 && n >= 9 && n <= 13)
                 continue;
-            u32 insns[4] = { move, set, access[n], back };
+            u32 insns[4] = {move, set, access[n], back};
             for (unsigned el = 0; el < 2; el++) {
                 u64 sp = (el ? (u64)el0_page + RW_ALIAS : (u64)el0_page) + 0x808;
                 print("SA %d SA0 %d EL%d insn %d ", setting & 1, setting >> 1, el, n);
@@ -201,7 +218,7 @@ static void sp_alignment(void)
     msr(sctlr_el1, RT_SCTLR);
     isb();
     for (unsigned off = 0; off < 17; off++) {
-        u32 insns[4] = { move, set, access[0], back };
+        u32 insns[4] = {move, set, access[0], back};
         run_n(EL0, insns, 4, 0, (u64)el0_page + off, 0, 0);
         print("SP + %d ", off);
         if (off & 15)
@@ -210,7 +227,7 @@ static void sp_alignment(void)
             report("");
     }
     // EL1t uses SP_EL0, and SA.
-    u32 insns[2] = { access[0], INSN("svc #1") };
+    u32 insns[2] = {access[0], INSN("svc #1")};
     exc.in_spsr = 0x3c4;
     exc.in_sp = (u64)el0_page + 8;
     entered(code_at(EL1, insns, 2), 0, 0, 0, 0, 0, 0, 0);
@@ -220,9 +237,10 @@ static void sp_alignment(void)
 
 static void fp_trap(void)
 {
-    u32 insn[] = { INSN("fmov d0, #1.0"), INSN("ldr q0, [x1]"),  INSN("add v0.16b, v0.16b, v0.16b"),
-                   INSN("mrs x0, fpcr"),  INSN("msr fpsr, xzr"), INSN("ld1 {v0.d}[1], [x1], #8"),
-                   INSN("aese v0.16b, v0.16b"), INSN("fcvtzs x0, d0"), INSN("sha256h q0, q0, v0.4s") };
+    u32 insn[] = {
+        INSN("fmov d0, #1.0"),       INSN("ldr q0, [x1]"),  INSN("add v0.16b, v0.16b, v0.16b"),
+        INSN("mrs x0, fpcr"),        INSN("msr fpsr, xzr"), INSN("ld1 {v0.d}[1], [x1], #8"),
+        INSN("aese v0.16b, v0.16b"), INSN("fcvtzs x0, d0"), INSN("sha256h q0, q0, v0.4s")};
     for (u64 fpen = 0; fpen < 4; fpen++) {
         msr(cpacr_el1, fpen << 20);
         isb();
@@ -266,26 +284,49 @@ static void control(const char *name, u64 bit, const u32 *insn, unsigned n)
 
 static void controls(void)
 {
-    u32 uct[] = { INSN("mrs x7, ctr_el0"), INSN("mrs xzr, ctr_el0"), INSN("mrs x7, dczid_el0") };
+    u32 uct[] = {INSN("mrs x7, ctr_el0"), INSN("mrs xzr, ctr_el0"), INSN("mrs x7, dczid_el0")};
     control("UCT", BIT(15), uct, ARRAY_SIZE(uct));
-    u32 uci[] = { INSN("dc cvau, x1"), INSN("dc cvac, x1"), INSN("dc civac, x1"), INSN("dc cvap, x1"),
-                  INSN("ic ivau, x1") };
+    u32 uci[] = {INSN("dc cvau, x1"), INSN("dc cvac, x1"), INSN("dc civac, x1"),
+                 INSN("dc cvap, x1"), INSN("ic ivau, x1")};
     control("UCI", BIT(26), uci, ARRAY_SIZE(uci));
-    u32 dze[] = { INSN("dc zva, x1"), INSN("mrs x3, dczid_el0") };
+    u32 dze[] = {INSN("dc zva, x1"), INSN("mrs x3, dczid_el0")};
     control("DZE", BIT(14), dze, ARRAY_SIZE(dze));
-    u32 uma[] = { INSN("mrs x4, daif"), INSN("msr daif, xzr"), INSN("msr daifset, #15"),
-                  INSN("msr daifclr, #2") };
+    u32 uma[] = {INSN("mrs x4, daif"), INSN("msr daif, xzr"), INSN("msr daifset, #15"),
+                 INSN("msr daifclr, #2")};
     // At EL1 an unmasked interrupt would do no harm: none is enabled.
     control("UMA", BIT(9), uma, ARRAY_SIZE(uma));
-    u32 always[] = { INSN("ic iallu"), INSN("dc ivac, x1"), INSN("dc isw, xzr"), INSN("dc csw, xzr"),
-                     INSN("dc cisw, xzr"), INSN("tlbi vmalle1"), INSN("tlbi vae1is, x0"), INSN("at s1e1r, x0"),
-                     INSN("at s1e0w, x0"), INSN("at s1e1rp, x0"), INSN("msr spsel, #1"), INSN("msr pan, #0"),
-                     INSN("msr uao, #0"), INSN("msr dit, #1"), INSN("msr ssbs, #1"), INSN("mrs x2, ssbs"),
-                     INSN("mrs x2, nzcv"), INSN("msr nzcv, x0"), INSN("mrs x2, spsel"), INSN("mrs x2, currentel"),
-                     INSN("mrs x2, sp_el0"), INSN("mrs x2, pan"), INSN("mrs x2, uao"), INSN("mrs x2, dit"),
-                     INSN("mrs x2, tpidr_el0"), INSN("mrs x2, tpidrro_el0"), INSN("mrs x2, tpidr_el1"),
-                     INSN("msr tpidr_el0, x2"), INSN("mrs x2, elr_el1"), INSN("mrs x2, vbar_el1"),
-                     INSN("mrs x2, contextidr_el1"), INSN("mrs x2, par_el1") };
+    u32 always[] = {INSN("ic iallu"),
+                    INSN("dc ivac, x1"),
+                    INSN("dc isw, xzr"),
+                    INSN("dc csw, xzr"),
+                    INSN("dc cisw, xzr"),
+                    INSN("tlbi vmalle1"),
+                    INSN("tlbi vae1is, x0"),
+                    INSN("at s1e1r, x0"),
+                    INSN("at s1e0w, x0"),
+                    INSN("at s1e1rp, x0"),
+                    INSN("msr spsel, #1"),
+                    INSN("msr pan, #0"),
+                    INSN("msr uao, #0"),
+                    INSN("msr dit, #1"),
+                    INSN("msr ssbs, #1"),
+                    INSN("mrs x2, ssbs"),
+                    INSN("mrs x2, nzcv"),
+                    INSN("msr nzcv, x0"),
+                    INSN("mrs x2, spsel"),
+                    INSN("mrs x2, currentel"),
+                    INSN("mrs x2, sp_el0"),
+                    INSN("mrs x2, pan"),
+                    INSN("mrs x2, uao"),
+                    INSN("mrs x2, dit"),
+                    INSN("mrs x2, tpidr_el0"),
+                    INSN("mrs x2, tpidrro_el0"),
+                    INSN("mrs x2, tpidr_el1"),
+                    INSN("msr tpidr_el0, x2"),
+                    INSN("mrs x2, elr_el1"),
+                    INSN("mrs x2, vbar_el1"),
+                    INSN("mrs x2, contextidr_el1"),
+                    INSN("mrs x2, par_el1")};
     control("other", 0, always, ARRAY_SIZE(always));
     run(EL0, INSN("msr tpidrro_el0, x2"), 0, 0, 0, 0);
     report("EL0 msr tpidrro_el0");
@@ -293,7 +334,7 @@ static void controls(void)
 
 static void waiting(void)
 {
-    u32 wfe2[2] = { INSN("wfe"), INSN("wfe") };
+    u32 wfe2[2] = {INSN("wfe"), INSN("wfe")};
     for (unsigned on = 0; on < 2; on++) {
         msr(sctlr_el1, on ? RT_SCTLR : RT_SCTLR & ~(BIT(16) | BIT(18)));
         isb();
@@ -316,12 +357,13 @@ static void waiting(void)
 
 static void counters(void)
 {
-    u32 insn[] = { INSN("mrs x3, cntfrq_el0"),     INSN("mrs x3, cntpct_el0"),  INSN("mrs x3, cntvct_el0"),
-                   INSN("mrs x3, cntp_ctl_el0"),   INSN("mrs x3, cntp_cval_el0"), INSN("mrs x3, cntp_tval_el0"),
-                   INSN("mrs x3, cntv_ctl_el0"),   INSN("mrs x3, cntv_cval_el0"), INSN("mrs x3, cntv_tval_el0"),
-                   INSN("msr cntp_ctl_el0, xzr"),  INSN("msr cntv_ctl_el0, xzr"), INSN("msr cntv_cval_el0, x3"),
-                   INSN("msr cntp_tval_el0, x3"),  INSN("msr cntfrq_el0, x3"),  INSN("mrs x3, cntkctl_el1") };
-    static const u16 value[] = { 0, 1, 2, 3, 0x100, 0x200, 0x303 };
+    u32 insn[] = {
+        INSN("mrs x3, cntfrq_el0"),    INSN("mrs x3, cntpct_el0"),    INSN("mrs x3, cntvct_el0"),
+        INSN("mrs x3, cntp_ctl_el0"),  INSN("mrs x3, cntp_cval_el0"), INSN("mrs x3, cntp_tval_el0"),
+        INSN("mrs x3, cntv_ctl_el0"),  INSN("mrs x3, cntv_cval_el0"), INSN("mrs x3, cntv_tval_el0"),
+        INSN("msr cntp_ctl_el0, xzr"), INSN("msr cntv_ctl_el0, xzr"), INSN("msr cntv_cval_el0, x3"),
+        INSN("msr cntp_tval_el0, x3"), INSN("msr cntfrq_el0, x3"),    INSN("mrs x3, cntkctl_el1")};
+    static const u16 value[] = {0, 1, 2, 3, 0x100, 0x200, 0x303};
     for (unsigned v = 0; v < ARRAY_SIZE(value); v++) {
         msr(cntkctl_el1, value[v]);
         isb();
@@ -338,9 +380,9 @@ static void counters(void)
 // Aborts -----------------------------------------------------------------------------------------
 
 enum { PAGE, RO_PAGE, NO_AF, HOLE, KERNEL, FAR_OUT, BUS, NR_PLACES };
-static const char place_name[NR_PLACES][12] = { "page", "read-only", "no-af", "hole", "kernel",
-                                                "far-out", "bus" };
-#define VA(place) (0x7f80400000ull + (place) * 0x10000)
+static const char place_name[NR_PLACES][12] = {"page",   "read-only", "no-af", "hole",
+                                               "kernel", "far-out",   "bus"};
+#define VA(place) (0x7f80400000ull + (place)*0x10000)
 
 struct op {
     u32 insn;
@@ -373,19 +415,29 @@ static void accesses(void)
     struct tt t;
     map_places(&t);
     struct op op[] = {
-        { INSN("ldrb w0, [x1]"), 0, 0 },       { INSN("ldr x0, [x1]"), 0, 0 },
-        { INSN("strb w0, [x1]"), 0, 0 },       { INSN("str x0, [x1, #8]"), 0, 0 },
-        { INSN("ldp x0, x2, [x1]"), 0, 0 },    { INSN("stp x0, x2, [x1, #16]"), 0, 0 },
-        { INSN("ldr x0, [x1, #8]!"), 0, 0 },   { INSN("str x0, [x1], #8"), 0, 0 },
-        { INSN("ldtr x0, [x1]"), 0, 0 },       { INSN("sttr x0, [x1]"), 0, 0 },
-        { INSN("ldar x0, [x1]"), 0, 0 },       { INSN("stlr x0, [x1]"), 0, 0 },
-        { INSN("ldxr x0, [x1]"), 0, 0 },       { INSN("ldxp x0, x2, [x1]"), 0, 0 },
-        { INSN("ldr q0, [x1]"), 0, 0 },        { INSN("st1 {v0.16b, v1.16b}, [x1]"), 0, 0 },
-        { INSN("ld4 {v0.b, v1.b, v2.b, v3.b}[2], [x1]"), 0, 0 },
-        { INSN("ldadd x0, x2, [x1]"), 1, 0 },  { INSN("stadd x0, [x1]"), 1, 0 },
-        { INSN("swp x0, x2, [x1]"), 1, 0 },    { INSN("cas x0, x2, [x1]"), 1, 0 },
-        { INSN("caspal x2, x3, x4, x5, [x1]"), 1, 0 },
-        { INSN("prfm pldl1keep, [x1]"), 0, 0 },
+        {INSN("ldrb w0, [x1]"), 0, 0},
+        {INSN("ldr x0, [x1]"), 0, 0},
+        {INSN("strb w0, [x1]"), 0, 0},
+        {INSN("str x0, [x1, #8]"), 0, 0},
+        {INSN("ldp x0, x2, [x1]"), 0, 0},
+        {INSN("stp x0, x2, [x1, #16]"), 0, 0},
+        {INSN("ldr x0, [x1, #8]!"), 0, 0},
+        {INSN("str x0, [x1], #8"), 0, 0},
+        {INSN("ldtr x0, [x1]"), 0, 0},
+        {INSN("sttr x0, [x1]"), 0, 0},
+        {INSN("ldar x0, [x1]"), 0, 0},
+        {INSN("stlr x0, [x1]"), 0, 0},
+        {INSN("ldxr x0, [x1]"), 0, 0},
+        {INSN("ldxp x0, x2, [x1]"), 0, 0},
+        {INSN("ldr q0, [x1]"), 0, 0},
+        {INSN("st1 {v0.16b, v1.16b}, [x1]"), 0, 0},
+        {INSN("ld4 {v0.b, v1.b, v2.b, v3.b}[2], [x1]"), 0, 0},
+        {INSN("ldadd x0, x2, [x1]"), 1, 0},
+        {INSN("stadd x0, [x1]"), 1, 0},
+        {INSN("swp x0, x2, [x1]"), 1, 0},
+        {INSN("cas x0, x2, [x1]"), 1, 0},
+        {INSN("caspal x2, x3, x4, x5, [x1]"), 1, 0},
+        {INSN("prfm pldl1keep, [x1]"), 0, 0},
     };
     for (unsigned p = 0; p < NR_PLACES; p++)
         for (unsigned n = 0; n < ARRAY_SIZE(op); n++)
@@ -429,8 +481,8 @@ static void maintenance(void)
     map_places(&t);
     msr(sctlr_el1, RT_SCTLR | BIT(26) | BIT(14));
     isb();
-    u32 insn[] = { INSN("dc cvau, x1"), INSN("dc cvac, x1"), INSN("dc civac, x1"), INSN("dc cvap, x1"),
-                   INSN("ic ivau, x1"), INSN("dc ivac, x1") };
+    u32 insn[] = {INSN("dc cvau, x1"), INSN("dc cvac, x1"), INSN("dc civac, x1"),
+                  INSN("dc cvap, x1"), INSN("ic ivau, x1"), INSN("dc ivac, x1")};
     for (unsigned p = 0; p < BUS; p++)
         for (unsigned n = 0; n < ARRAY_SIZE(insn); n++)
             for (unsigned el = n == 5 ? 1 : 0; el < 2; el++) {
@@ -456,6 +508,67 @@ static void maintenance(void)
     tt_restore();
 }
 
+// Which of several comes first (D1.3.5.5).
+static void priorities(void)
+{
+    struct tt t;
+    map_places(&t);
+    // PC alignment, fetch, illegal state, in this order.
+    for (unsigned el = 0; el < 2; el++)
+        for (unsigned n = 0; n < 3; n++) {
+            u64 pc = n == 0 ? code_page(el) : n == 1 ? VA(HOLE) : VA(HOLE) + 2;
+            exc.in_spsr = 0x1003c0 | (el ? 5 : 0);
+            exc.in_sp = (u64)el0_stack_top;
+            entered(pc, 0, 0, 0, 0, 0, 0, 0);
+            print("IL at EL%d %d ", el, n);
+            if (n == 2) { // QEMU fetches first
+                report_spsr = exc.in_spsr;
+                report_as("", el, ESR(0x22, 0), pc, pc);
+            } else {
+                report("");
+            }
+        }
+    // Alignment that the instruction itself asks for comes before translation.
+    u32 aligned[] = {INSN("ldxr x0, [x1]"), INSN("ldaxrh w0, [x1]"), INSN("ldar w0, [x1]"),
+                     INSN("stlr x0, [x1]"), INSN("ldapr x0, [x1]"),  INSN("ldxp x0, x2, [x1]")};
+    for (unsigned p = 0; p < BUS; p++)
+        for (unsigned n = 0; n < ARRAY_SIZE(aligned); n++) {
+            run(n & 1, aligned[n], 0, VA(p) + 0x341, 0, 0);
+            print("%s aligned %d ", (u64)place_name[p], n);
+            if (n == 4) // QEMU does not have it for LDAPR
+                report_as("", EL0, ESR(0x24, 0x21), 0, VA(p) + 0x341);
+            else
+                report("");
+        }
+    msr(sctlr_el1, RT_SCTLR | BIT(1));
+    isb();
+    u32 plain[] = {INSN("ldr x0, [x1]"), INSN("strh w0, [x1]"),     INSN("ldp x0, x2, [x1]"),
+                   INSN("ldr q0, [x1]"), INSN("ld1 {v0.8h}, [x1]"), INSN("ldtr w0, [x1]")};
+    for (unsigned p = 0; p < BUS; p++)
+        for (unsigned n = 0; n < ARRAY_SIZE(plain); n++) {
+            run(n & 1, plain[n], 0, VA(p) + 0x341, 0, 0);
+            print("%s with A %d ", (u64)place_name[p], n);
+            report("");
+        }
+    msr(sctlr_el1, RT_SCTLR);
+    // The FP trap before SP alignment, and that before the access.
+    u32 sp[] = {INSN("mov x3, sp"), INSN("mov sp, x1"), INSN("ldr q0, [sp]"), INSN("mov sp, x3")};
+    for (unsigned trap = 0; trap < 2; trap++)
+        for (unsigned el = 0; el < 2; el++) {
+            msr(cpacr_el1, trap ? 0 : 3 << 20);
+            isb();
+            run_n(el, sp, 4, 0, VA(HOLE) + 8, 0, 0);
+            print("FP and SP, trap %d EL%d ", trap, el);
+            if (trap)
+                report("");
+            else // QEMU does not check SP
+                report_as("", el, ESR(0x26, 0), 8, 0);
+        }
+    msr(cpacr_el1, 3 << 20);
+    isb();
+    tt_restore();
+}
+
 void program(void)
 {
     generating();
@@ -471,4 +584,5 @@ void program(void)
     accesses();
     fetches();
     maintenance();
+    priorities();
 }

@@ -7,7 +7,8 @@
 static void state(const char *what)
 {
     print("%s: hppir %d %d", (u64)what, mrs(icc_hppir0_el1), mrs(icc_hppir1_el1));
-    print(" rpr %x ap %x %x isr %x", mrs(icc_rpr_el1), mrs(icc_ap0r0_el1), mrs(icc_ap1r0_el1), mrs(isr_el1));
+    print(" rpr %x ap %x %x isr %x", mrs(icc_rpr_el1), mrs(icc_ap0r0_el1), mrs(icc_ap1r0_el1),
+          mrs(isr_el1));
     print(" pend %x active %x\n", gic_read(SGI + ISPENDR), gic_read(SGI + ISACTIVER));
 }
 
@@ -37,10 +38,12 @@ static void registers(void)
     print(" %x\n", gic_read(GICD));
     gic_write(GICD, 0x13);
     // ITLinesNumber differs by what the boards have wired; CPUNumber is RES0 with ARE alone.
-    print("GICD_PIDR2 arch %x GICR %x\n", gic_read(GICD + 0xffe8) >> 4 & 15, gic_read(GICR + 0xffe8) >> 4 & 15);
+    print("GICD_PIDR2 arch %x GICR %x\n", gic_read(GICD + 0xffe8) >> 4 & 15,
+          gic_read(GICR + 0xffe8) >> 4 & 15);
     print("GICR_TYPER aff %x last %d proc %x\n", gic_read(GICR + 12), gic_read(GICR + 8) >> 4 & 1,
           gic_read(GICR + 8) >> 8 & 0xffff);
-    static const u16 reg[] = { IGROUPR, ISENABLER, ICENABLER, ISPENDR, ICPENDR, ISACTIVER, ICACTIVER };
+    static const u16 reg[] = {IGROUPR, ISENABLER, ICENABLER, ISPENDR,
+                              ICPENDR, ISACTIVER, ICACTIVER};
     for (unsigned n = 0; n < ARRAY_SIZE(reg); n++) {
         gic_write(SGI + reg[n], 0xa5a5a5a5);
         gic_write(GICD + reg[n] + 4, 0x5a5a5a5a);
@@ -72,7 +75,7 @@ static void registers(void)
     print("irouter %x", *(volatile u64 *)phys(GICD + IROUTER + 8 * 40) & 0xff00ffffff);
     *(volatile u64 *)phys(GICD + IROUTER + 8 * 40) = 0;
     print(" %x\n", *(volatile u64 *)phys(GICD + IROUTER + 8 * 40));
-    static const u8 bits[] = { 0xff, 0xf8, 0x80, 0x0f, 0x07, 0x00 };
+    static const u8 bits[] = {0xff, 0xf8, 0x80, 0x0f, 0x07, 0x00};
     for (unsigned n = 0; n < ARRAY_SIZE(bits); n++) {
         msr(icc_pmr_el1, bits[n]);
         isb();
@@ -185,7 +188,7 @@ static void preemption(void)
             msr(icc_bpr0_el1, bpr);
             msr(icc_bpr1_el1, bpr);
             isb();
-            static const u8 prio[] = { 0xf0, 0xe8, 0xc8, 0xa0, 0x98, 0x40, 0x38, 0x08, 0x00 };
+            static const u8 prio[] = {0xf0, 0xe8, 0xc8, 0xa0, 0x98, 0x40, 0x38, 0x08, 0x00};
             print("bpr %d cbpr %d:", bpr, cbpr);
             for (unsigned n = 0; n < ARRAY_SIZE(prio); n++) {
                 gic_priority(n, prio[n]);
@@ -298,8 +301,14 @@ static void groups(void)
     print("iar %d\n", id);
     end(id);
     // Targets of SGIs: others, nobody, lists with more than this CPU.
-    static const u64 sgi[] = { 1ull << 40 | 6 << 24, 6 << 24, 6 << 24 | 2, 6 << 24 | 3, 6 << 24 | 1 | 1 << 16,
-                               6 << 24 | 1 | 1ull << 32, 6 << 24 | 1 | 1ull << 48, 6 << 24 | 0xffff };
+    static const u64 sgi[] = {1ull << 40 | 6 << 24,
+                              6 << 24,
+                              6 << 24 | 2,
+                              6 << 24 | 3,
+                              6 << 24 | 1 | 1 << 16,
+                              6 << 24 | 1 | 1ull << 32,
+                              6 << 24 | 1 | 1ull << 48,
+                              6 << 24 | 0xffff};
     for (unsigned n = 0; n < ARRAY_SIZE(sgi); n++) {
         msr(icc_sgi1r_el1, sgi[n]);
         isb();
@@ -448,7 +457,7 @@ static void handlers(void)
     gic_sgi(3);
     exc.in_spsr = 0x304;
     exc.in_sp = (u64)el0_stack_top;
-    u32 nops[2] = { INSN("nop"), INSN("nop") };
+    u32 nops[2] = {INSN("nop"), INSN("nop")};
     entered(code_at(EL1, nops, 2), 0, 0, 0, 0, 0, 0, 0);
     show_events("EL1t");
     gic_sgi(3);

@@ -36,7 +36,8 @@ static void matrix(unsigned half)
     u64 va = high_bits(half) | VA;
     for (unsigned m = 0; m < 16; m++)
         tt_map(&t, va + m * 0x1000, 3,
-               (ARENA + m * 0x1000) | D_NORMAL | ap(m & 3) | (m & 4 ? D_UXN : 0) | (m & 8 ? D_PXN : 0));
+               (ARENA + m * 0x1000) | D_NORMAL | ap(m & 3) | (m & 4 ? D_UXN : 0) |
+                   (m & 8 ? D_PXN : 0));
     tt_use(&t, half, 0, 0);
     for (unsigned wxn = 0; wxn < 2; wxn++)
         for (unsigned pan = 0; pan < 2; pan++)
@@ -46,8 +47,8 @@ static void matrix(unsigned half)
                     isb();
                     msr(pan, pan << 22);
                     msr(uao, uao << 23);
-                    print("half %d wxn %d pan %d uao %d ap %d uxn %d pxn %d:", half, wxn, pan, uao, m & 3,
-                          m >> 2 & 1, m >> 3);
+                    print("half %d wxn %d pan %d uao %d ap %d uxn %d pxn %d:", half, wxn, pan, uao,
+                          m & 3, m >> 2 & 1, m >> 3);
                     all_kinds(va + m * 0x1000);
                     print(" at");
                     for (unsigned op = 0; op < 6; op++)
@@ -97,13 +98,14 @@ static void hierarchy(unsigned half)
                             (m & 8 ? D_PXNT : 0);
                 tt_init(&t, 12, 16, ARENA + 0x1000000);
                 for (unsigned leaf = 0; leaf < 4; leaf++)
-                    tt_map(&t, va + leaf * 0x1000, 3, (ARENA + leaf * 0x1000) | D_NORMAL | ap(leaf));
+                    tt_map(&t, va + leaf * 0x1000, 3,
+                           (ARENA + leaf * 0x1000) | D_NORMAL | ap(leaf));
                 volatile u64 *e = tt_entry(&t, va, level, 0);
                 *e |= table;
                 tt_use(&t, half, hpd ? BIT(half ? 42 : 41) : 0, 0);
                 for (unsigned leaf = 0; leaf < 4; leaf++) {
-                    print("table half %d level %d hpd %d apt %d uxnt %d pxnt %d ap %d:", half, level, hpd,
-                          m & 3, m >> 2 & 1, m >> 3, leaf);
+                    print("table half %d level %d hpd %d apt %d uxnt %d pxnt %d ap %d:", half,
+                          level, hpd, m & 3, m >> 2 & 1, m >> 3, leaf);
                     probe(va + leaf * 0x1000);
                     print("\n");
                 }
@@ -152,8 +154,9 @@ static void tags(unsigned half)
         tt_map(&t, high | 0xfffffffff000, 3, (ARENA + 0x3000) | D_NORMAL | D_USER | D_RO);
         tt_use(&t, half, (tbi & 1 ? BIT(37) : 0) | (tbi & 2 ? BIT(38) : 0), 0);
         for (unsigned n = 0; n < 12; n++) {
-            static const u8 tag[] = { 0, 1, 0x7f, 0x80, 0xfe, 0xff, 0xa5, 0x5a };
-            u64 a = n < 8 ? (va & ~(0xffull << 56)) | (u64)tag[n] << 56 : va ^ BIT(47 + n - 8 + (n > 8));
+            static const u8 tag[] = {0, 1, 0x7f, 0x80, 0xfe, 0xff, 0xa5, 0x5a};
+            u64 a = n < 8 ? (va & ~(0xffull << 56)) | (u64)tag[n] << 56
+                          : va ^ BIT(47 + n - 8 + (n > 8));
             print("half %d tbi %d %x:", half, tbi, a);
             probe(a);
             probe1('r', EL1, a + 0x1000);
@@ -175,8 +178,8 @@ static void tags(unsigned half)
         }
         // Across the upper border of the half: the next byte is not mapped, or the other half's.
         u64 end = (high | 0x0000ffffffffffffull) - 3;
-        u32 cross[] = { INSN("ldr x0, [x1]"), INSN("ldr w0, [x1]"), INSN("ldp x0, x2, [x1]"),
-                        INSN("ldr q0, [x1]"), INSN("ldp w0, w2, [x1]") };
+        u32 cross[] = {INSN("ldr x0, [x1]"), INSN("ldr w0, [x1]"), INSN("ldp x0, x2, [x1]"),
+                       INSN("ldr q0, [x1]"), INSN("ldp w0, w2, [x1]")};
         for (unsigned n = 0; n < ARRAY_SIZE(cross); n++)
             for (unsigned el = 0; el < (half ? 1 : 2); el++) { // EL1 would see flash at 0
                 run(el, cross[n], 0, n == 2 ? end - 4 : end, 0, 0);
@@ -195,17 +198,27 @@ static void crossing(unsigned half)
     struct tt t;
     tt_init(&t, 12, 16, ARENA + 0x1000000);
     u64 va = high_bits(half) | VA;
-    static const char name[][8] = { "ok", "ro", "none", "kernel" };
-    u32 insn[] = { INSN("ldr x0, [x1]"),      INSN("str x0, [x1]"),      INSN("ldp x0, x2, [x1]"),
-                   INSN("stp x0, x2, [x1]"),  INSN("ldr q0, [x1]"),      INSN("str q0, [x1]"),
-                   INSN("ldp q0, q1, [x1]"),  INSN("stp q0, q1, [x1]"),  INSN("ldrh w0, [x1]"),
-                   INSN("strh w0, [x1]"),     INSN("ld4 {v0.16b-v3.16b}, [x1]"),
-                   INSN("st4 {v0.16b-v3.16b}, [x1]"), INSN("ld1 {v0.2d, v1.2d}, [x1]"),
-                   INSN("st3 {v0.d, v1.d, v2.d}[1], [x1]"), INSN("ldp x0, x1, [x1]"),
-                   INSN("ldpsw x1, x0, [x1], #8"), INSN("str x1, [x1, #8]!") };
+    static const char name[][8] = {"ok", "ro", "none", "kernel"};
+    u32 insn[] = {INSN("ldr x0, [x1]"),
+                  INSN("str x0, [x1]"),
+                  INSN("ldp x0, x2, [x1]"),
+                  INSN("stp x0, x2, [x1]"),
+                  INSN("ldr q0, [x1]"),
+                  INSN("str q0, [x1]"),
+                  INSN("ldp q0, q1, [x1]"),
+                  INSN("stp q0, q1, [x1]"),
+                  INSN("ldrh w0, [x1]"),
+                  INSN("strh w0, [x1]"),
+                  INSN("ld4 {v0.16b-v3.16b}, [x1]"),
+                  INSN("st4 {v0.16b-v3.16b}, [x1]"),
+                  INSN("ld1 {v0.2d, v1.2d}, [x1]"),
+                  INSN("st3 {v0.d, v1.d, v2.d}[1], [x1]"),
+                  INSN("ldp x0, x1, [x1]"),
+                  INSN("ldpsw x1, x0, [x1], #8"),
+                  INSN("str x1, [x1, #8]!")};
     for (unsigned a = 0; a < 4; a++)
         for (unsigned b = 0; b < 4; b++) {
-            u64 attr[4] = { D_USER | 3, D_USER | D_RO | 3, 0, 3 };
+            u64 attr[4] = {D_USER | 3, D_USER | D_RO | 3, 0, 3};
             *tt_entry(&t, va, 3, 0) = ARENA | D_NORMAL | attr[a];
             *tt_entry(&t, va + 0x1000, 3, 0) = (ARENA + 0x1000) | D_NORMAL | attr[b];
             tt_use(&t, half, 0, 0);

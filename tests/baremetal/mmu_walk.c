@@ -8,7 +8,7 @@ static u64 high_bits(unsigned half, unsigned tsz)
     return half ? ~0ull << (64 - tsz) : 0;
 }
 
-static const u8 granules[] = { 12, 14, 16 };
+static const u8 granules[] = {12, 14, 16};
 
 // A name for the lines that follow.
 static void head(const char *what, unsigned half, unsigned granule, unsigned tsz)
@@ -21,7 +21,7 @@ static void sizes(unsigned half, unsigned granule, unsigned tsz)
     struct tt t;
     tt_init(&t, granule, tsz, ARENA + 0x1000000);
     u64 high = high_bits(half, tsz), space = BIT(64 - tsz), page = BIT(granule);
-    u64 va[3] = { 0, 0xa5a5a5a5a5a5a5a5 & (space - 1) & ~(page - 1), space - page };
+    u64 va[3] = {0, 0xa5a5a5a5a5a5a5a5 & (space - 1) & ~(page - 1), space - page};
     for (unsigned n = 0; n < 3; n++)
         tt_map(&t, high | va[n], 3, (ARENA + n * 0x10000) | D_NORMAL | D_USER);
     tt_use(&t, half, 0, 0);
@@ -88,12 +88,13 @@ static void small_tables(unsigned half)
         }
 }
 
-static const char kind_name[][12] = { "good", "invalid", "reserved", "no-af", "read-only", "kernel",
-                                      "too-high", "contiguous" };
+static const char kind_name[][12] = {"good",      "invalid", "reserved", "no-af",
+                                     "read-only", "kernel",  "too-high", "contiguous"};
 
 static u64 make(unsigned kind, unsigned level, unsigned shift)
 {
-    u64 pa = ARENA & ~(BIT(shift) - 1), d = pa | D_NORMAL | D_USER | (level == 3 ? D_PAGE : D_BLOCK);
+    u64 pa = ARENA & ~(BIT(shift) - 1),
+        d = pa | D_NORMAL | D_USER | (level == 3 ? D_PAGE : D_BLOCK);
     switch (kind) {
     case 1:
         return d & ~1ull;
@@ -123,7 +124,8 @@ static void leaves(unsigned half, unsigned granule, unsigned tsz)
         if (level < tt_start(&t))
             continue;
         unsigned shift = tt_shift(&t, level);
-        u64 va = high_bits(half, tsz) | (0x0000321043210000ull & (BIT(64 - tsz) - 1) & ~(BIT(shift) - 1));
+        u64 va = high_bits(half, tsz) |
+                 (0x0000321043210000ull & (BIT(64 - tsz) - 1) & ~(BIT(shift) - 1));
         u64 in = shift > 12 ? ARENA & (BIT(shift) - 1) : 0;
         volatile u64 *e = tt_entry(&t, va, level, 0);
         for (unsigned kind = 0; kind < ARRAY_SIZE(kind_name); kind++) {
@@ -131,13 +133,13 @@ static void leaves(unsigned half, unsigned granule, unsigned tsz)
             tt_use(&t, half, 0, 0);
             head("leaf", half, granule, tsz);
             print(" level %d %s", level, (u64)kind_name[kind]);
-            // Without FEAT_LPA(2) there are blocks at level 2, and at level 1 with 4K. QEMU has them
-            // everywhere.
+            // Without FEAT_LPA(2) there are blocks at level 2, and at level 1 with 4K. QEMU has
+            // them everywhere.
             if (level < 2 && !(level == 1 && granule == 12)) {
                 u64 fsc = 4 + level, par = 0x801 | fsc << 1;
                 arm_begins();
-                print(" r1:%x w1:%x x1:%x r0:%x w0:%x x0:%x at", fsc, fsc | 0x40, fsc, fsc, fsc | 0x40,
-                      fsc);
+                print(" r1:%x w1:%x x1:%x r0:%x w0:%x x0:%x at", fsc, fsc | 0x40, fsc, fsc,
+                      fsc | 0x40, fsc);
                 print(" %x %x %x %x\n", par, par, par, par);
             }
             probe(va + in);
@@ -158,7 +160,7 @@ static void table_faults(unsigned half, unsigned granule, unsigned tsz)
     for (unsigned level = tt_start(&t); level < 3; level++) {
         volatile u64 *e = tt_entry(&t, va, level, 0);
         u64 was = *e;
-        static const u64 where[] = { 1ull << 44, 1ull << 47, 0x60000000 };
+        static const u64 where[] = {1ull << 44, 1ull << 47, 0x60000000};
         for (unsigned n = 0; n < ARRAY_SIZE(where); n++) {
             *e = where[n] | D_PAGE;
             tt_use(&t, half, 0, 0);
@@ -171,7 +173,7 @@ static void table_faults(unsigned half, unsigned granule, unsigned tsz)
         }
         *e = was;
     }
-    static const u64 root[] = { 1ull << 44, 1ull << 47, 0x60000000 };
+    static const u64 root[] = {1ull << 44, 1ull << 47, 0x60000000};
     for (unsigned n = 0; n < ARRAY_SIZE(root); n++) {
         struct tt bad = t;
         bad.root = root[n];
@@ -192,7 +194,7 @@ static void table_faults(unsigned half, unsigned granule, unsigned tsz)
 // The size that TCR_EL1.IPS allows, in blocks, pages and tables.
 static void output_sizes(unsigned half)
 {
-    static const u8 bits[] = { 32, 36, 40, 42, 44 };
+    static const u8 bits[] = {32, 36, 40, 42, 44};
     struct tt t;
     for (unsigned ips = 0; ips < 5; ips++)
         for (unsigned bit = 32; bit < 48; bit += 2) {
@@ -217,7 +219,7 @@ static void attributes(unsigned half)
     struct tt t;
     tt_init(&t, 12, 16, ARENA + 0x1000000);
     u64 va = high_bits(half, 16) | 0x12345000;
-    static const u64 mairs[] = { RT_MAIR, 0x4f4bf4fb484284ffull };
+    static const u64 mairs[] = {RT_MAIR, 0x4f4bf4fb484284ffull};
     for (unsigned m = 0; m < 2; m++)
         for (unsigned index = 0; index < 8; index++)
             for (u64 sh = 0; sh < 4; sh++) {
@@ -229,8 +231,8 @@ static void attributes(unsigned half)
                 tlbi_all();
                 u64 attr = mairs[m] >> index * 8 & 0xff;
                 print("mair %x sh %d", attr, sh);
-                // Device and non-cacheable memory is outer shareable (PAREncodeShareability()); QEMU
-                // gives the descriptor's field.
+                // Device and non-cacheable memory is outer shareable (PAREncodeShareability());
+                // QEMU gives the descriptor's field.
                 if (!(attr & 0xf0) || attr == 0x44) {
                     arm_begins();
                     print(" par %x\n", attr << 56 | ARENA | 0xb00);
@@ -247,7 +249,7 @@ static u64 all(u64 half)
     for (unsigned g = 0; g < 3; g++) {
         for (unsigned tsz = 16; tsz < 40; tsz++)
             sizes(half, granules[g], tsz);
-        static const u8 tszs[] = { 16, 22, 25, 28, 34, 39 };
+        static const u8 tszs[] = {16, 22, 25, 28, 34, 39};
         for (unsigned n = 0; n < ARRAY_SIZE(tszs); n++) {
             leaves(half, granules[g], tszs[n]);
             table_faults(half, granules[g], tszs[n]);

@@ -74,14 +74,21 @@ static void demand(unsigned el, u64 pc, u64 *x, bool read_only_first)
 
 static void one(unsigned number, const u32 *insns, unsigned n)
 {
-    static const u16 start[] = { 0xfb0, 0xff0, 0xff8, 0xffc, 0x1ff9, 0xfe1 };
+    static const u16 start[] = {0xfb0, 0xff0, 0xff8, 0xffc, 0x1ff9, 0xfe1};
     for (unsigned s = 0; s < ARRAY_SIZE(start); s++)
         for (unsigned mode = 0; mode < 4; mode++) {
             unsigned el = mode & 1;
-            u64 x[7] = { 0xa0a1a2a3a4a5a6a7, VA + start[s], 0xb0b1b2b3b4b5b6b7, VA + start[s], 24, 0xc5c5, 0xd6d6 };
-            u32 vectors[] = { INSN("dup v0.2d, x0"), INSN("dup v1.2d, x1"), INSN("dup v2.2d, x2"),
-                              INSN("dup v3.2d, x3") };
-            run_n(EL1, vectors, 4, 0x0102030405060708, 0x1112131415161718, 0x2122232425262728, 0x3132333435363738);
+            u64 x[7] = {0xa0a1a2a3a4a5a6a7,
+                        VA + start[s],
+                        0xb0b1b2b3b4b5b6b7,
+                        VA + start[s],
+                        24,
+                        0xc5c5,
+                        0xd6d6};
+            u32 vectors[] = {INSN("dup v0.2d, x0"), INSN("dup v1.2d, x1"), INSN("dup v2.2d, x2"),
+                             INSN("dup v3.2d, x3")};
+            run_n(EL1, vectors, 4, 0x0102030405060708, 0x1112131415161718, 0x2122232425262728,
+                  0x3132333435363738);
             absent();
             fill();
             print("insn %d at %x EL%d", number, start[s], el);
@@ -89,8 +96,9 @@ static void one(unsigned number, const u32 *insns, unsigned n)
             print(" flags %x x", exc.spsr >> 28);
             for (unsigned r = 0; r < 7; r++)
                 print(" %x", x[r] - (x[r] - VA < 0x4000 ? VA : 0));
-            u32 sum[] = { INSN("eor v0.16b, v0.16b, v1.16b"), INSN("add v2.2d, v2.2d, v3.2d"),
-                          INSN("add v0.2d, v0.2d, v2.2d"), INSN("umov x0, v0.d[0]"), INSN("umov x1, v0.d[1]") };
+            u32 sum[] = {INSN("eor v0.16b, v0.16b, v1.16b"), INSN("add v2.2d, v2.2d, v3.2d"),
+                         INSN("add v0.2d, v0.2d, v2.2d"), INSN("umov x0, v0.d[0]"),
+                         INSN("umov x1, v0.d[1]")};
             run_n(EL1, sum, 5, 0, 0, 0, 0);
             print(" v %x %x", exc.x[0], exc.x[1]);
             print(" memory %x\n", memory());
@@ -106,46 +114,75 @@ void program(void)
     msr(sctlr_el1, RT_SCTLR | BIT(14));
     isb();
     u32 single[] = {
-        INSN("ldr x0, [x1]"), INSN("str x0, [x1]"), INSN("ldr x0, [x1], #24"), INSN("str x0, [x1, #24]!"),
-        INSN("ldr x1, [x1]"), INSN("ldp x0, x2, [x1]"),
-        INSN("stp x0, x2, [x1]"), INSN("ldp x1, x0, [x1]"), INSN("ldp x0, x1, [x1]"),
-        INSN("ldp x0, x2, [x1], #32"), INSN("stp x0, x2, [x1, #-32]!"), INSN("ldpsw x1, x2, [x3, #4]!"),
-        INSN("ldr q0, [x1], #16"), INSN("str q0, [x1, #16]!"), INSN("ldp q0, q1, [x1], #32"),
-        INSN("stp q2, q3, [x1, #-32]!"), INSN("ldp d0, d1, [x1]"), INSN("ldrsb x0, [x1, x4]"),
-        INSN("ldr x1, [x1, x4]"), INSN("ld1 {v0.16b-v3.16b}, [x1], #64"), INSN("ld2 {v0.4s, v1.4s}, [x1], x4"),
-        INSN("ld3 {v0.8h-v2.8h}, [x1]"), INSN("ld4 {v0.2d-v3.2d}, [x1], #64"), INSN("st1 {v0.2d-v2.2d}, [x1], #48"),
-        INSN("st2 {v0.16b, v1.16b}, [x1]"), INSN("st3 {v0.4s-v2.4s}, [x1], #48"), INSN("st4 {v0.8b-v3.8b}, [x1], x4"),
-        INSN("ld1 {v0.s}[2], [x1], #4"), INSN("ld4 {v0.d, v1.d, v2.d, v3.d}[1], [x1], #32"),
-        INSN("st4 {v0.s, v1.s, v2.s, v3.s}[1], [x1]"), INSN("st3 {v0.b, v1.b, v2.b}[9], [x1], #3"),
-        INSN("ld2r {v0.2d, v1.2d}, [x1]"), INSN("ld4r {v0.8h-v3.8h}, [x1], x4"), INSN("ldnp x0, x2, [x1]"),
-        INSN("stnp q0, q1, [x1]"), INSN("ldur x1, [x1, #5]"), INSN("dc zva, x1"),
-        INSN("prfm pldl1keep, [x1]"), INSN("ldtr x0, [x1]"), INSN("sttr x0, [x1, #7]"),
+        INSN("ldr x0, [x1]"),
+        INSN("str x0, [x1]"),
+        INSN("ldr x0, [x1], #24"),
+        INSN("str x0, [x1, #24]!"),
+        INSN("ldr x1, [x1]"),
+        INSN("ldp x0, x2, [x1]"),
+        INSN("stp x0, x2, [x1]"),
+        INSN("ldp x1, x0, [x1]"),
+        INSN("ldp x0, x1, [x1]"),
+        INSN("ldp x0, x2, [x1], #32"),
+        INSN("stp x0, x2, [x1, #-32]!"),
+        INSN("ldpsw x1, x2, [x3, #4]!"),
+        INSN("ldr q0, [x1], #16"),
+        INSN("str q0, [x1, #16]!"),
+        INSN("ldp q0, q1, [x1], #32"),
+        INSN("stp q2, q3, [x1, #-32]!"),
+        INSN("ldp d0, d1, [x1]"),
+        INSN("ldrsb x0, [x1, x4]"),
+        INSN("ldr x1, [x1, x4]"),
+        INSN("ld1 {v0.16b-v3.16b}, [x1], #64"),
+        INSN("ld2 {v0.4s, v1.4s}, [x1], x4"),
+        INSN("ld3 {v0.8h-v2.8h}, [x1]"),
+        INSN("ld4 {v0.2d-v3.2d}, [x1], #64"),
+        INSN("st1 {v0.2d-v2.2d}, [x1], #48"),
+        INSN("st2 {v0.16b, v1.16b}, [x1]"),
+        INSN("st3 {v0.4s-v2.4s}, [x1], #48"),
+        INSN("st4 {v0.8b-v3.8b}, [x1], x4"),
+        INSN("ld1 {v0.s}[2], [x1], #4"),
+        INSN("ld4 {v0.d, v1.d, v2.d, v3.d}[1], [x1], #32"),
+        INSN("st4 {v0.s, v1.s, v2.s, v3.s}[1], [x1]"),
+        INSN("st3 {v0.b, v1.b, v2.b}[9], [x1], #3"),
+        INSN("ld2r {v0.2d, v1.2d}, [x1]"),
+        INSN("ld4r {v0.8h-v3.8h}, [x1], x4"),
+        INSN("ldnp x0, x2, [x1]"),
+        INSN("stnp q0, q1, [x1]"),
+        INSN("ldur x1, [x1, #5]"),
+        INSN("dc zva, x1"),
+        INSN("prfm pldl1keep, [x1]"),
+        INSN("ldtr x0, [x1]"),
+        INSN("sttr x0, [x1, #7]"),
     };
     for (unsigned n = 0; n < ARRAY_SIZE(single); n++)
         one(n, &single[n], 1);
     // Aligned: atomics, exclusives, ordered; the address is made so first.
     u32 align = INSN("and x1, x1, #~15");
     u32 aligned[][4] = {
-        { align, INSN("ldadd x0, x2, [x1]"), INSN("nop"), INSN("nop") },
-        { align, INSN("ldadd x0, x1, [x1]"), INSN("nop"), INSN("nop") },
-        { align, INSN("swpal w2, w0, [x1]"), INSN("stset x2, [x1]"), INSN("nop") },
-        { align, INSN("cas x0, x2, [x1]"), INSN("ldr x3, [x1]"), INSN("cas x3, x2, [x1]") },
-        { align, INSN("casp x2, x3, x4, x5, [x1]"), INSN("nop"), INSN("nop") },
-        { align, INSN("ldaxr x0, [x1]"), INSN("stlxr w4, x2, [x1]"), INSN("nop") },
-        { align, INSN("ldxp x0, x1, [x1]"), INSN("nop"), INSN("nop") },
-        { align, INSN("stxp w4, x0, x2, [x1]"), INSN("ldar x5, [x1]"), INSN("stlr x0, [x1]") },
-        { align, INSN("ldapr x1, [x1]"), INSN("nop"), INSN("nop") },
+        {align, INSN("ldadd x0, x2, [x1]"), INSN("nop"), INSN("nop")},
+        {align, INSN("ldadd x0, x1, [x1]"), INSN("nop"), INSN("nop")},
+        {align, INSN("swpal w2, w0, [x1]"), INSN("stset x2, [x1]"), INSN("nop")},
+        {align, INSN("cas x0, x2, [x1]"), INSN("ldr x3, [x1]"), INSN("cas x3, x2, [x1]")},
+        {align, INSN("casp x2, x3, x4, x5, [x1]"), INSN("nop"), INSN("nop")},
+        {align, INSN("ldaxr x0, [x1]"), INSN("stlxr w4, x2, [x1]"), INSN("nop")},
+        {align, INSN("ldxp x0, x1, [x1]"), INSN("nop"), INSN("nop")},
+        {align, INSN("stxp w4, x0, x2, [x1]"), INSN("ldar x5, [x1]"), INSN("stlr x0, [x1]")},
+        {align, INSN("ldapr x1, [x1]"), INSN("nop"), INSN("nop")},
     };
     for (unsigned n = 0; n < ARRAY_SIZE(aligned); n++)
         one(100 + n, aligned[n], 4);
     // In the middle of other things: what came before has happened, what comes after has not.
     u32 mixed[][8] = {
-        { INSN("adds x5, x0, x2"), INSN("ldr x6, [x1]"), INSN("adc x5, x5, x6"), INSN("str x5, [x1, #16]"),
-          INSN("subs x4, x4, #24"), INSN("csel x0, x5, x6, eq"), INSN("ccmp x0, x5, #2, eq"), INSN("nop") },
-        { INSN("str x0, [x1], #8"), INSN("str x2, [x1], #8"), INSN("str x4, [x1], #8"), INSN("cmp x1, x3"),
-          INSN("ldp x0, x2, [x1, #-16]"), INSN("cset x4, hi"), INSN("ldp x5, x6, [x3]"), INSN("cinc x4, x4, lo") },
-        { INSN("subs xzr, x0, x2"), INSN("ldr x0, [x1]"), INSN("csel x5, x0, x2, lo"), INSN("strb w5, [x1, #9]"),
-          INSN("bics x6, x5, x0"), INSN("ldrsw x2, [x1, #40]"), INSN("cneg x4, x4, ne"), INSN("str q0, [x1, #48]") },
+        {INSN("adds x5, x0, x2"), INSN("ldr x6, [x1]"), INSN("adc x5, x5, x6"),
+         INSN("str x5, [x1, #16]"), INSN("subs x4, x4, #24"), INSN("csel x0, x5, x6, eq"),
+         INSN("ccmp x0, x5, #2, eq"), INSN("nop")},
+        {INSN("str x0, [x1], #8"), INSN("str x2, [x1], #8"), INSN("str x4, [x1], #8"),
+         INSN("cmp x1, x3"), INSN("ldp x0, x2, [x1, #-16]"), INSN("cset x4, hi"),
+         INSN("ldp x5, x6, [x3]"), INSN("cinc x4, x4, lo")},
+        {INSN("subs xzr, x0, x2"), INSN("ldr x0, [x1]"), INSN("csel x5, x0, x2, lo"),
+         INSN("strb w5, [x1, #9]"), INSN("bics x6, x5, x0"), INSN("ldrsw x2, [x1, #40]"),
+         INSN("cneg x4, x4, ne"), INSN("str q0, [x1, #48]")},
     };
     for (unsigned n = 0; n < ARRAY_SIZE(mixed); n++)
         one(200 + n, mixed[n], 8);

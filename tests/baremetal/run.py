@@ -11,9 +11,9 @@ import difflib, os, shutil, subprocess, sys
 PATIENCE = float(os.environ.get('ARMLET_TEST_PATIENCE', '1'))
 COMMON = ['-m', '256', '-nographic', '-nic', 'none', '-kernel']
 QEMU = ['qemu-system-aarch64', '-M', 'virt,gic-version=3,its=off', '-accel', 'tcg,thread=single',
-        '-cpu', 'max,pauth-impdef=on,sve=off,sme=off,lpa2=off', '-monitor', 'none', '-serial', 'stdio',
-        *COMMON]
-ARMLET = [os.environ.get('ARMLET', 'build/armlet'), '-M', 'virt',
+        '-cpu', 'max,pauth-impdef=on,sve=off,sme=off,lpa2=off', '-monitor', 'none',
+        '-serial', 'stdio', *COMMON]
+ARMLET = [os.environ.get('ARMLET', 'build/armlet'), '-M', 'virt', '--no-cache',
           '-accel', os.environ.get('ARMLET_ACCEL', 'interp'), *COMMON]
 
 
@@ -58,7 +58,7 @@ def main():
     qemu, armlet = start(QEMU, program), start(ARMLET, program)
     (want, qemu_well), (got, armlet_well) = finish('qemu', qemu), finish('armlet', armlet)
     want, got = expected(want), [line for line in got if not line.startswith('!')]
-    for line in difflib.unified_diff(want, got, 'qemu (or the Arm ARM)', 'armlet', lineterm='', n=2):
+    for line in difflib.unified_diff(want, got, 'qemu (or the Arm ARM)', 'armlet', '', '', 2, ''):
         print(line)
     same = sum(a == b for a, b in zip(want, got))
     print(f'{os.path.basename(program)}: {len(want)} lines, {same} equal')

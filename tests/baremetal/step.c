@@ -3,8 +3,8 @@
 // exception does to it, syndromes, PSTATE.SS and MDSCR_EL1.SS, the OS lock, PSTATE.D; and BRK.
 #include "tables.h"
 
-#define SS  BIT(21)
-#define KDE BIT(13)
+#define SS       BIT(21)
+#define KDE      BIT(13)
 #define EL0_SPSR 0x3c0ull
 #define EL1_SPSR 0x1c5ull // D clear
 
@@ -12,7 +12,8 @@
 static void steps(const char *what, unsigned el, const u32 *code, unsigned n, u64 mdscr, u64 spsr,
                   unsigned limit)
 {
-    u64 pc = code_at(el, code, n), x[7] = { 1, (u64)el0_page, 3, 4, 5, 0x123400000000, 0x123400001000 };
+    u64 pc = code_at(el, code, n),
+        x[7] = {1, (u64)el0_page, 3, 4, 5, 0x123400000000, 0x123400001000};
     if (el)
         x[1] += RW_ALIAS;
     msr(mdscr_el1, mdscr);
@@ -38,11 +39,20 @@ static void steps(const char *what, unsigned el, const u32 *code, unsigned n, u6
 
 static void plain(void)
 {
-    u32 code[] = { INSN("add x0, x0, #1"),  INSN("nop"),           INSN("ldr x2, [x1]"),
-                   INSN("str x2, [x1, #8]"), INSN("b .+8"),        INSN("mov x0, #99"),
-                   INSN("cbz xzr, .+8"),    INSN("mov x0, #98"),   INSN("ldadd x2, x3, [x1]"),
-                   INSN("isb"),             INSN("yield"),         INSN("subs x0, x0, #2"),
-                   INSN("b.eq .+4"),        INSN("svc #1") };
+    u32 code[] = {INSN("add x0, x0, #1"),
+                  INSN("nop"),
+                  INSN("ldr x2, [x1]"),
+                  INSN("str x2, [x1, #8]"),
+                  INSN("b .+8"),
+                  INSN("mov x0, #99"),
+                  INSN("cbz xzr, .+8"),
+                  INSN("mov x0, #98"),
+                  INSN("ldadd x2, x3, [x1]"),
+                  INSN("isb"),
+                  INSN("yield"),
+                  INSN("subs x0, x0, #2"),
+                  INSN("b.eq .+4"),
+                  INSN("svc #1")};
     STEPS("el0", EL0, code, 1, EL0_SPSR | SS);
     STEPS("el1", EL1, code, 1 | KDE, EL1_SPSR | SS);
     // Pending at once.
@@ -73,9 +83,9 @@ static void plain(void)
 
 static void exclusives(void)
 {
-    u32 code[] = { INSN("ldxr x2, [x1]"), INSN("add x2, x2, #1"), INSN("stxr w3, x2, [x1]"),
-                   INSN("ldaxp x2, x4, [x1]"), INSN("clrex"), INSN("ldaxrb w2, [x1]"), INSN("ldar x2, [x1]"),
-                   INSN("svc #2") };
+    u32 code[] = {INSN("ldxr x2, [x1]"),      INSN("add x2, x2, #1"), INSN("stxr w3, x2, [x1]"),
+                  INSN("ldaxp x2, x4, [x1]"), INSN("clrex"),          INSN("ldaxrb w2, [x1]"),
+                  INSN("ldar x2, [x1]"),      INSN("svc #2")};
     STEPS("exclusive", EL0, code, 1, EL0_SPSR | SS);
     STEPS("exclusive", EL1, code, 1 | KDE, EL1_SPSR | SS);
 }
@@ -83,11 +93,11 @@ static void exclusives(void)
 // An instruction that takes an exception of its own: SPSR says whether it has been stepped.
 static void own_exceptions(void)
 {
-    u32 insn[] = { INSN("svc #3"), INSN("brk #4"), 0x00000000, INSN("ldr x0, [x5]"), INSN("mrs x0, daif"),
-                   INSN("hlt #1"), INSN("br x6"), INSN("smc #0") };
+    u32 insn[] = {INSN("svc #3"),       INSN("brk #4"), 0x00000000,    INSN("ldr x0, [x5]"),
+                  INSN("mrs x0, daif"), INSN("hlt #1"), INSN("br x6"), INSN("smc #0")};
     for (unsigned n = 0; n < ARRAY_SIZE(insn); n++)
         for (unsigned el = 0; el < 2; el++) {
-            u32 code[] = { insn[n], INSN("svc #5") };
+            u32 code[] = {insn[n], INSN("svc #5")};
             print("own %d ", n);
             STEPS("", el, code, el ? 1 | KDE : 1, (el ? EL1_SPSR : EL0_SPSR) | SS);
             print("own pending %d ", n);
@@ -112,8 +122,8 @@ static void own_exceptions(void)
 // PSTATE.D and MDSCR changed while stepping, and returns from within.
 static void changes(void)
 {
-    u32 mask[] = { INSN("nop"), INSN("msr daifset, #8"), INSN("add x0, x0, #1"), INSN("add x0, x0, #1"),
-                   INSN("svc #6") };
+    u32 mask[] = {INSN("nop"), INSN("msr daifset, #8"), INSN("add x0, x0, #1"),
+                  INSN("add x0, x0, #1"), INSN("svc #6")};
     // Once D is set debug exceptions are disabled, and the step of the MSR itself is not reported;
     // QEMU reports it.
     msr(mdscr_el1, 1 | KDE);
@@ -125,20 +135,23 @@ static void changes(void)
     report_as("mask", EL1, ESR(0x15, 6), at + 20, 0);
     msr(mdscr_el1, 0);
     isb();
-    u32 unmask[] = { INSN("nop"), INSN("msr daifclr, #8"), INSN("add x0, x0, #1"), INSN("svc #7") };
+    u32 unmask[] = {INSN("nop"), INSN("msr daifclr, #8"), INSN("add x0, x0, #1"), INSN("svc #7")};
     STEPS("unmask", EL1, unmask, 1 | KDE, 0x3c5 | SS);
-    u32 daif[] = { INSN("nop"), INSN("msr daif, x2"), INSN("add x0, x0, #1"), INSN("svc #7") };
+    u32 daif[] = {INSN("nop"), INSN("msr daif, x2"), INSN("add x0, x0, #1"), INSN("svc #7")};
     STEPS("daif", EL1, daif, 1 | KDE, EL1_SPSR | SS);
-    u32 spsel[] = { INSN("msr spsel, #0"), INSN("add x0, x0, #1"), INSN("msr spsel, #1"), INSN("svc #8") };
+    u32 spsel[] = {INSN("msr spsel, #0"), INSN("add x0, x0, #1"), INSN("msr spsel, #1"),
+                   INSN("svc #8")};
     STEPS("spsel", EL1, spsel, 1 | KDE, EL1_SPSR | SS);
     // An ERET that is stepped: debug exceptions are enabled at its source, so SS is 0 after it.
-    u32 eret[] = { INSN("adr x2, .+20"), INSN("msr elr_el1, x2"), INSN("msr spsr_el1, x3"), INSN("eret"),
-                   INSN("mov x0, #77"), INSN("add x0, x0, #1"), INSN("svc #9") };
+    u32 eret[] = {INSN("adr x2, .+20"), INSN("msr elr_el1, x2"), INSN("msr spsr_el1, x3"),
+                  INSN("eret"),         INSN("mov x0, #77"),     INSN("add x0, x0, #1"),
+                  INSN("svc #9")};
     u64 pc = code_at(EL1, eret, ARRAY_SIZE(eret));
     for (u64 s = 0; s < 4; s++) {
         msr(mdscr_el1, 1 | KDE);
         isb();
-        u64 spsr = EL1_SPSR | (s & 1 ? SS : 0) | (s & 2 ? 0x200 : 0), next = pc, x0 = 1, x2 = 0, from = EL1_SPSR | SS;
+        u64 spsr = EL1_SPSR | (s & 1 ? SS : 0) | (s & 2 ? 0x200 : 0), next = pc, x0 = 1, x2 = 0,
+            from = EL1_SPSR | SS;
         for (unsigned i = 0; i < 12; i++) {
             exc.in_spsr = from;
             entered(next, x0, 0, x2, spsr, 0, 0, 0);
@@ -158,7 +171,7 @@ static void changes(void)
         isb();
     }
     // A fetch that faults, stepped into: pending comes before the fault, active takes the fault.
-    u32 away[] = { INSN("br x5") };
+    u32 away[] = {INSN("br x5")};
     for (unsigned el = 0; el < 2; el++) {
         msr(mdscr_el1, el ? 1 | KDE : 1);
         isb();
@@ -190,14 +203,14 @@ static void changes(void)
 
 static void illegal_state(void)
 {
-    u32 code[] = { INSN("nop"), INSN("svc #1") };
+    u32 code[] = {INSN("nop"), INSN("svc #1")};
     STEPS("il", EL0, code, 1, EL0_SPSR | SS | BIT(20));
     STEPS("il pending", EL0, code, 1, EL0_SPSR | BIT(20));
 }
 
 static void breakpoints(void)
 {
-    u32 code[] = { INSN("brk #0x1234"), INSN("nop"), INSN("svc #1") };
+    u32 code[] = {INSN("brk #0x1234"), INSN("nop"), INSN("svc #1")};
     for (unsigned lock = 0; lock < 2; lock++) {
         msr(oslar_el1, lock);
         isb();

@@ -49,16 +49,24 @@ static const struct reg regs[] = {
 };
 // clang-format on
 
-static const u64 patterns[] = { 0, ~0ull, 0x5555555555555555, 0xaaaaaaaaaaaaaaaa, 0x0123456789abcdef,
-                                0xfedcba9876543210, 0x00000000ffffffff, 0xffffffff00000000 };
+static const u64 patterns[] = {0,
+                               ~0ull,
+                               0x5555555555555555,
+                               0xaaaaaaaaaaaaaaaa,
+                               0x0123456789abcdef,
+                               0xfedcba9876543210,
+                               0x00000000ffffffff,
+                               0xffffffff00000000};
 
 // Writes, reads, and puts the old value back before anything else can happen.
 static u64 written(const struct reg *r, u64 value)
 {
-    u32 code[] = { insn_mrs(r->op0, r->op1, r->crn, r->crm, r->op2, 1),
-                   insn_msr(r->op0, r->op1, r->crn, r->crm, r->op2, 0), INSN("isb"),
-                   insn_mrs(r->op0, r->op1, r->crn, r->crm, r->op2, 2),
-                   insn_msr(r->op0, r->op1, r->crn, r->crm, r->op2, 1), INSN("isb") };
+    u32 code[] = {insn_mrs(r->op0, r->op1, r->crn, r->crm, r->op2, 1),
+                  insn_msr(r->op0, r->op1, r->crn, r->crm, r->op2, 0),
+                  INSN("isb"),
+                  insn_mrs(r->op0, r->op1, r->crn, r->crm, r->op2, 2),
+                  insn_msr(r->op0, r->op1, r->crn, r->crm, r->op2, 1),
+                  INSN("isb")};
     run_n(EL1, code, ARRAY_SIZE(code), value, 0, 0, 0);
     return exc.taken ? exc.esr : exc.x[2];
 }
@@ -88,9 +96,10 @@ static void stored(void)
 // changed for two instructions only.
 static u64 controls(u64 half)
 {
-    const struct reg sctlr = { "SCTLR_EL1", 3, 0, 1, 0, 0, 0, 0 }, tcr = { "TCR_EL1", 3, 0, 2, 0, 2, 0, 0 };
+    const struct reg sctlr = {"SCTLR_EL1", 3, 0, 1, 0, 0, 0, 0},
+                     tcr = {"TCR_EL1", 3, 0, 2, 0, 2, 0, 0};
     // Not M and WXN, which would take the code away, nor EE and E0E, which turn memory round.
-    static const u8 sctlr_bits[] = { 1, 2, 3, 4, 9, 12, 14, 15, 16, 18, 23, 26, 44 };
+    static const u8 sctlr_bits[] = {1, 2, 3, 4, 9, 12, 14, 15, 16, 18, 23, 26, 44};
     for (unsigned n = 0; n < ARRAY_SIZE(sctlr_bits); n++) {
         u64 bit = BIT(sctlr_bits[n]);
         print("sctlr bit %d: %x %x\n", sctlr_bits[n], written(&sctlr, RT_SCTLR | bit) & bit,
@@ -123,8 +132,8 @@ static void reset_values(void)
     print("reset: sctlr.M %d C %d I %d EE %d\n", reset_value[0] & 1, reset_value[0] >> 2 & 1,
           reset_value[0] >> 12 & 1, reset_value[0] >> 25 & 1);
     print("daif %x spsel %d el %x\n", reset_value[1], reset_value[2], reset_value[3]);
-    print("oslsr %x cntkctl.EVNTEN %d cntp_ctl %x cntv_ctl %x\n", reset_value[4], reset_value[5] >> 2 & 1,
-          reset_value[6] & 1, reset_value[7] & 1);
+    print("oslsr %x cntkctl.EVNTEN %d cntp_ctl %x cntv_ctl %x\n", reset_value[4],
+          reset_value[5] >> 2 & 1, reset_value[6] & 1, reset_value[7] & 1);
     print("igrpen %x %x pmr %x\n", reset_value[8], reset_value[9], reset_value[10]);
     print("mpidr %x\n", reset_value[11]);
 }
@@ -144,41 +153,73 @@ static void from_el0(void)
 }
 
 // Registers of features that QEMU's CPU has and armlet's has not: PMU, RAS, LORegions, pointer
-// authentication keys, random numbers, context numbers, MTE, statistical profiling and so on; and what is
-// implementation defined. op0, op1, CRn, CRm (-1: any), op2 (-1: any).
+// authentication keys, random numbers, context numbers, MTE, statistical profiling and so on; and
+// what is implementation defined. op0, op1, CRn, CRm (-1: any), op2 (-1: any).
 static const signed char absent[][5] = {
-    { 3, 0, 2, 1, -1 },  { 3, 0, 2, 2, -1 },  { 3, 0, 2, 3, -1 }, // keys
-    { 3, 0, 5, 3, -1 },  { 3, 0, 5, 4, -1 },  { 3, 0, 5, 5, -1 }, // RAS
-    { 3, 0, 5, 6, -1 },  { 3, 0, 9, 14, -1 }, { 3, 0, 10, 4, -1 }, // MTE, PMU, LOR
-    { 3, 0, 13, 0, 7 },  { 3, 3, 13, 0, 7 },  { 3, 0, 12, 1, 1 }, // SCXTNUM, DISR
-    { 3, 3, 2, 4, -1 },  { 3, 3, 4, 2, 7 },   { 3, 3, 9, -1, -1 }, // RNDR, TCO, PMU
-    { 3, 3, 14, -1, -1 }, { 3, 0, 1, 0, 5 },  { 3, 0, 1, 0, 6 },  // timers are others', RGSR, GCR
-    { 3, 0, 12, 0, 2 },  { 3, 3, 13, 0, 5 },  { 3, 1, 0, 0, 4 },  // RMR, TPIDR2, GMID
-    { 3, 0, 0, -1, -1 }, { 3, 1, 0, -1, -1 }, { 3, 0, 12, -1, -1 }, // ID space, GIC
-    { 3, 0, 15, -1, -1 }, { 3, 1, 15, -1, -1 }, { 3, 1, 11, -1, -1 }, { 3, 3, 15, -1, -1 },
-    { 3, 0, 11, -1, -1 }, { 3, 0, 10, 2, 4 }, { 3, 0, 10, 5, -1 },
-    { 2, 0, 0, -1, -1 }, // debug: the number of breakpoints is the model's
+    {3, 0, 2, 1, -1},
+    {3, 0, 2, 2, -1},
+    {3, 0, 2, 3, -1}, // keys
+    {3, 0, 5, 3, -1},
+    {3, 0, 5, 4, -1},
+    {3, 0, 5, 5, -1}, // RAS
+    {3, 0, 5, 6, -1},
+    {3, 0, 9, 14, -1},
+    {3, 0, 10, 4, -1}, // MTE, PMU, LOR
+    {3, 0, 13, 0, 7},
+    {3, 3, 13, 0, 7},
+    {3, 0, 12, 1, 1}, // SCXTNUM, DISR
+    {3, 3, 2, 4, -1},
+    {3, 3, 4, 2, 7},
+    {3, 3, 9, -1, -1}, // RNDR, TCO, PMU
+    {3, 3, 14, -1, -1},
+    {3, 0, 1, 0, 5},
+    {3, 0, 1, 0, 6}, // timers are others', RGSR, GCR
+    {3, 0, 12, 0, 2},
+    {3, 3, 13, 0, 5},
+    {3, 1, 0, 0, 4}, // RMR, TPIDR2, GMID
+    {3, 0, 0, -1, -1},
+    {3, 1, 0, -1, -1},
+    {3, 0, 12, -1, -1}, // ID space, GIC
+    {3, 0, 15, -1, -1},
+    {3, 1, 15, -1, -1},
+    {3, 1, 11, -1, -1},
+    {3, 3, 15, -1, -1},
+    {3, 0, 11, -1, -1},
+    {3, 0, 10, 2, 4},
+    {3, 0, 10, 5, -1},
+    {2, 0, 0, -1, -1}, // debug: the number of breakpoints is the model's
     // Outer shareable and range TLBI, DC CVADP, MTE's, restrictions of prediction.
-    { 1, 0, 8, 1, -1 },  { 1, 0, 8, 2, -1 },  { 1, 0, 8, 5, -1 },  { 1, 0, 8, 6, -1 },  { 1, 3, 7, 13, 1 },
-    { 1, 3, 7, 3, -1 },  { 1, 0, 7, 6, 3 },   { 1, 0, 7, 6, 4 },   { 1, 0, 7, 6, 5 },   { 1, 0, 7, 6, 6 },
+    {1, 0, 8, 1, -1},
+    {1, 0, 8, 2, -1},
+    {1, 0, 8, 5, -1},
+    {1, 0, 8, 6, -1},
+    {1, 3, 7, 13, 1},
+    {1, 3, 7, 3, -1},
+    {1, 0, 7, 6, 3},
+    {1, 0, 7, 6, 4},
+    {1, 0, 7, 6, 5},
+    {1, 0, 7, 6, 6},
     // The other way round: what QEMU 7.2 does not have.
-    { 2, 0, 1, 4, 4 },   { 2, 0, 7, -1, -1 }, { 2, 3, 0, 4, 0 },   { 2, 3, 0, 5, 0 },
+    {2, 0, 1, 4, 4},
+    {2, 0, 7, -1, -1},
+    {2, 3, 0, 4, 0},
+    {2, 3, 0, 5, 0},
 };
 
 static bool is_absent(unsigned op0, unsigned op1, unsigned crn, unsigned crm, unsigned op2)
 {
     for (unsigned n = 0; n < ARRAY_SIZE(absent); n++) {
         const signed char *a = absent[n];
-        if (a[0] == (int)op0 && a[1] == (int)op1 && a[2] == (int)crn && (a[3] < 0 || a[3] == (int)crm) &&
-            (a[4] < 0 || a[4] == (int)op2))
+        if (a[0] == (int)op0 && a[1] == (int)op1 && a[2] == (int)crn &&
+            (a[3] < 0 || a[3] == (int)crm) && (a[4] < 0 || a[4] == (int)op2))
             return true;
     }
     return false;
 }
 
 // A page of two-instruction functions, executable at EL1 in one place and at EL0 in another.
-#define X1 0x0000456780000000ull
-#define X0 0x0000456780010000ull
+#define X1    0x0000456780000000ull
+#define X0    0x0000456780010000ull
 #define BATCH 256u
 
 struct batch {
@@ -205,7 +246,8 @@ static void try_batch(struct batch *b, bool ids)
             // With CRn 0 FEAT_IDST makes a difference, see below.
             if (exc.taken && (exc.esr == ESR(0, 0) || (ids && !(i >> 12 & 15))))
                 continue;
-            print("s%d_%d_c%d_c%d_%d EL%d", i >> 19 & 3, i >> 16 & 7, i >> 12 & 15, i >> 8 & 15, i >> 5 & 7, el);
+            print("s%d_%d_c%d_c%d_%d EL%d", i >> 19 & 3, i >> 16 & 7, i >> 12 & 15, i >> 8 & 15,
+                  i >> 5 & 7, el);
             if (exc.taken)
                 print(" esr %x\n", exc.esr);
             else
@@ -241,8 +283,9 @@ static void space(void)
                     for (unsigned op2 = 0; op2 < 8; op2++) {
                         if (is_absent(op0, op1, crn, crm, op2))
                             continue;
-                        add(op0 == 1 ? (insn_msr(1, op1, crn, crm, op2, 3) & ~(3u << 19)) | 1 << 19
-                                     : (insn_mrs(op0, op1, crn, crm, op2, 3) & ~(3u << 19)) | op0 << 19);
+                        add(op0 == 1
+                                ? (insn_msr(1, op1, crn, crm, op2, 3) & ~(3u << 19)) | 1 << 19
+                                : (insn_mrs(op0, op1, crn, crm, op2, 3) & ~(3u << 19)) | op0 << 19);
                     }
     try_batch(&batch, true);
     tt_restore();
@@ -261,13 +304,13 @@ static void id_space(void)
             run(EL1, insn_msr(3, 0, 0, crm, op2, 3), 0, 0, 0, 0);
             print(" written taken %d esr %x\n", exc.taken, exc.esr);
         }
-    static const u8 other[][2] = { { 0, 0 }, { 0, 5 }, { 0, 6 } };
+    static const u8 other[][2] = {{0, 0}, {0, 5}, {0, 6}};
     for (unsigned n = 0; n < ARRAY_SIZE(other); n++) {
         run(EL1, insn_mrs(3, 0, 0, other[n][0], other[n][1], 3), 0, 0, 0, 0);
         print("id c%d %d: EL1 taken %d\n", other[n][0], other[n][1], exc.taken);
     }
-    u32 cache[] = { INSN("mrs x0, ccsidr_el1"), INSN("mrs x0, clidr_el1"), INSN("mrs x0, aidr_el1"),
-                    INSN("mrs x0, csselr_el1"), INSN("mrs x0, dczid_el0") };
+    u32 cache[] = {INSN("mrs x0, ccsidr_el1"), INSN("mrs x0, clidr_el1"), INSN("mrs x0, aidr_el1"),
+                   INSN("mrs x0, csselr_el1"), INSN("mrs x0, dczid_el0")};
     for (unsigned n = 0; n < ARRAY_SIZE(cache); n++) {
         run(EL1, cache[n], 0, 0, 0, 0);
         print("cache %d: taken %d\n", n, exc.taken);

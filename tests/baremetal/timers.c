@@ -6,7 +6,7 @@
 #include "gic.h"
 
 enum { PHYS, VIRT };
-static const char timer_name[2][5] = { "phys", "virt" };
+static const char timer_name[2][5] = {"phys", "virt"};
 #define INTID(which) ((which) ? 27u : 30u)
 
 static u64 count(unsigned which)
@@ -89,8 +89,16 @@ static void registers(unsigned which)
         print(" past -> %x\n", ctl(which) & (n & 1 ? 7 : 3));
     }
     set_ctl(which, 3);
-    static const u64 value[] = { 0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x123456789abcdef0,
-                                 0x7fffffffffffffff, 0x8000000000000000, ~0ull };
+    static const u64 value[] = {0,
+                                1,
+                                0x7fffffff,
+                                0x80000000,
+                                0xffffffff,
+                                0x100000000,
+                                0x123456789abcdef0,
+                                0x7fffffffffffffff,
+                                0x8000000000000000,
+                                ~0ull};
     for (unsigned n = 0; n < ARRAY_SIZE(value); n++) {
         set_cval(which, value[n]);
         print("cval %x -> %x istatus %d", value[n], cval(which), ctl(which) >> 2 & 1);
@@ -99,7 +107,8 @@ static void registers(unsigned which)
         u32 low = (u32)(value[n] - after), high = (u32)(value[n] - before);
         print(" tval in range %d top %x\n", (u32)(t - low) <= (u32)(high - low), t >> 32);
     }
-    static const u64 tvals[] = { 0, 1, 1000, 0x7fffffff, 0x80000000, 0xffffffff, 0xffff000000000000, 0xfffffff0 };
+    static const u64 tvals[] = {
+        0, 1, 1000, 0x7fffffff, 0x80000000, 0xffffffff, 0xffff000000000000, 0xfffffff0};
     for (unsigned n = 0; n < ARRAY_SIZE(tvals); n++) {
         u64 before = count(which);
         set_tval(which, tvals[n]);
@@ -127,9 +136,10 @@ static void line(unsigned which)
     gic_reset();
     off();
     gic_set(ISENABLER, id);
-#define SHOW(what)                                                                                \
-    print("%s line: %s: pending %d active %d hppir %d isr %x\n", (u64)timer_name[which], (u64)what, \
-          gic_get(ISPENDR, id), gic_get(ISACTIVER, id), mrs(icc_hppir1_el1), mrs(isr_el1))
+#define SHOW(what)                                                                                 \
+    print("%s line: %s: pending %d active %d hppir %d isr %x\n", (u64)timer_name[which],           \
+          (u64)what, gic_get(ISPENDR, id), gic_get(ISACTIVER, id), mrs(icc_hppir1_el1),            \
+          mrs(isr_el1))
     SHOW("off");
     set_cval(which, 0);
     SHOW("past, off");
@@ -216,7 +226,8 @@ static void deadlines(unsigned which)
         while (!*(volatile unsigned *)&interrupts && count(which) - from < 62500000)
             ;
         asm volatile("msr daifset, #2" ::: "memory");
-        print("busy: %d interrupts, id %d, not early %d\n", interrupts, last_id, count(which) >= due);
+        print("busy: %d interrupts, id %d, not early %d\n", interrupts, last_id,
+              count(which) >= due);
     }
     // Asleep with interrupts open.
     for (unsigned n = 0; n < 3; n++) {
@@ -237,18 +248,23 @@ static void deadlines(unsigned which)
     set_ctl(which, 1);
     while (!(ctl(which) & 4))
         asm volatile("wfi");
-    print("wfi masked: %d interrupts, not early %d isr %x", interrupts, count(which) >= due, mrs(isr_el1));
+    print("wfi masked: %d interrupts, not early %d isr %x", interrupts, count(which) >= due,
+          mrs(isr_el1));
     gic_window();
     print(" then %d\n", interrupts);
     // From EL0.
-    u32 wfi[2] = { INSN("wfi"), INSN("nop") };
+    // A WFI may end for no reason, so until the handler has disabled the timer.
+    u32 wfi[] = {INSN("wfi"), which ? INSN("mrs x0, cntv_ctl_el0") : INSN("mrs x0, cntp_ctl_el0"),
+                 INSN("tbnz x0, #0, .-8"), INSN("nop")};
+    msr(cntkctl_el1, 0x300);
     interrupts = 0;
     set_tval(which, 30000);
     set_ctl(which, 1);
     exc.in_spsr = 0x340;
     exc.in_sp = (u64)el0_stack_top;
-    entered(code_at(EL0, wfi, 2), 0, 0, 0, 0, 0, 0, 0);
+    entered(code_at(EL0, wfi, ARRAY_SIZE(wfi)), 0, 0, 0, 0, 0, 0, 0);
     print("EL0 wfi: %d interrupts esr %x\n", interrupts, exc.esr);
+    msr(cntkctl_el1, 0);
     off();
 }
 
@@ -294,13 +310,16 @@ static void events(void)
         asm volatile("sev\n wfe");
         asm volatile("sevl\n wfe");
     }
-    u32 wfe[2] = { INSN("wfe"), INSN("nop") };
+    u32 wfe[2] = {INSN("wfe"), INSN("nop")};
     for (unsigned n = 0; n < 100; n++)
         run_n(EL0, wfe, 2, 0, 0, 0, 0);
     // The monitor cleared by a store of this CPU's own is an event as well, in a lock's way: the
     // armed monitor, the value not as wished, and a timer to fall back on.
     u64 cell = 0, old;
-    asm volatile("ldaxr %0, [%1]\n stlr xzr, [%1]\n sevl\n wfe" : "=&r"(old) : "r"(&cell) : "memory");
+    asm volatile("ldaxr %0, [%1]\n stlr xzr, [%1]\n sevl\n wfe"
+                 : "=&r"(old)
+                 : "r"(&cell)
+                 : "memory");
     print("events: no hang\n");
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The conversation that README promises: ./boot-linux to a shell, some work in it, and each way out."""
-import os, re, shlex
+import os, re, shlex, time
 from guest import CTRL_A, ROOT, Guest, armlet, check, main
 
 LOOP = '''sum=0
@@ -58,6 +58,7 @@ def converse(g):
     check(not g.tty or '33 101' in g.run('stty size'), 'the window size did not reach the guest')
     g.type('echo sleep""ing; sleep 1000\r')
     g.expect('sleeping', 10)
+    time.sleep(1)  # between the two commands the shell itself is in the foreground, and it may ignore the key
     g.type('\x03')  # Ctrl-C belongs to the guest's foreground job
     g.prompt(10)
 

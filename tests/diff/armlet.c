@@ -51,7 +51,8 @@ static void make_tables(struct side *s)
     page(s, L2)[DIFF_DATA >> 21 & 511] = DESCRIPTOR(L3_DATA, TABLE);
     page(s, L2)[CODE_VA >> 21 & 511] = DESCRIPTOR(L3_CODE, TABLE);
     page(s, L3_DATA)[DIFF_DATA >> 12 & 511] = DESCRIPTOR(DATA, PAGE_RW);
-    page(s, L3_CODE)[CODE_VA >> 12 & 511] = DESCRIPTOR(CODE, (PAGE_RW & ~(1u << 6)) | 3u << 6);
+    // The code is for execution only.
+    page(s, L3_CODE)[CODE_VA >> 12 & 511] = DESCRIPTOR(CODE, (PAGE_RW & ~(1u << 6)) | 1u << 7);
 }
 
 static void make_code(struct side *s)
@@ -120,7 +121,12 @@ static void load_state(struct side *s, const struct diff_case *c)
     a64_update_mode(s->cpu);
 }
 
-static void store_state(struct side *s, struct diff_state *out)
+static bool in_code(uint64_t address)
+{
+    return (address & mask64(56)) - DIFF_CODE < DIFF_CODE_SIZE;
+}
+
+static void store_state(struct side *s, const struct diff_case *c, struct diff_state *out)
 {
     struct vcpu *v = &s->cpu->v;
 
@@ -139,11 +145,12 @@ static void store_state(struct side *s, struct diff_state *out)
         out->status = DIFF_UNDEFINED;
         break;
     case EC_DABT_LOWER:
-        out->status = DIFF_FAULT;
+        out->status = in_code(v->r[A64_FAR_EL1]) ? DIFF_TOUCHED : DIFF_FAULT;
         break;
     default:
         out->status = DIFF_OTHER;
     }
+    out->at = out->status == DIFF_RAN ? c->n : (v->r[A64_ELR_EL1] - DIFF_PC) / 4;
     memcpy(out->mem, page(s, DATA), DIFF_MEM_SIZE);
 }
 
@@ -154,7 +161,7 @@ void diff_run_armlet(const struct diff_case *cases, size_t n, struct diff_state 
     for (size_t i = 0; i < n; i++) {
         load_state(s, &cases[i]);
         exec_run(&s->cpu->v);
-        store_state(s, &out[i]);
+        store_state(s, &cases[i], &out[i]);
     }
     side_destroy(s);
 }

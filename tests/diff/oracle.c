@@ -4,9 +4,11 @@
 //
 //   oracle CASES RESULTS: reads struct diff_case after diff_case, writes as many struct diff_state.
 //
-// A stretch of code at a fixed address loads the whole register file from the page behind it, runs
-// the instructions, and stores the register file again. While it runs, TPIDR_EL0 holds what X30
-// was, so nothing that uses thread-local storage may run in between; the signal handlers do not.
+// A routine loads the whole register file, runs the instructions, and stores the register file
+// again. The instructions have a page of their own, which they can execute and read but not write;
+// the routine lies in the next, the register file where no random address leads. While it runs,
+// TPIDR_EL0 holds what X30 was, so nothing that uses thread-local storage may run in between; the
+// signal handlers do not.
 #include "diff_state.h"
 
 #include <signal.h>
@@ -18,8 +20,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define CODE 0x60000000u // the routine; the state follows at + 0x1000
-#define MEM  (CODE + 0x1000)
+#define CODE    DIFF_CODE             // the page of the instructions
+#define ROUTINE (DIFF_CODE + 0x10000) // the routine
+#define MEM     0x3a5800000000u       // struct shared
 
 struct shared {
     struct diff_state state;
@@ -28,8 +31,8 @@ struct shared {
 
 #define SHARED ((struct shared *)(uintptr_t)MEM)
 
-// The routine, and where in it what follows the instructions is, and its end (the compiler
-// may not subtract addresses of different objects).
+// The routine, its end, and where its second half begins, which follows the instructions (the
+// compiler may not subtract addresses of different objects).
 extern const char routine[];
 extern const uint64_t routine_after, routine_end;
 
@@ -41,13 +44,12 @@ extern const uint64_t routine_after, routine_end;
 #define OFF_NZCV 768
 #define OFF_FPCR 776
 #define OFF_FPSR 784
-#define OFF_HOST 1312
+#define OFF_HOST 1320
 
 _Static_assert(offsetof(struct diff_state, v) == OFF_V, "v");
 _Static_assert(offsetof(struct diff_state, nzcv) == OFF_NZCV, "nzcv");
 _Static_assert(offsetof(struct diff_state, fpcr) == OFF_FPCR, "fpcr");
 _Static_assert(offsetof(struct diff_state, fpsr) == OFF_FPSR, "fpsr");
-_Static_assert(DIFF_PC == CODE + 0x200, ".org below");
 _Static_assert(offsetof(struct shared, host_sp) == OFF_HOST, "host_sp");
 
 // clang-format off
@@ -66,6 +68,8 @@ _Static_assert(offsetof(struct shared, host_sp) == OFF_HOST, "host_sp");
     op " x18, x19, [x30, #144]\n" op " x20, x21, [x30, #160]\n" op " x22, x23, [x30, #176]\n"      \
     op " x24, x25, [x30, #192]\n" op " x26, x27, [x30, #208]\n"
 
+#define LOAD_MEM "movz x30, #0x3a58, lsl #32\n"
+
 __asm__(
     ".section .rodata\n"
     ".globl routine, routine_after, routine_end\n"
@@ -75,7 +79,7 @@ __asm__(
     "stp x23, x24, [sp, #-16]!\n stp x21, x22, [sp, #-16]!\n stp x19, x20, [sp, #-16]!\n"
     "stp d14, d15, [sp, #-16]!\n stp d12, d13, [sp, #-16]!\n stp d10, d11, [sp, #-16]!\n"
     "stp d8, d9, [sp, #-16]!\n"
-    "movz x30, #0x6000, lsl #16\n movk x30, #0x1000\n"
+    LOAD_MEM
     "mov x0, sp\n str x0, [x30, #" STR(OFF_HOST) "]\n"
     "mrs x0, tpidr_el0\n str x0, [x30, #" STR(OFF_HOST) " + 8]\n"
     "ldr x0, [x30, #248]\n mov sp, x0\n"
@@ -86,12 +90,10 @@ __asm__(
     Q_PAIRS("ldp")
     X_PAIRS("ldp")
     "ldp x28, x29, [x30, #224]\n ldr x30, [x30, #240]\n"
-    "b 1f\n"
-    ".org routine + 0x200\n"
-    "1:\n .rept 16\n nop\n .endr\n"
+    "b . - (0x10000 - 0x200) - (. - routine)\n"
     "2:\n"
     "msr tpidr_el0, x30\n"
-    "movz x30, #0x6000, lsl #16\n movk x30, #0x1000\n"
+    LOAD_MEM
     X_PAIRS("stp")
     "stp x28, x29, [x30, #224]\n"
     "mrs x0, tpidr_el0\n str x0, [x30, #240]\n"
@@ -123,7 +125,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     SHARED->state.status = sig == SIGILL                     ? DIFF_UNDEFINED
                            : sig == SIGSEGV || sig == SIGBUS ? DIFF_FAULT
                                                              : DIFF_OTHER;
-    uc->uc_mcontext.pc = CODE + routine_after;
+    SHARED->state.at = (uc->uc_mcontext.pc - DIFF_PC) / 4;
+    uc->uc_mcontext.pc = ROUTINE + routine_after;
 }
 
 static void *map(uintptr_t address, size_t size, int prot)
@@ -137,6 +140,14 @@ static void *map(uintptr_t address, size_t size, int prot)
     return p;
 }
 
+static void protect(uintptr_t address, int prot)
+{
+    if (mprotect((void *)address, 0x1000, prot)) {
+        perror("oracle: mprotect");
+        exit(2);
+    }
+}
+
 static void set_up(void)
 {
     static char stack[65536];
@@ -148,34 +159,46 @@ static void set_up(void)
     sigfillset(&sa.sa_mask);
     for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaction(signals[i], &sa, NULL);
-    map(CODE, 0x2000, PROT_READ | PROT_WRITE | PROT_EXEC);
+    map(CODE, 0x1000, PROT_READ | PROT_WRITE);
+    map(MEM, 0x1000, PROT_READ | PROT_WRITE);
     map(DIFF_DATA, 0x1000, PROT_READ | PROT_WRITE);
-    memcpy((void *)CODE, routine, routine_end);
+    memcpy(map(ROUTINE, 0x1000, PROT_READ | PROT_WRITE), routine, routine_end);
+    protect(ROUTINE, PROT_READ | PROT_EXEC);
+}
+
+// The instructions, no-ops behind them, and a branch to the routine's second half.
+static void write_code(const struct diff_case *c)
+{
+    uint32_t *insn = (uint32_t *)(uintptr_t)DIFF_PC;
+
+    protect(CODE, PROT_READ | PROT_WRITE);
+    for (unsigned i = 0; i < DIFF_MAX_INSNS; i++)
+        insn[i] = i < c->n ? c->insn[i] : 0xd503201f; // nop
+    insn[DIFF_MAX_INSNS] =
+        0x14000000 | (uint32_t)(ROUTINE + routine_after - (uintptr_t)&insn[DIFF_MAX_INSNS]) / 4;
+    __builtin___clear_cache((char *)insn, (char *)(insn + DIFF_MAX_INSNS + 1));
+    protect(CODE, PROT_READ | PROT_EXEC);
 }
 
 int main(int argc, char **argv)
 {
     FILE *in = argc == 3 ? fopen(argv[1], "rb") : NULL, *out = in ? fopen(argv[2], "wb") : NULL;
     static struct diff_case c;
-    uint32_t *insn;
 
     if (!out) {
         fprintf(stderr, "usage: oracle CASES RESULTS\n");
         return 2;
     }
-    _Static_assert(DIFF_MAX_INSNS == 16, "as many nops in the routine");
     alarm(200); // whatever a case did, the test ends
     set_up();
-    insn = (uint32_t *)(uintptr_t)DIFF_PC;
     while (fread(&c, sizeof(c), 1, in) == 1) {
-        for (unsigned i = 0; i < DIFF_MAX_INSNS; i++)
-            insn[i] = i < c.n ? c.insn[i] : 0xd503201f; // nop
-        __builtin___clear_cache((char *)insn, (char *)(insn + DIFF_MAX_INSNS));
+        write_code(&c);
         memset((void *)(uintptr_t)DIFF_DATA, 0, 4096);
         memcpy((void *)(uintptr_t)DIFF_DATA, c.in.mem, DIFF_MEM_SIZE);
         SHARED->state = c.in;
         SHARED->state.status = DIFF_RAN;
-        ((void (*)(void))(uintptr_t)CODE)();
+        SHARED->state.at = c.n;
+        ((void (*)(void))(uintptr_t)ROUTINE)();
         memcpy(SHARED->state.mem, (void *)(uintptr_t)DIFF_DATA, DIFF_MEM_SIZE);
         SHARED->state.nzcv &= 0xf0000000u;
         if (fwrite(&SHARED->state, sizeof(struct diff_state), 1, out) != 1)

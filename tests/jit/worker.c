@@ -4,6 +4,7 @@
 #include "base/thread.h"
 #include "jit/loader.h"
 #include "jit/worker.h"
+#include "jit/worker_wire.h"
 #include "tests/jit/recipes.h"
 
 #include <criterion/criterion.h>
@@ -36,6 +37,7 @@ enum {
     DO_SLOW,       // 20 ms
     DO_LEAK,       // more resident memory each time
     DO_HANG_CHILD, // in a process of its own
+    DO_LIE,        // answer in the compiler's place, wrongly: lies[value]
     DO_LOOK,       // fail if the process has what it should not have
 };
 #define WEIGHT(action, value) ((uint32_t)(action) << 24 | (value))
@@ -72,7 +74,36 @@ static bool look_around(struct error *err)
     return true;
 }
 
-static bool misbehave(unsigned action, struct error *err)
+// Answers to a batch of one that no worker gives.
+static const struct {
+    struct wire_reply reply;
+    struct wire_product product;
+} lies[] = {
+    {{WIRE_REPLY, 2, sizeof(struct wire_product), true, false, 0}, {true, 8, 1, 0}},
+    {{WIRE_REPLY, 0, sizeof(struct wire_product), true, false, 0}, {true, 8, 1, 0}},
+    {{WIRE_REPLY, 1, WIRE_MAX_REPLY + 1, true, false, 0}, {true, 8, 1, 0}},
+    {{WIRE_REPLY, 1, UINT32_MAX, true, false, 0}, {true, 8, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) - 1, true, false, 0}, {true, 0, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product), true, false, 0}, {true, 8, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {true, 7, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {true, 9, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {true, 8, 3, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {true, 8, 8192, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {true, 8, 1, 8}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product), true, false, 0}, {true, 0, 1, 0}},
+    {{WIRE_REPLY, 1, sizeof(struct wire_product) + 8, true, false, 0}, {false, UINT32_MAX, 1, 0}},
+    {{WIRE_STORED, 1, WIRE_MAX_TEXT + 1, true, false, 0}, {0}},
+};
+
+static void lie(unsigned n)
+{
+    static const uint8_t image[512] = {0xc3};
+    wire_write(3, &lies[n].reply, sizeof lies[n].reply);
+    wire_write(3, &lies[n].product, sizeof lies[n].product);
+    wire_write(3, image, sizeof image);
+}
+
+static bool misbehave(unsigned action, uint32_t value, struct error *err)
 {
     static uint8_t *leaked;
     switch (action) {
@@ -111,6 +142,10 @@ static bool misbehave(unsigned action, struct error *err)
             execlp("sleep", "sleep", "1000", (char *)NULL);
         wait(NULL);
         break;
+    case DO_LIE:
+        lie(value);
+        pause();
+        break;
     case DO_LOOK:
         return look_around(err);
     }
@@ -123,8 +158,9 @@ static bool fake_compile(const struct guest *guest, const struct region_recipe *
     char command[256];
     bool garbage = false;
     for (unsigned i = 0; i < n; i++) {
-        unsigned action = recipes[i]->blocks[0].weight >> 24;
-        if (!misbehave(action, err))
+        uint32_t w = recipes[i]->blocks[0].weight;
+        unsigned action = w >> 24;
+        if (!misbehave(action, w & 0xffffff, err))
             return false;
         garbage |= action == DO_GARBAGE;
     }
@@ -356,6 +392,27 @@ Test(worker, undefined_symbol)
     one_offender(DO_UNDEFINED, COMPILE_FAILED, (struct compile_options){0});
 }
 
+// None of the lies is believed, and none of them keeps the next from being compiled.
+Test(worker, lies)
+{
+    struct bench *b = bench_create((struct compile_options){.max_batch = 1, .time_limit_ms = 2000});
+    struct region_recipe r;
+    submit(b, 100, DO_COMPILE);
+    for (unsigned n = 0; n < ARRAY_SIZE(lies); n++) {
+        recipe_make(&r, n, 1, 3);
+        r.blocks[0].weight = WEIGHT(DO_LIE, n);
+        cr_assert_eq(compile_service_submit(b->s, &r, (void *)(uintptr_t)n), COMPILE_ACCEPTED);
+    }
+    submit(b, 101, DO_COMPILE);
+    compile_service_drain(b->s);
+    expect(b, 100, COMPILE_OK);
+    expect(b, 101, COMPILE_OK);
+    for (unsigned n = 0; n < ARRAY_SIZE(lies); n++)
+        expect(b, n, COMPILE_CRASHED);
+    cr_assert_eq(stats(b).workers_killed, 0, "a lie was waited for");
+    bench_destroy(b);
+}
+
 Test(worker, burns_cpu, .timeout = 120)
 {
     struct bench *b = bench_create((struct compile_options){.cpu_limit_s = 1});
@@ -451,7 +508,7 @@ Test(worker, destroyed_in_the_middle)
     struct bench *b = bench_create((struct compile_options){.nr_workers = 2, .max_batch = 2});
     struct timespec t0, t1;
     for (unsigned n = 0; n < 20; n++)
-        submit(b, n, n < 4 ? DO_HANG : DO_SLOW);
+        submit(b, n, DO_HANG); // whichever goes first
     sleep_ms(50);
     clock_gettime(CLOCK_MONOTONIC, &t0);
     compile_service_destroy(b->s);
@@ -623,45 +680,50 @@ Test(worker, zygote_killed)
     bench_destroy(b);
 }
 
-// Temporary directories of ours that are left.
-static unsigned count_tmp(void)
+// What the process that is to be killed leaves behind, if it leaves something.
+struct traces {
+    pid_t zygote, worker;
+    char tmp[128]; // the worker's directory
+};
+
+static void killed_armlet(int out)
 {
-    DIR *d = opendir("/dev/shm");
-    struct dirent *e;
-    unsigned n = 0;
-    while (d && (e = readdir(d)))
-        n += !strncmp(e->d_name, "armlet-cc-", 10);
-    if (d)
-        closedir(d);
-    return n;
+    struct bench *b = bench_create((struct compile_options){.nr_workers = 2, .max_batch = 1});
+    struct traces t = {0};
+    char link[64];
+    submit(b, 1, DO_HANG);
+    submit(b, 2, DO_HANG_CHILD);
+    children_of(getpid(), &t.zygote, 1);
+    for (unsigned i = 0; i < 400 && children_of(t.zygote, &t.worker, 1) != 1; i++)
+        sleep_ms(5);
+    snprintf(link, sizeof link, "/proc/%d/cwd", t.worker);
+    for (unsigned i = 0; i < 400 && !strstr(t.tmp, "armlet-cc-"); i++) {
+        memset(t.tmp, 0, sizeof t.tmp);
+        (void)!readlink(link, t.tmp, sizeof t.tmp - 1);
+        sleep_ms(5);
+    }
+    (void)!write(out, &t, sizeof t);
+    raise(SIGKILL);
 }
 
 // When armlet is killed nothing stays: no process, no file.
 Test(worker, armlet_killed)
 {
-    int alive[2];
-    char c;
-    unsigned before = count_tmp();
-    cr_assert_eq(pipe(alive), 0);
+    int out[2];
+    struct traces t;
+    cr_assert_eq(pipe(out), 0);
     pid_t pid = fork();
-    if (pid == 0) {
-        struct bench *b = bench_create((struct compile_options){.nr_workers = 2, .max_batch = 1});
-        pid_t zygote;
-        submit(b, 1, DO_HANG);
-        submit(b, 2, DO_HANG_CHILD);
-        sleep_ms(100);
-        children_of(getpid(), &zygote, 1);
-        (void)!write(alive[1], &zygote, sizeof zygote);
-        raise(SIGKILL);
-    }
-    pid_t zygote = 0;
-    cr_assert_eq(read(alive[0], &zygote, sizeof zygote), (ssize_t)sizeof zygote);
+    if (pid == 0)
+        killed_armlet(out[1]);
+    cr_assert_eq(read(out[0], &t, sizeof t), (ssize_t)sizeof t);
     waitpid(pid, NULL, 0);
-    for (unsigned i = 0; i < 400 && (kill(zygote, 0) == 0 || count_tmp() > before); i++)
+    cr_assert(strstr(t.tmp, "armlet-cc-"), "the worker is in %s", t.tmp);
+    *strrchr(t.tmp, '/') = 0; // the zygote's directory
+    for (unsigned i = 0; i < 1000 && (kill(t.zygote, 0) == 0 || access(t.tmp, F_OK) == 0); i++)
         sleep_ms(5);
-    cr_assert(kill(zygote, 0) != 0, "zygote %d still runs", zygote);
-    cr_assert(count_tmp() <= before, "%u directories left", count_tmp());
-    close(alive[0]);
-    close(alive[1]);
-    (void)c;
+    cr_assert(kill(t.zygote, 0) != 0, "zygote %d still runs", t.zygote);
+    cr_assert(kill(t.worker, 0) != 0, "worker %d still runs", t.worker);
+    cr_assert(access(t.tmp, F_OK) != 0, "%s is left", t.tmp);
+    close(out[0]);
+    close(out[1]);
 }

@@ -14,10 +14,14 @@
 _start:
     adrp    x9, reset_value
     add     x9, x9, :lo12:reset_value
-    .irp    reg, sctlr_el1, daif, spsel, CurrentEL, oslsr_el1, cntkctl_el1, cntp_ctl_el0, cntv_ctl_el0, icc_igrpen0_el1, icc_igrpen1_el1, icc_pmr_el1, mpidr_el1
-    mrs     x10, \reg
+    .macro  note reg:vararg
+    .irp    r, \reg
+    mrs     x10, \r
     str     x10, [x9], #8
     .endr
+    .endm
+    note    sctlr_el1, daif, spsel, CurrentEL, oslsr_el1, cntkctl_el1, cntp_ctl_el0, cntv_ctl_el0
+    note    icc_igrpen0_el1, icc_igrpen1_el1, icc_pmr_el1, mpidr_el1
     msr     spsel, #1
     adrp    x0, stack_top
     add     x0, x0, :lo12:stack_top

@@ -9,16 +9,16 @@
 #define GICR 0x080a0000ull
 #define SGI  (GICR + 0x10000) // the redistributor's second frame
 
-#define IGROUPR   0x80
-#define ISENABLER 0x100
-#define ICENABLER 0x180
-#define ISPENDR   0x200
-#define ICPENDR   0x280
-#define ISACTIVER 0x300
-#define ICACTIVER 0x380
+#define IGROUPR    0x80
+#define ISENABLER  0x100
+#define ICENABLER  0x180
+#define ISPENDR    0x200
+#define ICPENDR    0x280
+#define ISACTIVER  0x300
+#define ICACTIVER  0x380
 #define IPRIORITYR 0x400
-#define ICFGR     0xc00
-#define IROUTER   0x6000
+#define ICFGR      0xc00
+#define IROUTER    0x6000
 
 static inline u32 gic_read(u64 reg)
 {

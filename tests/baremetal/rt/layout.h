@@ -9,13 +9,13 @@
 #define RT_U(x) x##ull
 #endif
 
-#define RT_HIGH  RT_U(0xffff000000000000) // the high alias of physical address 0
+#define RT_HIGH RT_U(0xffff000000000000) // the high alias of physical address 0
 // M C SA SA0 I nTWI nTWE SPAN, and bits that are RES1 without the features they belong to.
 #define RT_SCTLR RT_U(0x30d5199d)
 // 48 bits in both halves, 4K granule, write-back inner shareable walks, 44-bit output.
-#define RT_TCR   RT_U(0x00000004b5103510)
+#define RT_TCR RT_U(0x00000004b5103510)
 // nGnRnE, write-back, non-cacheable, nGnRE, write-through, GRE, nGRE, write-back without allocation
-#define RT_MAIR  RT_U(0xee080cbb0444ff00)
+#define RT_MAIR RT_U(0xee080cbb0444ff00)
 
 #define EXC_TAKEN   0
 #define EXC_VECTOR  8

@@ -44,7 +44,7 @@ void *memcpy(void *to, const void *from, size_t n)
 // Text -------------------------------------------------------------------------------------------
 
 // The line being written. Kept until it is complete, so that a correction can come before it.
-static char line[512];
+static char line[2048];
 static unsigned length, begun;
 static bool correction;
 
@@ -83,7 +83,7 @@ static void put_number(u64 v, unsigned base)
 
 void print_(const char *f, u64 a, u64 b, u64 c, u64 d, u64 e, u64 g, u64 h, u64 i)
 {
-    u64 arg[8] = { a, b, c, d, e, g, h, i };
+    u64 arg[8] = {a, b, c, d, e, g, h, i};
     unsigned n = 0;
     for (; *f; f++) {
         if (*f != '%') {
@@ -268,7 +268,7 @@ static unsigned slot_of(unsigned el, const u32 *insns)
 
 u64 code_at(unsigned el, const u32 *insns, unsigned n)
 {
-    u32 slot[SLOT_SIZE / 4] = { 0 };
+    u32 slot[SLOT_SIZE / 4] = {0};
     for (unsigned i = 0; i < n; i++)
         slot[i] = insns[i];
     slot[n] = el ? 0xd65f03c0 : SVC_END;
@@ -298,7 +298,7 @@ bool run(unsigned el, u32 insn, u64 x0, u64 x1, u64 x2, u64 x3)
 
 bool run2(unsigned el, u32 insn, u32 insn2, u64 x0, u64 x1, u64 x2, u64 x3)
 {
-    u32 insns[2] = { insn, insn2 };
+    u32 insns[2] = {insn, insn2};
     return run_n(el, insns, 2, x0, x1, x2, x3);
 }
 
@@ -309,11 +309,10 @@ static u64 l1[512] __attribute__((aligned(4096)));
 static u64 ram[512] __attribute__((aligned(4096)));
 static u64 image[512] __attribute__((aligned(4096)));
 
-extern u8 el0_text[], el0_text_end[], el1_code[], el1_code_end[], el0_data[],
-    el0_data_end[];
+extern u8 el0_text[], el0_text_end[], el1_code[], el1_code_end[], el0_data[], el0_data_end[];
 
-#define NORMAL BIT(2)           // MAIR index 1
-#define DEVICE (3ull << 2)      // MAIR index 3
+#define NORMAL BIT(2)      // MAIR index 1
+#define DEVICE (3ull << 2) // MAIR index 3
 #define AF     BIT(10)
 #define INNER  (3ull << 8)
 #define USER   BIT(6)
@@ -326,7 +325,7 @@ static u64 image_attr(u64 pa)
     if (pa >= (u64)el0_text && pa < (u64)el0_text_end)
         return USER | RO | PXN;
     if (pa >= (u64)el1_code && pa < (u64)el1_code_end)
-        return UXN;
+        return RO | UXN; // written through RW_ALIAS
     if (pa < (u64)el0_text)
         return RO | UXN;
     if (pa >= (u64)el0_data && pa < (u64)el0_data_end)

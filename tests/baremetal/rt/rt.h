@@ -46,11 +46,11 @@ void program(void);
 // Text. print(): %x hex without leading zeros, %d decimal, %s string, %c character; all arguments
 // are 64 bits wide.
 void print_(const char *format, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g, u64 h);
-#define PRINT_(f, a, b, c, d, e, g, h, i, ...)                                                   \
+#define PRINT_(f, a, b, c, d, e, g, h, i, ...)                                                     \
     print_(f, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(g), (u64)(h), (u64)(i))
 #define print(...) PRINT_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-// The line is to end with `text` whatever QEMU says: it is wrong, and a comment beside the call says
-// why. What has been printed of the line already stays.
+// The line is to end with `text` whatever QEMU says: it is wrong, and a comment beside the call
+// says why. What has been printed of the line already stays.
 void arm_says(const char *text);
 void arm_begins(void); // the same; the text is what is printed up to the end of the line
 _Noreturn void power_off(void);
@@ -74,11 +74,11 @@ u64 code_page(unsigned el); // where that code stands
 u64 code_at(unsigned el, const u32 *insns, unsigned n);
 bool enter_el0(u64 pc, u64 x0, u64 x1, u64 x2, u64 x3); // at EL0, ended as above
 // The encoding of an instruction given as text.
-#define INSN(text)                                                                                \
-    ({                                                                                            \
-        u32 insn_;                                                                                \
-        asm(".arch armv8.5-a+crypto+sve\n ldr %w0, 1f\n b 2f\n1: " text "\n2:" : "=r"(insn_));    \
-        insn_;                                                                                    \
+#define INSN(text)                                                                                 \
+    ({                                                                                             \
+        u32 insn_;                                                                                 \
+        asm(".arch armv8.5-a+crypto+sve\n ldr %w0, 1f\n b 2f\n1: " text "\n2:" : "=r"(insn_));     \
+        insn_;                                                                                     \
     })
 static inline u32 insn_mrs(unsigned op0, unsigned op1, unsigned crn, unsigned crm, unsigned op2,
                            unsigned rt)
@@ -117,18 +117,16 @@ static inline u64 phys_of(const void *p)
 }
 u64 rt_tables(void);
 
-#define mrs(reg)                                                                                  \
-    ({                                                                                            \
-        u64 v_;                                                                                   \
-        asm volatile("mrs %0, " #reg : "=r"(v_)::"memory");                                       \
-        v_;                                                                                       \
+#define mrs(reg)                                                                                   \
+    ({                                                                                             \
+        u64 v_;                                                                                    \
+        asm volatile("mrs %0, " #reg : "=r"(v_)::"memory");                                        \
+        v_;                                                                                        \
     })
-#define msr(reg, value)                                                                           \
-    asm volatile("msr " #reg ", %x0" ::"rZ"((u64)(value)) : "memory")
-#define isb() asm volatile("isb" ::: "memory")
-#define dsb() asm volatile("dsb sy" ::: "memory")
-#define tlbi_all()                                                                                \
-    asm volatile("dsb sy\n tlbi vmalle1\n dsb sy\n isb" ::: "memory")
+#define msr(reg, value) asm volatile("msr " #reg ", %x0" ::"rZ"((u64)(value)) : "memory")
+#define isb()           asm volatile("isb" ::: "memory")
+#define dsb()           asm volatile("dsb sy" ::: "memory")
+#define tlbi_all()      asm volatile("dsb sy\n tlbi vmalle1\n dsb sy\n isb" ::: "memory")
 void sync_code(u64 va, u64 size);
 
 extern u8 el0_code[4096], el1_code_page[4096], el0_page[8192], el0_stack_top[];

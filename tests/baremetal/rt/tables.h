@@ -28,8 +28,8 @@
 struct tt {
     unsigned granule; // log2: 12, 14, 16
     unsigned tsz;
-    u64 root;         // physical
-    u64 next;         // free arena
+    u64 root; // physical
+    u64 next; // free arena
 };
 
 // Tables for 64 - tsz bits, empty. The arena from `at` on is taken.
@@ -55,7 +55,7 @@ void page_stamp(u64 pa);
 u64 touch(char kind, unsigned el, u64 va, u64 *seen);
 // Prints " r1:" and so on: '-' or the ISS; the stamp behind a '>' after a read that worked.
 void probe1(char kind, unsigned el, u64 va);
-void probe(u64 va);  // r, w, x at EL1, then at EL0
+void probe(u64 va);          // r, w, x at EL1, then at EL0
 u64 at(unsigned op, u64 va); // AT's result, PAR_EL1; op: 0-3 S1E1R, E1W, E0R, E0W; 4, 5: with PAN
 void probe_at(u64 va);       // prints 0-3
 

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Random programs as regions against the interpreter. REGION_CASES in the environment changes the
+// number of regions of each test (2000 for a long run), REGION_SEED where the randomness starts.
+#include "tests/jit/trial.h"
+
+#include "tests/diff/diff.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATES 12 // starts for each region
+#define BATCH  40
+
+struct sort {
+    const char *name;
+    unsigned mix;
+    bool graph;
+};
+
+static struct trial *make(struct bed *b, const struct sort *sort, uint64_t *random)
+{
+    struct trial *t = calloc(1, sizeof *t);
+    cr_assert(t);
+    do {
+        bed_random_state(random, &t->base, 40);
+        t->align = !(diff_random(random) >> 32 & 7);
+        if (sort->graph)
+            program_graph(&t->program, random, 3 + (unsigned)(diff_random(random) >> 32) % 8,
+                          1 + (unsigned)(diff_random(random) >> 32) % 3, sort->mix);
+        else
+            program_straight(&t->program, random, 6 + (unsigned)(diff_random(random) >> 32) % 12, sort->mix);
+    } while (!trial_form(t, b));
+    return t;
+}
+
+// The shortest beginning of a straight line that still differs: its last instruction is to blame.
+static void blame(const struct trial *t, struct bed *b, const struct bed_state *s)
+{
+    struct trial *shorter[24];
+    unsigned n = 0;
+    struct trial_stats stats = { 0 };
+    struct batch batch;
+    while (n < t->recipe.n_insns - 1 && n < ARRAY_SIZE(shorter)) {
+        shorter[n] = malloc(sizeof *t);
+        cr_assert(shorter[n]);
+        *shorter[n] = *t;
+        shorter[n]->program.code[t->program.roots.entries[0] / 4 + n + 1] = INSN_SVC;
+        cr_assert(trial_form(shorter[n], b));
+        n++;
+    }
+    fprintf(stderr, "---- the shortest beginning that differs:\n");
+    bool found = !trial_compile(shorter, n, &batch);
+    for (unsigned k = 0; k < n; k++) {
+        trial_install(shorter[k], b);
+        found = found || !trial_run_all(shorter[k], b, s, &stats, "beginning");
+        free(shorter[k]);
+    }
+    batch_free(&batch);
+}
+
+static bool run_one(const struct trial *t, struct bed *b, const struct sort *sort, uint64_t *random,
+                    struct trial_stats *stats)
+{
+    trial_install(t, b);
+    for (unsigned k = 0; k < STATES; k++) {
+        struct bed_state s;
+        bed_random_state(random, &s, 1 + (unsigned)(diff_random(random) >> 32) % 60);
+        // Any other start of the same mode.
+        if (!s.fpcr != !t->base.fpcr)
+            s.fpcr = t->base.fpcr;
+        if (!trial_run_all(t, b, &s, stats, sort->name)) {
+            if (!sort->graph && t->recipe.nr_blocks == 1)
+                blame(t, b, &s);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void run(const struct sort *sort, unsigned normal)
+{
+    struct bed *b = bed_create();
+    uint64_t random = UINT64_C(0x9e3779b97f4a7c15) * (sort->mix + 100 * sort->graph + 1000 * trial_count("REGION_SEED", 1));
+    unsigned left = trial_count("REGION_CASES", normal), bad = 0, regions = left;
+    struct trial_stats stats = { 0 };
+    while (left && bad < 3) {
+        struct trial *trials[BATCH];
+        struct batch batch;
+        unsigned n = left < BATCH ? left : BATCH;
+        for (unsigned k = 0; k < n; k++)
+            trials[k] = make(b, sort, &random);
+        cr_assert(trial_compile(trials, n, &batch));
+        for (unsigned k = 0; k < n; k++) {
+            bad += bad < 3 && !run_one(trials[k], b, sort, &random, &stats);
+            free(trials[k]);
+        }
+        batch_free(&batch);
+        left -= n;
+    }
+    bed_destroy(b);
+    cr_log_info("%s: %u regions, %llu runs, %llu instructions, %llu bails (%llu of them exceptions)\n", sort->name, regions,
+                (unsigned long long)stats.runs, (unsigned long long)stats.insns, (unsigned long long)stats.bails,
+                (unsigned long long)stats.exceptions);
+    cr_assert_eq(bad, 0, "%u regions differ from the interpreter", bad);
+    cr_assert(stats.insns > 3 * stats.runs, "only %llu instructions in %llu runs",
+              (unsigned long long)stats.insns, (unsigned long long)stats.runs);
+}
+
+#define SORT(test, mix, graph, normal)                                                           \
+    Test(jit_region, test, .timeout = 3000)                                                      \
+    {                                                                                            \
+        run(&(const struct sort){ #test, mix, graph }, normal);                                  \
+    }
+SORT(straight_integer, PROGRAM_INTEGER | PROGRAM_FLAGS, false, 40)
+SORT(straight_memory, PROGRAM_MEMORY, false, 60)
+SORT(straight_fp, PROGRAM_FP, false, 80)
+SORT(straight_all, PROGRAM_ALL, false, 40)
+SORT(graph_flags, PROGRAM_INTEGER | PROGRAM_FLAGS, true, 40)
+SORT(graph_memory, PROGRAM_INTEGER | PROGRAM_MEMORY, true, 20)
+SORT(graph_all, PROGRAM_ALL | PROGRAM_FLAGS, true, 30)
