@@ -2,6 +2,7 @@
 #include "machine/accel.h"
 
 #include "jit/tier.h"
+#include "machine/accel_verify.h"
 
 #include <sched.h>
 
@@ -14,14 +15,19 @@ static void say(void *opaque, const char *line)
     fprintf(stderr, "armlet: %s\r\n", line);
 }
 
+static bool waits(const struct config_machine_props *p)
+{
+    return (p->accel == CONFIG_ACCEL_VERIFY ? p->verify_engine : p->accel) == CONFIG_ACCEL_GCCJIT;
+}
+
 #ifdef HAVE_GCCJIT
 // As many as the host has processors for, beside the vCPUs.
 static unsigned nr_workers(const struct machine_config *c)
 {
     cpu_set_t set;
     int n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set) - c->smp;
-    if (c->workers)
-        n = c->workers;
+    if (c->machine.workers)
+        n = c->machine.workers;
     return (unsigned)(n < 1 ? 1 : n > COMPILE_MAX_WORKERS ? COMPILE_MAX_WORKERS : n);
 }
 #endif
@@ -34,7 +40,7 @@ bool accel_init(struct machine *m, struct error *err)
     struct tier_options options = { .compile = gccjit_compile, .cache_dir = m->config->cache_dir,
                                     .no_cache = m->config->no_cache, .say = say, .opaque = m,
                                     .nr_workers = nr_workers(m->config), .perf_map = m->config->perf_map,
-                                    .wait = m->config->machine.accel == CONFIG_ACCEL_GCCJIT };
+                                    .wait = waits(&m->config->machine) };
     m->tier = tier_create(&m->jit, &options, err);
     return m->tier;
 #else
@@ -45,11 +51,19 @@ bool accel_init(struct machine *m, struct error *err)
 
 bool accel_start(struct machine *m, struct error *err)
 {
-    return !m->tier || m->jit.tier || tier_start(m->tier, err);
+    if (!m->tier || m->jit.tier)
+        return true;
+    if (!tier_start(m->tier, err))
+        return false;
+    if (m->config->machine.accel == CONFIG_ACCEL_VERIFY)
+        m->board_log = accel_verify_start(m);
+    return true;
 }
 
 void accel_fini(struct machine *m)
 {
+    accel_verify_stop(m, m->board_log);
+    m->board_log = NULL;
     tier_destroy(m->tier);
     m->tier = NULL;
 }

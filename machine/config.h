@@ -23,6 +23,7 @@ enum config_accel {
     CONFIG_ACCEL_INTERP,
     CONFIG_ACCEL_TIERED, // the interpreter, and libgccjit for what stays hot
     CONFIG_ACCEL_GCCJIT, // the same, but waiting for every compile
+    CONFIG_ACCEL_VERIFY, // one of the two, and the interpreter checks what compiled code does
 };
 
 enum config_drive_if {
@@ -87,7 +88,11 @@ struct config_machine_props {
     const char *dumpdtb; // write the device tree here and leave
     int type;            // only virt
     int gic_version;     // 3
-    int accel;           // -machine accel=..., the older spelling of -accel
+    int accel;           // -accel, or -machine accel=..., its older spelling
+    int verify_engine;   // -accel verify,engine=
+    int verify_how;      // -accel verify,how=: enum verify_how
+    int verify_every;    // -accel verify,every=N: one entry of a region in so many; 0: each
+    int workers;   // compile workers; 0: as many as the host has processors beyond the vCPUs
     bool virtualization, secure, its, acpi, usb, graphics; // off: this board has none of them
 };
 
@@ -115,7 +120,6 @@ struct machine_config {
 
     const char *cache_dir; // of compiled code; NULL: the default place
     bool no_cache;
-    int workers;   // compile workers; 0: as many as the host has processors beyond the vCPUs
     bool perf_map; // names of compiled code for Linux perf
 
     const char *name;

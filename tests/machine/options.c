@@ -264,16 +264,16 @@ Test(options, logging_and_rest)
 Test(options, engines)
 {
     good("K");
-    cr_expect_eq(config.workers, 0);
+    cr_expect_eq(config.machine.workers, 0);
     cr_expect_not(config.perf_map);
     good("K -accel tiered,workers=3 -perf-map -cache-dir /c");
     cr_expect_eq(config.machine.accel, CONFIG_ACCEL_TIERED);
-    cr_expect_eq(config.workers, 3);
+    cr_expect_eq(config.machine.workers, 3);
     cr_expect(config.perf_map);
     cr_expect_str_eq(config.cache_dir, "/c");
     good("K -accel tiered,workers=3 -accel gccjit");
     cr_expect_eq(config.machine.accel, CONFIG_ACCEL_GCCJIT);
-    cr_expect_eq(config.workers, 0);
+    cr_expect_eq(config.machine.workers, 0);
     good("K -accel accel=interp");
     bad("K -accel tiered,workers=33", "more than 32");
     bad("K -accel tiered,workers=-1", "not a number");
