@@ -99,7 +99,7 @@ static bool mmio(struct bed *b, gpa_t pa, unsigned size, bool write, uint64_t va
         return false;
     b->nr_mmio++;
     b->mmio_hash = mix(b->mmio_hash + pa * 16 + size * 2 + write) + mix(value);
-    if (b->kick_at && b->nr_mmio == b->kick_at)
+    if (b->in_region && b->nr_mmio == b->kick_at)
         vcpu_kick(&b->cpu->v, EXIT_REQ_STOP);
     return true;
 }
@@ -198,9 +198,11 @@ uint64_t bed_mode(struct bed *b, const struct bed_state *s)
 enum region_result bed_run_region(struct bed *b, region_fn *fn, int64_t page0, uint32_t entry)
 {
     struct vcpu *v = &b->cpu->v;
+    b->in_region = true;
     fp_host_enter(&v->fp);
     enum region_result r = fn(v, BED_CODE + (uint64_t)page0, entry);
     fp_host_leave(&v->fp);
+    b->in_region = false;
     return r;
 }
 

@@ -59,7 +59,8 @@ struct bed {
     uint64_t clean[VCPU_NR_R];   // registers at the start of a run
     bool align;                  // SCTLR_EL1.A
     uint64_t nr_mmio, mmio_hash; // device accesses of this run: kind, address, size, value
-    uint64_t kick_at;            // at this device access EXIT_REQ_STOP is requested; 0: never
+    uint64_t kick_at;            // at this device access of a region EXIT_REQ_STOP is requested
+    bool in_region;
 };
 
 struct bed *bed_create(void);
