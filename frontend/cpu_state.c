@@ -19,7 +19,7 @@ _Static_assert(sizeof(struct a64_pmu_state) == 8 * (6 + 2 * (PMU_COUNTERS + 1)),
     X(daif, 15) X(pan, 1) X(uao, 1) X(ss, 1) X(il, 1) X(dit, 1) X(ssbs, 1) X(event, 1)             \
         X(claim, 255) X(stepping, 1) X(step_valid, 1) X(step_ex, 1)
 
-_Static_assert(sizeof(struct a64_extra) == 16, "it has no padding");
+_Static_assert(sizeof(struct a64_extra) == 16 + 24 + sizeof(struct a64_pmu_state), "it has no padding");
 
 void a64_state_get(const struct a64_cpu *cpu, struct a64_state *s)
 {
@@ -129,10 +129,17 @@ void a64_extra_get(const struct vcpu *v, void *extra)
 {
     const struct a64_cpu *cpu = (const struct a64_cpu *)v;
     struct a64_extra *e = extra;
+    const struct a64_pmu *p = &cpu->pmu;
     *e = (struct a64_extra){
 #define X(name, max) .name = (uint8_t)cpu->name,
         BYTES(X)
 #undef X
+        .pmu_counting = p->counting,
+        .pmu_line = p->line,
+        .pmu_rate = p->rate,
+        .pmu_armed_at = p->armed_at,
+        .pmu_armed_ns = p->armed_ns,
+        .pmu = p->s,
     };
 }
 
@@ -143,5 +150,12 @@ void a64_extra_set(struct vcpu *v, const void *extra)
 #define X(name, max) cpu->name = e->name;
     BYTES(X)
 #undef X
+    struct a64_pmu *p = &cpu->pmu;
+    p->counting = e->pmu_counting;
+    p->line = e->pmu_line;
+    p->rate = (uint32_t)e->pmu_rate;
+    p->armed_at = e->pmu_armed_at;
+    p->armed_ns = e->pmu_armed_ns;
+    p->s = e->pmu;
     a64_update_mode(cpu);
 }

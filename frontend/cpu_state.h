@@ -31,7 +31,9 @@ bool a64_state_set(struct a64_cpu *cpu, const struct a64_state *s, struct error 
 // be called between two instructions of a CPU that runs. No padding.
 struct a64_extra {
     uint8_t el, spsel, daif, pan, uao, ss, il, dit, ssbs, event, claim, stepping, step_valid, step_ex;
-    uint8_t reserved[2]; // zero
+    uint8_t pmu_counting, pmu_line;
+    uint64_t pmu_rate, pmu_armed_at, pmu_armed_ns;
+    struct a64_pmu_state pmu;
 };
 void a64_extra_get(const struct vcpu *cpu, void *extra);
 void a64_extra_set(struct vcpu *cpu, const void *extra);

@@ -63,7 +63,7 @@ struct verify_state {
     uint64_t excl_addr, excl_value[2];
     uint32_t excl_size, nzcv, fpcr, fpsr;
     uint8_t halt;
-    uint8_t extra[256];   // the frontend's own, guest.extra_size bytes
+    uint8_t extra[256] __attribute__((aligned(8))); // the frontend's own, guest.extra_size bytes
 };
 
 void verify_state_get(struct vcpu *cpu, struct verify_state *s);

@@ -19,6 +19,8 @@ enum request {
     CPU_ON,
     CPU_OFF,
     AFFINITY_INFO,
+    PMU_IRQ,
+    PMU_LOOK_AFTER,
 };
 
 struct board_log {
@@ -84,6 +86,26 @@ static uint64_t log_counter(void *opaque, unsigned cpu, unsigned which)
         verify_outside_done(cpu_of(b, cpu), COUNTER, which, value);
     }
     return value;
+}
+
+static void log_pmu_irq(void *opaque, unsigned cpu, bool level)
+{
+    struct board_log *b = opaque;
+    uint64_t ignored;
+    if (verify_outside(cpu_of(b, cpu), PMU_IRQ, level, &ignored))
+        return;
+    b->board.pmu_irq(b->board.opaque, cpu, level);
+    verify_outside_done(cpu_of(b, cpu), PMU_IRQ, level, 0);
+}
+
+static void log_pmu_look_after(void *opaque, unsigned cpu, uint64_t ns)
+{
+    struct board_log *b = opaque;
+    uint64_t ignored;
+    if (verify_outside(cpu_of(b, cpu), PMU_LOOK_AFTER, ns, &ignored))
+        return;
+    b->board.pmu_look_after(b->board.opaque, cpu, ns);
+    verify_outside_done(cpu_of(b, cpu), PMU_LOOK_AFTER, ns, 0);
 }
 
 // PSCI. Who calls is not told; it is the CPU whose thread runs this, and there it is the one that
@@ -175,6 +197,8 @@ struct board_log *accel_verify_start(struct machine *m)
     LOGGED(cpu_on);
     LOGGED(cpu_off);
     LOGGED(affinity_info);
+    LOGGED(pmu_irq);
+    LOGGED(pmu_look_after);
     const struct config_machine_props *p = &m->config->machine;
     struct verify_options options = { .how = (enum verify_how)p->verify_how, .every = (unsigned)p->verify_every,
                                       .failed = failed, .opaque = m };

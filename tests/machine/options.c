@@ -157,10 +157,10 @@ Test(options, unknown_names)
     bad("K -M vrit", "did you mean 'virt'?");
     bad("K -M virt,gic-versoin=3", "did you mean 'gic-version'?");
     bad("K -accel tcg", "interp");
-    bad("K -accel tiered,wrokers=2", "did you mean 'workers'?");
     bad("K -accel tiered,every=4", "verify");
     bad("K -accel verify,engine=interp", "gccjit");
     bad("K -accel verify,every=few", "every");
+    bad("K -accel tiered,wrokers=2", "did you mean 'workers'?");
     bad("K -d nosuch", "nosuch");
     bad("K -global virtio-mmio.force_legacy=on", "force-legacy");
 }

@@ -138,6 +138,7 @@ static struct outcome run(compile_fn *compile, enum verify_how how, unsigned eve
     struct tier_options options = { .compile = compile, .no_cache = true, .wait = true, .say = say };
     m.tier = tier_create(&m.jit, &options, &err);
     cr_assert(m.tier, "%s", err.text);
+    m.log.mask |= LOG_UNIMP; // what was not compiled, and why
     o.status = machine_run(&m);
     o.counts = verify_counts(&m.jit);
     o.insns = m.cpus[0]->v.icount;
@@ -179,8 +180,8 @@ static void check_equal(enum verify_how how, unsigned every)
     struct outcome o = run(gccjit_compile, how, every);
     fprintf(stderr, "every %u: %" PRIu64 " entries, %" PRIu64 " instructions verified\n", every, o.counts.entries, o.counts.insns);
     cr_expect(o.status == EXIT_CODE_POWER_OFF, "status %d: %s", o.status, o.log);
-    cr_expect(!o.counts.differences && o.counts.entries, "%" PRIu64 " differences in %" PRIu64 " entries",
-              o.counts.differences, o.counts.entries);
+    cr_expect(!o.counts.differences && o.counts.entries, "%" PRIu64 " differences in %" PRIu64 " entries: %s",
+              o.counts.differences, o.counts.entries, o.log);
     cr_expect(o.x[4] == 0, "x4 is %#" PRIx64, o.x[4]);
     // Instructions are counted once, whoever repeats them.
     uint64_t rounds = 40000, insns = 25 + 21 * rounds + rounds / 256 + 3;
