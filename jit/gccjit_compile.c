@@ -140,10 +140,18 @@ static int block_at(const struct gc *g, int64_t where)
     return -1;
 }
 
+// By asm: the API drops the volatility of what a pointer points to, and a load that may be done once
+// for all rounds of a loop makes the guest deaf.
 static rval exit_requested(struct gc *g)
 {
-    gcc_jit_type *t = gcc_jit_type_get_volatile(g->u32);
-    return gc_cmp(g, CMP(NE), gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, exit_request), t)), gc_u32(g, 0));
+    char text[40];
+    snprintf(text, sizeof text, "cmpl $0, %zu(%%1)", offsetof(struct vcpu, exit_request));
+    lval asked = gc_local(g, g->u32, "asked");
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
+    gcc_jit_extended_asm_set_volatile_flag(as, 1);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=@ccne", asked);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", gcc_jit_param_as_rvalue(g->cpu));
+    return gc_cmp(g, CMP(NE), gcc_jit_lvalue_as_rvalue(asked), gc_u32(g, 0));
 }
 
 static unsigned state_index(struct flags f)
