@@ -4,12 +4,14 @@
 #include "frontend/cpu.h"
 
 #include "frontend/cpu_models.h"
+#include "frontend/cpu_state.h"
 #include "frontend/disas.h"
 #include "frontend/helpers.h"
 #include "frontend/sysreg.h"
 #include "frontend/translate.h"
 #include "jit/fp_host.h"
 #include "jit/tlb.h"
+#include "jit/verify.h"
 
 #include <string.h>
 
@@ -50,6 +52,9 @@ const struct guest a64_guest = {
     .raise_fault = a64_raise_fault,
     .raise = a64_raise,
     .interrupt = a64_interrupt,
+    .extra_size = sizeof(struct a64_extra),
+    .extra_get = a64_extra_get,
+    .extra_set = a64_extra_set,
     .disas = disas,
 };
 
@@ -173,12 +178,13 @@ void a64_update_context(struct a64_cpu *cpu)
         before = v->nr_ctx;
         uint32_t el0 = context(v, &cpu->ctx_asid[id % ARRAY_SIZE(cpu->ctx_asid)], key0);
         if (!cpu->el) {
-            v->dctx = v->uctx = v->ictx = el0;
+            v->ictx = el0;
+            vcpu_set_contexts(v, el0, el0);
             continue;
         }
         v->ictx = context(v, &hint1[0], key1);
-        v->dctx = cpu->pan ? context(v, &hint1[1], key1 | KEY_PAN) : v->ictx;
-        v->uctx = cpu->uao ? v->dctx : el0;
+        uint32_t data = cpu->pan ? context(v, &hint1[1], key1 | KEY_PAN) : v->ictx;
+        vcpu_set_contexts(v, data, cpu->uao ? data : el0);
     } while (v->nr_ctx < before); // ids ran out on the way, and all were handed out anew
 }
 

@@ -19,6 +19,8 @@ _Static_assert(sizeof(struct a64_pmu_state) == 8 * (6 + 2 * (PMU_COUNTERS + 1)),
     X(daif, 15) X(pan, 1) X(uao, 1) X(ss, 1) X(il, 1) X(dit, 1) X(ssbs, 1) X(event, 1)             \
         X(claim, 255) X(stepping, 1) X(step_valid, 1) X(step_ex, 1)
 
+_Static_assert(sizeof(struct a64_extra) == 16, "it has no padding");
+
 void a64_state_get(const struct a64_cpu *cpu, struct a64_state *s)
 {
     const struct vcpu *v = &cpu->v;
@@ -121,4 +123,25 @@ void a64_state_settle(struct a64_cpu *cpu)
     a64_pmu_settle(cpu);
     // Lines may be up, or a single step complete; nothing happens if not.
     vcpu_kick(&cpu->v, EXIT_REQ_INTERRUPT);
+}
+
+void a64_extra_get(const struct vcpu *v, void *extra)
+{
+    const struct a64_cpu *cpu = (const struct a64_cpu *)v;
+    struct a64_extra *e = extra;
+    *e = (struct a64_extra){
+#define X(name, max) .name = (uint8_t)cpu->name,
+        BYTES(X)
+#undef X
+    };
+}
+
+void a64_extra_set(struct vcpu *v, const void *extra)
+{
+    struct a64_cpu *cpu = a64(v);
+    const struct a64_extra *e = extra;
+#define X(name, max) cpu->name = e->name;
+    BYTES(X)
+#undef X
+    a64_update_mode(cpu);
 }

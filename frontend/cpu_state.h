@@ -27,6 +27,15 @@ void a64_state_get(const struct a64_cpu *cpu, struct a64_state *s);
 // it. False: the CPU is as it was.
 bool a64_state_set(struct a64_cpu *cpu, const struct a64_state *s, struct error *err);
 
+// What of it no other part of the emulator knows, for guest.extra_get() and extra_set(): those may
+// be called between two instructions of a CPU that runs. No padding.
+struct a64_extra {
+    uint8_t el, spsel, daif, pan, uao, ss, il, dit, ssbs, event, claim, stepping, step_valid, step_ex;
+    uint8_t reserved[2]; // zero
+};
+void a64_extra_get(const struct vcpu *cpu, void *extra);
+void a64_extra_set(struct vcpu *cpu, const void *extra);
+
 // Forgets what the CPU has cached of translation tables, as a load does: what it does next is then
 // the same before and after a save.
 void a64_state_settle(struct a64_cpu *cpu);

@@ -102,6 +102,11 @@ struct guest {
     void (*raise)(struct vcpu *cpu, uint64_t what);
     // Takes a pending interrupt if the guest's state lets it.
     void (*interrupt)(struct vcpu *cpu);
+    // What the guest can see of a CPU beyond the vcpu (jit/verify.h): its size, out, and in again
+    // with all that follows from it. Size 0: nothing.
+    size_t extra_size;
+    void (*extra_get)(const struct vcpu *cpu, void *extra);
+    void (*extra_set)(struct vcpu *cpu, const void *extra);
     // Writes one line of guest disassembly.
     void (*disas)(uint32_t insn, uint64_t pc, char *out, size_t size);
 };

@@ -36,6 +36,7 @@ struct jit {
     struct ir *ir;                             // scratch for translation
     struct region *compiled;                   // regions in use
     struct tier *tier;                         // promotion; NULL: everything is interpreted
+    struct verify *verify;                     // regions are verified (jit/verify.h), or NULL
 };
 
 void jit_init(struct jit *jit, const struct guest *guest, const struct log *log);

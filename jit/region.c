@@ -6,6 +6,7 @@
 #include "jit/interp.h"
 #include "jit/interp_ops.h"
 #include "jit/tier.h"
+#include "jit/verify.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -52,6 +53,8 @@ enum region_result region_enter(struct vcpu *cpu, const struct iop *iop)
     }
     cpu->stats.region_entries++;
     cpu->pc = cpu->pc_page + b->off; // in case it declines
+    if (unlikely(cpu->jit->verify))
+        return verify_region(cpu, region, page0, b->entry);
     return region->fn(cpu, page0, b->entry);
 }
 
@@ -109,11 +112,13 @@ static struct code_page *page_of(struct jit *jit, gpa_t page, uint64_t mode)
     return p;
 }
 
-bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa, region_fn *fn)
+bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa, region_fn *fn,
+                    size_t code_size)
 {
     struct region *region = calloc(1, sizeof *region);
     assert(region);
     region->fn = fn;
+    region->code_size = code_size;
     region->recipe = recipe;
     mutex_lock(&jit->lock);
     bool ok = true;

@@ -66,6 +66,7 @@ typedef uint32_t region_fn(struct vcpu *cpu, uint64_t page0, uint32_t entry);
 // A compiled region in use.
 struct region {
     region_fn *fn;
+    size_t code_size;                       // bytes that may be shown as its code, or 0
     struct region_recipe *recipe;           // owned
     struct code_page *pages[REGION_MAX_PAGES];
     struct region *next;                    // of the jit's list

@@ -3,6 +3,7 @@
 
 #include "jit/ir_vec.h"
 #include "jit/tlb.h"
+#include "jit/verify.h"
 
 // The TLB itself first (tlb.h: index, tag): most misses of a site hit there. region_thunk_slow is
 // in region_thunks.S; it wants to know in ecx whether it is a store.
@@ -43,6 +44,8 @@ THUNK(region_thunk_store, wtlb, 1)
 uint64_t region_slow_access(struct vcpu *cpu, gva_t va, uint64_t desc, bool store, uint64_t out[2])
 {
     unsigned size = desc & 0xff, attr = desc >> 8 & 0xffff;
+    if (unlikely(cpu->verify))
+        return verify_slow_access(cpu, va, size, attr, store, out);
     out[0] = REGION_NO_PAGE;
     out[1] = !mem_probe(cpu, va, size, store ? MEM_WRITE : MEM_READ, attr);
     if (out[1])

@@ -28,7 +28,8 @@ static bool install(struct tier *t, const struct region_recipe *recipe, const gp
     struct codebuf_span span;
     if (!loader_place(&t->code, image, size, align, &span))
         return false;
-    if (region_publish(t->jit, copy_recipe(recipe), gpa, (region_fn *)(uintptr_t)(span.exec + entry)))
+    if (region_publish(t->jit, copy_recipe(recipe), gpa, (region_fn *)(uintptr_t)(span.exec + entry),
+                       size - entry))
         return true;
     codebuf_free(&t->code, &span);
     return false;

@@ -49,9 +49,10 @@ void tier_look(struct vcpu *cpu, struct tb *tb);
 enum region_result region_enter(struct vcpu *cpu, const struct iop *iop);
 
 // Makes compiled code available for a recipe, unless the guest's code has changed meanwhile.
-// page_gpa: the physical pages. Takes the recipe over. Any thread. False: it was not wanted.
+// page_gpa: the physical pages; code_size: bytes from fn that a dump may show. Takes the recipe
+// over. Any thread. False: it was not wanted.
 bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa,
-                    region_fn *fn);
+                    region_fn *fn, size_t code_size);
 
 // Under the jit's lock: a block of the page was found unchanged after having been suspect; its
 // region, if it has one, comes back when all of its bytes stand.

@@ -2,6 +2,7 @@
 #include "jit/tlb.h"
 
 #include "jit/tb.h"
+#include "jit/verify.h"
 
 #include <assert.h>
 #include <string.h>
@@ -124,6 +125,8 @@ static bool access_slow(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr
                         bool write)
 {
     enum mem_access access = write ? MEM_WRITE : MEM_READ;
+    if (unlikely(cpu->verify))
+        return verify_access(cpu, va, size, attr, data, write);
     cpu->stats.slow_access++;
     bool unaligned = misaligned(va, size, attr);
     if (unaligned && attr & MEM_ALIGNED) {
@@ -197,6 +200,8 @@ bool mem_probe(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access
     }
     if (likely(hit(cpu, table, va, size, attr)))
         return true;
+    if (unlikely(cpu->verify))
+        return verify_probe(cpu, va, size, access, attr);
     struct place p, p2 = { 0 };
     gva_t last = (va + size - 1) & PAGE_MASK;
     return resolve(cpu, va, access, attr, &p) &&
@@ -209,6 +214,8 @@ void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool rea
     void *host = hit(cpu, cpu->wtlb, va, size, attr | MEM_ALIGNED);
     if (likely(host))
         return host;
+    if (unlikely(cpu->verify))
+        return verify_rmw(cpu, va, size, attr, reads);
     cpu->stats.slow_access++;
     struct place p;
     if (va & (size - 1)) {

@@ -64,10 +64,12 @@ struct tlb_entry {
     uint64_t addend;
 };
 #define TLB_TAG_EMPTY UINT64_MAX // context 0xfff is never handed out
-#define TLB_NR_CTX    0xfffu
+#define TLB_NR_CTX    0xffeu
+#define TLB_CTX_VERIFY 0xffeu // never handed out: no access finds its page (jit/verify.h)
 #define TLB_KEY_RETIRED UINT64_MAX
 
 struct code_page;
+struct verify_run;
 struct itlb_entry {
     uint64_t tag;  // virtual page | fetch context id
     uint64_t mode; // mode bits the page's blocks were made for
@@ -130,6 +132,7 @@ struct vcpu {
     uint32_t nr_nonglobal;      // of them; above the array's size: too many to list
 
     uint8_t io;                 // enum vcpu_io
+    struct verify_run *verify;  // a region is being verified (jit/verify.h): slow paths ask there
     struct tb *tb;              // running block (interpreter), for bail-outs
     struct jit *jit;
     const struct guest *guest;

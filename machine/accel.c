@@ -2,6 +2,7 @@
 #include "machine/accel.h"
 
 #include "jit/tier.h"
+#include "machine/accel_verify.h"
 
 #ifdef HAVE_GCCJIT
 #include "jit/gccjit.h"
@@ -12,6 +13,11 @@ static void say(void *opaque, const char *line)
     fprintf(stderr, "armlet: %s\r\n", line);
 }
 
+static bool waits(const struct config_machine_props *p)
+{
+    return (p->accel == CONFIG_ACCEL_VERIFY ? p->verify_engine : p->accel) == CONFIG_ACCEL_GCCJIT;
+}
+
 bool accel_init(struct machine *m, struct error *err)
 {
     if (m->config->machine.accel == CONFIG_ACCEL_INTERP)
@@ -19,7 +25,7 @@ bool accel_init(struct machine *m, struct error *err)
 #ifdef HAVE_GCCJIT
     struct tier_options options = { .compile = gccjit_compile, .cache_dir = m->config->cache_dir,
                                     .no_cache = m->config->no_cache, .say = say, .opaque = m,
-                                    .wait = m->config->machine.accel == CONFIG_ACCEL_GCCJIT };
+                                    .wait = waits(&m->config->machine) };
     m->tier = tier_create(&m->jit, &options, err);
     return m->tier;
 #else
@@ -30,11 +36,19 @@ bool accel_init(struct machine *m, struct error *err)
 
 bool accel_start(struct machine *m, struct error *err)
 {
-    return !m->tier || m->jit.tier || tier_start(m->tier, err);
+    if (!m->tier || m->jit.tier)
+        return true;
+    if (!tier_start(m->tier, err))
+        return false;
+    if (m->config->machine.accel == CONFIG_ACCEL_VERIFY)
+        m->board_log = accel_verify_start(m);
+    return true;
 }
 
 void accel_fini(struct machine *m)
 {
+    accel_verify_stop(m, m->board_log);
+    m->board_log = NULL;
     tier_destroy(m->tier);
     m->tier = NULL;
 }

@@ -23,6 +23,7 @@ enum config_accel {
     CONFIG_ACCEL_INTERP,
     CONFIG_ACCEL_TIERED, // the interpreter, and libgccjit for what stays hot
     CONFIG_ACCEL_GCCJIT, // the same, but waiting for every compile
+    CONFIG_ACCEL_VERIFY, // one of the two, and the interpreter checks what compiled code does
 };
 
 enum config_drive_if {
@@ -83,7 +84,10 @@ struct config_machine_props {
     const char *dumpdtb; // write the device tree here and leave
     int type;            // only virt
     int gic_version;     // 3
-    int accel;           // -machine accel=..., the older spelling of -accel
+    int accel;           // -accel, or -machine accel=..., its older spelling
+    int verify_engine;   // -accel verify,engine=
+    int verify_how;      // -accel verify,how=: enum verify_how
+    int verify_every;    // -accel verify,every=N: one entry of a region in so many; 0: each
     bool virtualization, secure, its, acpi, usb, graphics; // off: this board has none of them
 };
 

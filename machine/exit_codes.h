@@ -9,6 +9,7 @@ enum exit_code {
     EXIT_CODE_ERROR = 1,         // armlet's own error, with a line "armlet: ..." on stderr
     EXIT_CODE_USAGE = 2,         // the command line is wrong, with such a line; nothing was started
     EXIT_CODE_RESET_REFUSED = 3, // the guest asked for a reset under -no-reboot
+    EXIT_CODE_DIFFERENCE = 9,    // -accel verify: compiled code and the interpreter differ
 };
 
 #endif

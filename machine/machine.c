@@ -8,6 +8,7 @@
 #include "frontend/cpu_models.h"
 #include "jit/tb.h"
 #include "machine/accel.h"
+#include "machine/accel_verify.h"
 #include "machine/board_cpu.h"
 #include "machine/devtree.h"
 #include "machine/exit_codes.h"
@@ -354,5 +355,7 @@ int machine_run(struct machine *m)
     mutex_unlock(&m->lock);
     close(signal_fd);
     stats_report(m, began);
+    if (accel_verify_differed(m))
+        status = EXIT_CODE_DIFFERENCE;
     return signal ? 128 + signal : status;
 }

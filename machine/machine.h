@@ -39,6 +39,7 @@ struct machine {
     struct ram ram;
     struct jit jit;
     struct tier *tier;   // the engine beyond the interpreter, or NULL
+    struct board_log *board_log; // of -accel verify, or NULL
     struct a64_board board;
     struct a64_cpu *cpus[JIT_MAX_CPUS];
     struct vcpu_thread threads[JIT_MAX_CPUS];

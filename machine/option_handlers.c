@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "frontend/cpu_models.h"
+#include "jit/verify.h"
 #include "machine/device_types.h"
 #include "machine/keyval.h"
 #include "machine/suggest.h"
@@ -69,7 +70,17 @@ static const struct keyval_choice gic_versions[] = {
 static const struct keyval_choice accels[] = {
     { "interp", CONFIG_ACCEL_INTERP, "the interpreter (default)" },
     { "tiered", CONFIG_ACCEL_TIERED, "the interpreter, and libgccjit for what stays hot" },
-    { "gccjit", CONFIG_ACCEL_GCCJIT, "the same, waiting for every compile (for tests)" }, { NULL }
+    { "gccjit", CONFIG_ACCEL_GCCJIT, "the same, waiting for every compile (for tests)" },
+    { "verify", CONFIG_ACCEL_VERIFY, "compiled code checked against the interpreter as it runs: "
+                                     "verify[,engine=tiered|gccjit][,every=N][,how=turns|logged|shadow]" }, { NULL }
+};
+
+static const struct keyval_choice verify_engines[] = {
+    { "tiered", CONFIG_ACCEL_TIERED, NULL }, { "gccjit", CONFIG_ACCEL_GCCJIT, NULL }, { NULL }
+};
+
+static const struct keyval_choice verify_hows[] = {
+    { "turns", VERIFY_BY_TURNS, NULL }, { "logged", VERIFY_LOGGED, NULL }, { "shadow", VERIFY_SHADOW, NULL }, { NULL }
 };
 
 static const struct keyval_row machine_rows[] = {
@@ -99,11 +110,26 @@ bool opt_machine(struct options *o, const char *arg)
     return keyval_parse(o->config, &machine_group, arg, &o->config->machine, o->err);
 }
 
+static const struct keyval_row accel_rows[] = {
+#define R(type, name, field, ...) ROW(type, config_machine_props, name, field, __VA_ARGS__)
+    R(CHOICE, "accel", accel, accels),
+    R(CHOICE, "engine", verify_engine, verify_engines),
+    R(CHOICE, "how", verify_how, verify_hows),
+    R(NUMBER, "every", verify_every, NULL),
+#undef R
+};
+static const struct keyval_group accel_group = GROUP("-accel", "accel", accel_rows);
+
 bool opt_accel(struct options *o, const char *arg)
 {
     if (wants_help(arg))
         return print_choices(o, "Engines that run guest code:", accels);
-    return keyval_choose(accels, "-accel", arg, &o->config->machine.accel, o->err);
+    if (!keyval_parse(o->config, &accel_group, arg, &o->config->machine, o->err))
+        return false;
+    const struct config_machine_props *p = &o->config->machine;
+    if (p->accel != CONFIG_ACCEL_VERIFY && (p->verify_engine || p->verify_how || p->verify_every))
+        return error_set(o->err, "-accel: engine=, how= and every= are verify's");
+    return true;
 }
 
 bool opt_cache_dir(struct options *o, const char *arg)

@@ -3,6 +3,7 @@
 
 #include "jit/tb.h"
 #include "jit/tier.h"
+#include "jit/verify.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ static void report_compiler(struct machine *m)
     const struct log *log = &m->log;
     compile_service_stats(m->tier->service, &s);
     codebuf_stats(&m->tier->code, &code);
+    struct verify_counts verified = verify_counts(&m->jit);
     const struct { const char *name; uint64_t value; const char *help; } rows[] = {
         { "compiled", s.compiled, "regions compiled" },
         { "compile_failed", s.failed + s.crashed, "regions that could not be compiled" },
@@ -60,6 +62,8 @@ static void report_compiler(struct machine *m)
         { "compile_cpu", s.cpu_us / 1000, "milliseconds of CPU time of the compile workers" },
         { "compile_queue", s.max_queued, "most regions waiting for a compile" },
         { "code_bytes", code.used, "bytes of compiled code in use" },
+        { "verified", verified.entries, "entries into compiled regions that were verified" },
+        { "verified_insns", verified.insns, "guest instructions executed in them" },
     };
     for (size_t n = 0; n < ARRAY_SIZE(rows); n++)
         log_printf(log, LOG_STATS, "%-18s %14" PRIu64 "  %s\n", rows[n].name, rows[n].value, rows[n].help);

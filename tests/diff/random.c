@@ -37,9 +37,9 @@ static uint64_t random_fp(uint64_t *random, unsigned width)
         exponent = mask64(e);
         fraction = below(random, 2) ? 0 : below(random, 2) ? fraction : fraction | BIT(f - 1);
         break;
-    case 2: // small integers and halves
+    case 2: // small integers and halves, and what lies just below them
         exponent = bias + below(random, 5) - 1;
-        fraction &= ~mask64(f - 3);
+        fraction = below(random, 2) ? fraction & ~mask64(f - 3) : mask64(f);
         break;
     case 3: // near the limits of integers
         exponent = bias + below(random, width == 16 ? 15 : 70);
@@ -50,6 +50,12 @@ static uint64_t random_fp(uint64_t *random, unsigned width)
         break;
     case 5:
         exponent = diff_random(random) & mask64(e);
+        break;
+    case 6: // at the limits of the narrower formats
+        exponent =
+            bias + (const uint64_t[]){-127, -126, -15, -14, 15, 16, 127, 128}[below(random, 8)];
+        exponent = width == 16 ? bias : exponent & mask64(e);
+        fraction = below(random, 3) ? mask64(f) - below(random, 4) : fraction;
         break;
     default:
         exponent = bias + below(random, 12) - 6;
