@@ -26,10 +26,12 @@ static bool install(struct tier *t, const struct region_recipe *recipe, const gp
                     const uint8_t *image, uint32_t size, uint32_t align, uint32_t entry)
 {
     struct codebuf_span span;
-    if (!loader_place(&t->code, image, size, align, &span))
+    if (!loader_place(&t->code, image, size, align, &span)) {
+        __atomic_store_n(&t->jit->code_full, true, __ATOMIC_RELAXED);
         return false;
+    }
     if (region_publish(t->jit, copy_recipe(recipe), gpa, (region_fn *)(uintptr_t)(span.exec + entry),
-                       size - entry))
+                       size - entry, &span))
         return true;
     codebuf_free(&t->code, &span);
     return false;
