@@ -9,6 +9,7 @@
 #include "jit/gccjit_ctx.h"
 #include "jit/gccjit_sites.h"
 #include "jit/fp_host.h"
+#include "jit/hash.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -486,18 +487,29 @@ static bool lower_region(struct gc *g, unsigned n, struct error *err)
     return true;
 }
 
+static const char *const options[] = {
+    "-frounding-math", "-ftrapping-math", "-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing",
+    "-fno-stack-protector", "-mno-red-zone", "-fno-asynchronous-unwind-tables", "-fcf-protection=none",
+    "-fno-semantic-interposition", "-ffunction-sections", "-mavx2", "-mfma", "-mbmi", "-mbmi2", "-fno-tree-vectorize",
+};
+// Level 2 takes 1.8 times as long and made none of the micro kernels faster (measured).
+enum { OPTIMIZATION_LEVEL = 1 };
+
+void gccjit_identity(char *out, size_t size)
+{
+    uint64_t hash = HASH_START;
+    for (size_t n = 0; n < ARRAY_SIZE(options); n++)
+        hash = hash_bytes(hash, options[n], strlen(options[n]) + 1);
+    snprintf(out, size, "libgccjit %d.%d.%d -O%d %08x", gcc_jit_version_major(), gcc_jit_version_minor(),
+             gcc_jit_version_patchlevel(), OPTIMIZATION_LEVEL, (unsigned)(hash >> 32));
+}
+
 static gcc_jit_context *new_context(void)
 {
-    static const char *const options[] = {
-        "-frounding-math", "-ftrapping-math", "-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing",
-        "-fno-stack-protector", "-mno-red-zone", "-fno-asynchronous-unwind-tables", "-fcf-protection=none",
-        "-fno-semantic-interposition", "-ffunction-sections", "-mavx2", "-mfma", "-mbmi", "-mbmi2", "-fno-tree-vectorize",
-    };
     gcc_jit_context *ctx = gcc_jit_context_acquire();
     for (size_t n = 0; n < ARRAY_SIZE(options); n++)
         gcc_jit_context_add_command_line_option(ctx, options[n]);
-    // Level 2 takes 1.8 times as long and made none of the micro kernels faster (measured).
-    gcc_jit_context_set_int_option(ctx, GCC_JIT_INT_OPTION_OPTIMIZATION_LEVEL, 1);
+    gcc_jit_context_set_int_option(ctx, GCC_JIT_INT_OPTION_OPTIMIZATION_LEVEL, OPTIMIZATION_LEVEL);
     gcc_jit_context_set_bool_allow_unreachable_blocks(ctx, 1);
     return ctx;
 }

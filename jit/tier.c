@@ -157,7 +157,7 @@ struct tier *tier_create(struct jit *jit, const struct tier_options *options, st
     t->options = *options;
     t->policy = TIER_POLICY_DEFAULT;
     if (!options->no_cache) {
-        struct cache_options c = { .dir = options->cache_dir, .say = options->say, .opaque = options->opaque };
+        struct cache_options c = { .dir = options->cache_dir, .compiler = options->compiler, .say = options->say, .opaque = options->opaque };
         t->cache = cache_open(&c);
     }
     struct compile_options c = { .guest = jit->guest, .compile = options->compile,

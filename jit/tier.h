@@ -15,6 +15,7 @@ struct cache;
 
 struct tier_options {
     compile_fn *compile;
+    const char *compiler;  // for the cache's identity, by tier_create(): what products depend on besides armlet
     unsigned nr_workers;   // 0: one
     const char *cache_dir; // NULL: the default place
     bool no_cache;
