@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A memfd under two mappings. Allocation is first fit among the holes, else from the top; holes
+// Shared anonymous memory under two mappings: mremap() of nothing gives the second. A memfd would do
+// as well, but `perf` looks up names (perf_map.h) only in memory without a file of its own, as which
+// it takes what /proc/PID/maps calls /dev/zero. Allocation is first fit among the holes, else from the top; holes
 // next to each other are joined, so that a buffer that is emptied is whole again. Bookkeeping is
 // kept outside: nothing the code does can reach it.
 #include "jit/codebuf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8u // of the file's mode, not of mappings; older kernels refuse the flag
-#endif
 
 #define TRAP      0xcc // int3
 #define HOST_PAGE 4096u
@@ -25,39 +22,42 @@ struct codebuf_hole {
     struct codebuf_hole *next;
 };
 
-static int open_memory(size_t size)
-{
-    int fd = memfd_create("armlet-code", MFD_CLOEXEC | MFD_NOEXEC_SEAL | MFD_ALLOW_SEALING);
-    if (fd < 0 && errno == EINVAL)
-        fd = memfd_create("armlet-code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return -1;
-    if (ftruncate(fd, (off_t)size) == 0 &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
 static int membarrier(int cmd)
 {
     return (int)syscall(SYS_membarrier, cmd, 0, 0);
 }
 
-static uint8_t *map_view(int fd, size_t size, int prot)
+// A process forked from this one has no business with the guest's code.
+static uint8_t *keep_from_children(void *p, size_t size)
 {
-    uint8_t *p = mmap(NULL, size, prot, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (p == MAP_FAILED)
         return NULL;
-    // A process forked from this one has no business with the guest's code.
     madvise(p, size, MADV_DONTFORK);
     return p;
+}
+
+static uint8_t *map_to_write(size_t size)
+{
+    return keep_from_children(mmap(NULL, size, PROT_READ | PROT_WRITE,
+                                   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+                              size);
+}
+
+static uint8_t *map_to_execute(uint8_t *write, size_t size)
+{
+    void *p = mremap(write, 0, size, MREMAP_MAYMOVE);
+    if (p != MAP_FAILED && mprotect(p, size, PROT_READ | PROT_EXEC)) {
+        int why = errno;
+        munmap(p, size);
+        errno = why;
+        return NULL;
+    }
+    return keep_from_children(p, size);
 }
 
 bool codebuf_init(struct codebuf *cb, size_t reserve, struct error *err)
 {
     memset(cb, 0, sizeof *cb);
-    cb->fd = -1;
     mutex_init(&cb->lock);
     if (!reserve)
         reserve = CODEBUF_DEFAULT;
@@ -67,11 +67,9 @@ bool codebuf_init(struct codebuf *cb, size_t reserve, struct error *err)
     }
     reserve = ALIGN_UP(reserve, HOST_PAGE);
     cb->stats.reserve = reserve;
-    cb->fd = open_memory(reserve);
-    if (cb->fd >= 0)
-        cb->write = map_view(cb->fd, reserve, PROT_READ | PROT_WRITE);
+    cb->write = map_to_write(reserve);
     if (cb->write)
-        cb->exec = map_view(cb->fd, reserve, PROT_READ | PROT_EXEC);
+        cb->exec = map_to_execute(cb->write, reserve);
     if (!cb->exec) {
         error_set(err, "code buffer: cannot map %zu MiB to execute: %s", reserve >> 20,
                   strerror(errno));
@@ -95,10 +93,7 @@ void codebuf_fini(struct codebuf *cb)
         munmap(cb->write, cb->stats.reserve);
     if (cb->exec)
         munmap(cb->exec, cb->stats.reserve);
-    if (cb->fd >= 0)
-        close(cb->fd);
     cb->write = cb->exec = NULL;
-    cb->fd = -1;
     mutex_fini(&cb->lock);
 }
 
@@ -211,8 +206,7 @@ static void give_back(struct codebuf *cb, size_t off, size_t size)
 {
     size_t first = ALIGN_UP(off, HOST_PAGE), last = ALIGN_DOWN(off + size, HOST_PAGE);
     if (last > first)
-        (void)!fallocate(cb->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first,
-                         (off_t)(last - first));
+        madvise(cb->write + first, last - first, MADV_REMOVE);
 }
 
 void codebuf_free(struct codebuf *cb, const struct codebuf_span *span)

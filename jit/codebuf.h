@@ -29,7 +29,6 @@ struct codebuf_stats {
 
 struct codebuf {
     struct mutex lock;          // of everything below that changes
-    int fd;                     // the memory
     uint8_t *write;             // the view to write
     uint8_t *exec;              // the view to execute
     size_t top;                 // nothing has ever been allocated from here on

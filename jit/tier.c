@@ -11,6 +11,7 @@
 // What a compile's result needs beyond the recipe.
 struct request {
     gpa_t gpa[REGION_MAX_PAGES];
+    gva_t va; // of the block that got hot
 };
 
 static struct region_recipe *copy_recipe(const struct region_recipe *recipe)
@@ -22,7 +23,20 @@ static struct region_recipe *copy_recipe(const struct region_recipe *recipe)
     return copy;
 }
 
-static bool install(struct tier *t, const struct region_recipe *recipe, const gpa_t *gpa,
+// For perf: the code is called after the entry that got hot, at va.
+static void name_code(struct tier *t, const struct region_recipe *r, const gpa_t *gpa, gva_t va,
+                      const struct codebuf_span *span, uint32_t size)
+{
+    for (uint32_t n = 0; t->perf_map && n < r->nr_blocks; n++) {
+        const struct region_block *b = &r->blocks[n];
+        if (!(b->flags & REGION_ENTRY) || b->off != (va & ~PAGE_MASK))
+            continue;
+        perf_map_add(t->perf_map, span->exec, size, va, gpa[b->page] + b->off, r->n_insns);
+        return;
+    }
+}
+
+static bool install(struct tier *t, const struct region_recipe *recipe, const gpa_t *gpa, gva_t va,
                     const uint8_t *image, uint32_t size, uint32_t align, uint32_t entry)
 {
     struct codebuf_span span;
@@ -31,8 +45,10 @@ static bool install(struct tier *t, const struct region_recipe *recipe, const gp
         return false;
     }
     if (region_publish(t->jit, copy_recipe(recipe), gpa, (region_fn *)(uintptr_t)(span.exec + entry),
-                       size - entry, &span))
+                       size - entry, &span)) {
+        name_code(t, recipe, gpa, va, &span, size);
         return true;
+    }
     codebuf_free(&t->code, &span);
     return false;
 }
@@ -42,7 +58,7 @@ static void done(void *opaque, const struct compile_result *r)
 {
     struct tier *t = opaque;
     struct request *req = r->cookie;
-    if (r->status == COMPILE_OK && install(t, r->recipe, req->gpa, r->image, r->size, r->align, r->entry))
+    if (r->status == COMPILE_OK && install(t, r->recipe, req->gpa, req->va, r->image, r->size, r->align, r->entry))
         __atomic_add_fetch(&t->compiled, 1, __ATOMIC_RELAXED);
     else if (r->status != COMPILE_OK && r->status != COMPILE_CANCELLED)
         log_printf(t->jit->log, LOG_UNIMP, "a region was not compiled: %s\n", r->err);
@@ -103,7 +119,7 @@ static bool from_cache(struct tier *t, struct vcpu *cpu, const struct tb *tb)
         if (!cache_read(t->cache, &refs[k], &e))
             continue;
         bool ok = matches(cpu, tb, e.item.recipe, gpa) &&
-                  install(t, e.item.recipe, gpa, e.item.image, e.item.size, e.item.align, e.item.entry);
+                  install(t, e.item.recipe, gpa, cpu->pc_page + tb->off, e.item.image, e.item.size, e.item.align, e.item.entry);
         cache_entry_free(&e);
         if (ok) {
             __atomic_add_fetch(&t->cached, 1, __ATOMIC_RELAXED);
@@ -121,6 +137,7 @@ static void compile(struct tier *t, struct vcpu *cpu, struct tb *tb)
     struct region_recipe *recipe = malloc(sizeof *recipe);
     struct request *req = malloc(sizeof *req);
     assert(recipe && req);
+    req->va = cpu->pc_page + tb->off;
     bool formed = region_form(cpu, tb, recipe, req->gpa);
     enum compile_submit answer = formed ? compile_service_submit(t->service, recipe, req) : COMPILE_KNOWN_BAD;
     free(recipe);
@@ -164,8 +181,10 @@ struct tier *tier_create(struct jit *jit, const struct tier_options *options, st
                                  .nr_workers = options->nr_workers, .needs_assembler = true,
                                  .max_batch = 2, .collect_ms = 2, .cache = t->cache ? cache_target(t->cache) : NULL };
     t->service = compile_service_create(&c, err);
-    if (t->service && codebuf_init(&t->code, 0, err))
+    if (t->service && (!options->perf_map || (t->perf_map = perf_map_create(NULL, err))) &&
+        codebuf_init(&t->code, 0, err))
         return t;
+    perf_map_destroy(t->perf_map);
     compile_service_destroy(t->service);
     cache_close(t->cache);
     free(t);
@@ -190,5 +209,6 @@ void tier_destroy(struct tier *t)
     compile_service_destroy(t->service);
     cache_close(t->cache);
     codebuf_fini(&t->code);
+    perf_map_destroy(t->perf_map);
     free(t);
 }

@@ -6,6 +6,7 @@
 #define JIT_TIER_H
 
 #include "jit/codebuf.h"
+#include "jit/perf_map.h"
 #include "jit/region.h"
 #include "jit/tier_policy.h"
 #include "jit/worker.h"
@@ -19,6 +20,7 @@ struct tier_options {
     unsigned nr_workers;   // 0: one
     const char *cache_dir; // NULL: the default place
     bool no_cache;
+    bool perf_map;         // name compiled code for Linux perf
     bool wait;             // compile before going on (-accel gccjit): for tests and measuring
     void (*say)(void *opaque, const char *line); // trouble, for the user; any thread
     void *opaque;
@@ -31,6 +33,7 @@ struct tier {
     struct codebuf code;
     struct compile_service *service;
     struct cache *cache;
+    struct perf_map *perf_map; // NULL: nobody wants names
     uint64_t cached, compiled; // regions published; under the jit's lock
 };
 

@@ -4,6 +4,8 @@
 #include "jit/tier.h"
 #include "machine/accel_verify.h"
 
+#include <sched.h>
+
 #ifdef HAVE_GCCJIT
 #include "jit/gccjit.h"
 #endif
@@ -17,6 +19,18 @@ static bool waits(const struct config_machine_props *p)
 {
     return (p->accel == CONFIG_ACCEL_VERIFY ? p->verify_engine : p->accel) == CONFIG_ACCEL_GCCJIT;
 }
+
+#ifdef HAVE_GCCJIT
+// As many as the host has processors for, beside the vCPUs.
+static unsigned nr_workers(const struct machine_config *c)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set) - c->smp;
+    if (c->machine.workers)
+        n = c->machine.workers;
+    return (unsigned)(n < 1 ? 1 : n > COMPILE_MAX_WORKERS ? COMPILE_MAX_WORKERS : n);
+}
+#endif
 
 bool accel_init(struct machine *m, struct error *err)
 {
@@ -32,6 +46,7 @@ bool accel_init(struct machine *m, struct error *err)
     gccjit_identity(compiler, sizeof compiler);
     struct tier_options options = { .compile = gccjit_compile, .compiler = compiler, .cache_dir = m->config->cache_dir,
                                     .no_cache = m->config->no_cache, .say = say, .opaque = m,
+                                    .nr_workers = nr_workers(m->config), .perf_map = m->config->perf_map,
                                     .wait = waits(&m->config->machine) };
     m->tier = tier_create(&m->jit, &options, err);
     return m->tier;

@@ -59,12 +59,16 @@ enum config_char_backend {
     CONFIG_CHAR_STDIO,
     CONFIG_CHAR_FILE, // output only
     CONFIG_CHAR_BUFFER, // in memory, for tests: no option names it
+    CONFIG_CHAR_GIVEN,  // made by whoever filled this in (armlet bench): no option names it
 };
+
+struct chardev;
 
 struct config_chardev {
     const char *id;
     int backend;      // enum config_char_backend
     const char *path; // of a file
+    struct chardev *given; // becomes the machine's
     bool mux;         // Ctrl-A is armlet's escape character
     bool signal;      // stdio: Ctrl-C ends armlet instead of reaching the guest
     bool append;      // file: keep what it holds
@@ -88,6 +92,7 @@ struct config_machine_props {
     int verify_engine;   // -accel verify,engine=
     int verify_how;      // -accel verify,how=: enum verify_how
     int verify_every;    // -accel verify,every=N: one entry of a region in so many; 0: each
+    int workers;   // compile workers; 0: as many as the host has processors beyond the vCPUs
     bool virtualization, secure, its, acpi, usb, graphics; // off: this board has none of them
 };
 
@@ -115,6 +120,7 @@ struct machine_config {
 
     const char *cache_dir; // of compiled code; NULL: the default place
     bool no_cache;
+    bool perf_map; // names of compiled code for Linux perf
 
     const char *name;
     unsigned log_mask; // LOG_* of base/log.h

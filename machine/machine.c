@@ -90,6 +90,8 @@ static struct chardev *create_chardev(struct machine *m, const struct config_cha
         return null_create();
     if (c->backend == CONFIG_CHAR_BUFFER)
         return buffer_create();
+    if (c->backend == CONFIG_CHAR_GIVEN)
+        return c->given;
     struct stdio_config config = { .in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO, .escape = c->mux,
                                    .opaque = m, .quit = quit };
     if (c->backend == CONFIG_CHAR_FILE) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// armlet: from the command line to a running machine and its exit status.
+// armlet: from the command line to a running machine, or a command, and its exit status.
+#include "machine/commands.h"
 #include "machine/exit_codes.h"
 #include "machine/machine.h"
 #include "machine/options.h"
@@ -27,12 +28,24 @@ static int run(const struct machine_config *config)
     return status;
 }
 
+static int run_command(const struct command_row *command, int argc, char **argv)
+{
+    struct error err = {0};
+    int status = command->run(argc, argv, stdout, &err);
+    return status && err.text[0] ? fail(&err, status) : status;
+}
+
 // Exit statuses: exit_codes.h.
 int main(int argc, char **argv)
 {
     struct machine_config config;
     struct error err;
     int status = EXIT_CODE_POWER_OFF;
+    const struct command_row *command = command_find(argc, argv);
+    if (command)
+        return run_command(command, argc - 1, argv + 1);
+    if (command_misspelt(argc, argv, &err))
+        return fail(&err, EXIT_CODE_USAGE);
     machine_config_init(&config);
     switch (options_parse(&config, argc, argv, stdout, &err)) {
     case OPTIONS_RUN:

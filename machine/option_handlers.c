@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "frontend/cpu_models.h"
 #include "jit/verify.h"
+#include "jit/worker.h"
 #include "machine/device_types.h"
 #include "machine/keyval.h"
 #include "machine/suggest.h"
@@ -116,6 +117,7 @@ static const struct keyval_row accel_rows[] = {
     R(CHOICE, "engine", verify_engine, verify_engines),
     R(CHOICE, "how", verify_how, verify_hows),
     R(NUMBER, "every", verify_every, NULL),
+    R(NUMBER, "workers", workers, NULL),
 #undef R
 };
 static const struct keyval_group accel_group = GROUP("-accel", "accel", accel_rows);
@@ -124,11 +126,26 @@ bool opt_accel(struct options *o, const char *arg)
 {
     if (wants_help(arg))
         return print_choices(o, "Engines that run guest code:", accels);
+    const char *equals = memchr(arg, '=', strcspn(arg, ","));
+    if (equals && strncmp(arg, "accel=", 6))
+        return error_set(o->err, "-accel %s: the engine's name comes first", arg);
+    struct config_machine_props *given = &o->config->machine;
+    given->workers = given->verify_engine = given->verify_how = given->verify_every = 0;
     if (!keyval_parse(o->config, &accel_group, arg, &o->config->machine, o->err))
         return false;
     const struct config_machine_props *p = &o->config->machine;
     if (p->accel != CONFIG_ACCEL_VERIFY && (p->verify_engine || p->verify_how || p->verify_every))
         return error_set(o->err, "-accel: engine=, how= and every= are verify's");
+    if (p->workers > COMPILE_MAX_WORKERS)
+        return error_set(o->err, "-accel: more than %d workers", COMPILE_MAX_WORKERS);
+    if (p->workers && p->accel == CONFIG_ACCEL_INTERP)
+        return error_set(o->err, "-accel interp: it has no workers");
+    return true;
+}
+
+bool opt_perf_map(struct options *o, const char *arg)
+{
+    o->config->perf_map = true;
     return true;
 }
 

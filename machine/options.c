@@ -16,9 +16,27 @@ const struct option_row option_rows[] = {
 
 const size_t option_row_count = ARRAY_SIZE(option_rows);
 
+static void print_commands(FILE *out)
+{
+    static const struct {
+        const char *name, *arguments, *help;
+    } rows[] = {
+#define COMMAND(name, arguments, help, handler) {name, arguments, help},
+#include "machine/commands.def"
+#undef COMMAND
+    };
+    fputs("\nCommands, where no file has that name:\n\n", out);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *arguments = rows[i].arguments;
+        int n = fprintf(out, "  %s%s%s", rows[i].name, *arguments ? " " : "", arguments);
+        fprintf(out, "%*s%s\n", 38 - n, "", rows[i].help);
+    }
+}
+
 void options_print_help(FILE *out)
 {
     fputs("usage: armlet [OPTION...] [KERNEL]\n"
+          "       armlet COMMAND [ARGUMENT...]\n"
           "Boots 64-bit Arm systems. QEMU-compatible options, one dash or two:\n\n",
           out);
     for (size_t i = 0; i < option_row_count; i++) {
@@ -31,6 +49,7 @@ void options_print_help(FILE *out)
             n = fprintf(out, "\n") - 1;
         fprintf(out, "%*s %s\n", 33 - n, "", r->help);
     }
+    print_commands(out);
     fputs(
         "\nExit status: 0 power-off, 1 an error of armlet's, 2 usage, 3 reset under -no-reboot.\n",
         out);

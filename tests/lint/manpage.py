@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """manpage.py ARMLET docs/armlet.1: the manual page has the options of --help, with the same arguments in
-the same order, and the log subjects of -d help.
+the same order, the commands, the options of `armlet bench -help`, and the log subjects of -d help.
 """
 import re, subprocess, sys
 
@@ -14,6 +14,13 @@ def option(line):
     """'-name ARGUMENT' of a line of --help, or None."""
     m = re.match(r'  (-[\w-]+)(?: (\S+))?', line)
     return ' '.join(filter(None, m.groups())) if m else None
+
+
+def commands(lines):
+    """'word ARGUMENTS' of the commands in --help: what stands before a gap of two spaces."""
+    start = next((n for n, line in enumerate(lines) if line.startswith('Commands')), len(lines))
+    found = [re.match(r'  (\w+(?: \S+)*)  ', line) for line in lines[start:]]
+    return [m[1] for m in found if m]
 
 
 def subject(line):
@@ -47,6 +54,8 @@ def main():
     with open(path) as f:
         page = f.read()
     ok = compare('options', list(filter(None, map(option, printed(armlet, '-help')))), tags(page, 'OPTIONS'))
+    ok = compare('commands', commands(printed(armlet, '-help')), tags(page, 'COMMANDS')) and ok
+    ok = compare('options of bench', list(filter(None, map(option, printed(armlet, 'bench', '-help')))), tags(page, 'ARMLET BENCH')) and ok
     ok = compare('log subjects', list(filter(None, map(subject, printed(armlet, '-d', 'help')))), tags(page, 'LOGGING')) and ok
     print('the manual page agrees' if ok else 'the manual page differs')
     sys.exit(0 if ok else 1)

@@ -157,6 +157,7 @@ Test(options, unknown_names)
     bad("K -M vrit", "did you mean 'virt'?");
     bad("K -M virt,gic-versoin=3", "did you mean 'gic-version'?");
     bad("K -accel tcg", "interp");
+    bad("K -accel tiered,wrokers=2", "did you mean 'workers'?");
     bad("K -d nosuch", "nosuch");
     bad("K -global virtio-mmio.force_legacy=on", "force-legacy");
 }
@@ -258,6 +259,26 @@ Test(options, logging_and_rest)
     cr_expect(config.seed_given);
     cr_expect_eq(config.seed, 7u);
     cr_expect(!config.virtio_legacy);
+}
+
+Test(options, engines)
+{
+    good("K");
+    cr_expect_eq(config.machine.workers, 0);
+    cr_expect_not(config.perf_map);
+    good("K -accel tiered,workers=3 -perf-map -cache-dir /c");
+    cr_expect_eq(config.machine.accel, CONFIG_ACCEL_TIERED);
+    cr_expect_eq(config.machine.workers, 3);
+    cr_expect(config.perf_map);
+    cr_expect_str_eq(config.cache_dir, "/c");
+    good("K -accel tiered,workers=3 -accel gccjit");
+    cr_expect_eq(config.machine.accel, CONFIG_ACCEL_GCCJIT);
+    cr_expect_eq(config.machine.workers, 0);
+    good("K -accel accel=interp");
+    bad("K -accel tiered,workers=33", "more than 32");
+    bad("K -accel tiered,workers=-1", "not a number");
+    bad("K -accel interp,workers=1", "no workers");
+    bad("K -accel workers=1", "name comes first");
 }
 
 // The probes of bare-metal test suites, and what people ask.

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which first argument is a command, and what `armlet cache` answers.
+#include "machine/commands.h"
+
+#include "base/bits.h"
+#include "tests/support/files.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct error error;
+static char *printed;
+
+static int run(int argc, char **argv)
+{
+    size_t size;
+    const struct command_row *c = command_find(argc + 1, argv - 1);
+    cr_assert(c, "%s is no command", argv[0]);
+    error = (struct error){0};
+    free(printed);
+    FILE *out = open_memstream(&printed, &size);
+    int status = c->run(argc, argv, out, &error);
+    fclose(out);
+    return status;
+}
+#define RUN(...)                                                                                   \
+    ({                                                                                             \
+        char *argv_[] = {"armlet", __VA_ARGS__, NULL};                                             \
+        run((int)ARRAY_SIZE(argv_) - 2, argv_ + 1);                                                \
+    })
+
+static void fini(void)
+{
+    free(printed);
+    printed = NULL;
+}
+
+TestSuite(commands, .fini = fini);
+
+static bool found(char *word)
+{
+    return command_find(2, (char *[]){"armlet", word, NULL});
+}
+
+Test(commands, words)
+{
+    for (size_t i = 0; i < command_row_count; i++)
+        cr_expect(found((char *)command_rows[i].name), "%s", command_rows[i].name);
+    cr_expect_not(found("Image"));
+    cr_expect_not(found("-bench"));
+    cr_expect_not(found("benc"));
+    cr_expect_not(found(""));
+    cr_expect_not(command_find(1, (char *[]){"armlet", NULL}));
+}
+
+Test(commands, a_file_is_a_kernel)
+{
+    struct test_dir d;
+    test_dir_init(&d);
+    test_dir_write(&d, "bench", "x", 1);
+    cr_assert_eq(chdir(d.path), 0);
+    cr_expect_not(found("bench"));
+    cr_assert_eq(mkdir("cache", 0700), 0);
+    cr_expect(found("cache")); // nobody boots a directory
+    rmdir("cache");
+    cr_expect_not(command_misspelt(2, (char *[]){"armlet", "bench", NULL}, &error));
+    cr_assert_eq(chdir("/"), 0);
+    test_dir_fini(&d);
+}
+
+Test(commands, misspelt)
+{
+    cr_expect(command_misspelt(2, (char *[]){"armlet", "bnech", NULL}, &error));
+    cr_expect(strstr(error.text, "did you mean bench?"), "'%s'", error.text);
+    cr_expect_not(command_misspelt(2, (char *[]){"armlet", "vmlinuz", NULL}, &error));
+    cr_expect_not(command_misspelt(2, (char *[]){"armlet", "-cahce", NULL}, &error));
+    cr_expect_not(command_misspelt(1, (char *[]){"armlet", NULL}, &error));
+}
+
+Test(commands, help)
+{
+    cr_expect_eq(RUN("help"), 0);
+    for (size_t i = 0; i < command_row_count; i++)
+        cr_expect(strstr(printed, command_rows[i].help), "no %s in '%s'", command_rows[i].name,
+                  printed);
+}
+
+Test(commands, cache)
+{
+    struct test_dir d;
+    test_dir_init(&d);
+    cr_expect_eq(RUN("cache", "list", "--cache-dir", d.path), 0, "%s", error.text);
+    cr_expect(strstr(printed, "0 files"), "'%s'", printed);
+    cr_expect_eq(RUN("cache", "--cache-dir", d.path, "clear"), 0, "%s", error.text);
+    cr_expect(strstr(printed, "0 files removed"), "'%s'", printed);
+    cr_expect_eq(RUN("cache", "list", "--cache-dir", "/nonexistent"), 1);
+    cr_expect(strstr(error.text, "/nonexistent"), "'%s'", error.text);
+    test_dir_fini(&d);
+}
+
+Test(commands, cache_usage)
+{
+    cr_expect_eq(RUN("cache"), 2);
+    cr_expect_eq(RUN("cache", "lisst"), 2);
+    cr_expect_eq(RUN("cache", "list", "clear"), 2);
+    cr_expect_eq(RUN("cache", "list", "--cache-dir"), 2);
+    cr_expect_eq(RUN("cache", "list", "--nonsense"), 2);
+    cr_expect(strstr(error.text, "usage"), "'%s'", error.text);
+}
