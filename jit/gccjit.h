@@ -13,4 +13,8 @@
 bool gccjit_compile(const struct guest *guest, const struct region_recipe *const *recipes,
                     unsigned n, const char *path, struct error *err);
 
+// What of the compiler the code depends on, for the cache's identity: its version, the options it is
+// given. At most 64 characters.
+void gccjit_identity(char *out, size_t size);
+
 #endif

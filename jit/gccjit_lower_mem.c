@@ -6,14 +6,16 @@
 // comparison, off the chain of loads. A miss asks a thunk (region_slow.h) for the host address and
 // what to remember; what is not plain RAM the thunk does itself and gives a scratch address back,
 // so that one piece of code makes the access in every case. Translations change only where helpers
-// run, and there sites are forgotten (gc_sites_forget). The accesses themselves are volatile: GCC
-// must not move, merge, split or repeat them.
+// run, and there sites are forgotten (gc_sites_forget). The accesses themselves are volatile asm: GCC
+// must not move, merge, split or repeat them, and libgccjit drops the volatility of what a pointer
+// points to.
 #include "jit/gccjit_ctx.h"
 #include "jit/gccjit_sites.h"
 #include "jit/region_slow.h"
 #include "jit/tlb.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define OP(op)  GCC_JIT_BINARY_OP_##op
 #define CMP(op) GCC_JIT_COMPARISON_##op
@@ -39,16 +41,10 @@ static rval address_of(struct gc *g, const struct ir_insn *i, bool indexed)
     return gc_bin(g, OP(PLUS), g->u64, base, gc_bin(g, OP(LSHIFT), g->u64, gc_src(g, i->b), gc_u64(g, i->imm & 63)));
 }
 
-// An integer as a pointer.
-static rval pointer(struct gc *g, rval address, gcc_jit_type *to)
-{
-    return gcc_jit_context_new_bitcast(g->ctx, NULL, address, gcc_jit_type_get_pointer(to));
-}
-
-static lval memory(struct gc *g, rval host, unsigned offset, gcc_jit_type *type)
-{
-    return gcc_jit_rvalue_dereference(pointer(g, plus(g, host, offset), type), NULL);
-}
+// Where an access is on the host: the sum of the two, which an x86 address does for nothing.
+struct place {
+    rval host, within;
+};
 
 static lval xfer(struct gc *g, unsigned byte, gcc_jit_type *type)
 {
@@ -80,8 +76,8 @@ static void ask_thunk(struct gc *g, const struct access *a, lval distance, gcc_j
 }
 
 // Where the access is on the host: code goes on with a usable address in every case. values: what
-// a store writes, count of them, `each` bytes long.
-static rval translate(struct gc *g, const struct access *a, const lval *values, unsigned count, gcc_jit_type *type)
+// a store writes, count of them, as type.
+static struct place translate(struct gc *g, const struct access *a, const rval *values, unsigned count, gcc_jit_type *type)
 {
     rval page = gcc_jit_lvalue_as_rvalue(a->site->page), host = gcc_jit_lvalue_as_rvalue(a->site->host);
     gcc_jit_block *hit = gc_block(g), *miss = gc_block(g);
@@ -91,10 +87,10 @@ static rval translate(struct gc *g, const struct access *a, const lval *values, 
     gc_branch_rarely(g, gc_cmp(g, CMP(GT), within, gc_u64(g, PAGE_SIZE - a->size)), miss, hit);
     g->at = miss;
     for (unsigned n = 0; n < count; n++)
-        gc_set(g, xfer(g, n * (a->size / count), type), gcc_jit_lvalue_as_rvalue(values[n]));
+        gc_set(g, xfer(g, n * (a->size / count), type), values[n]);
     ask_thunk(g, a, distance, hit);
     g->at = hit;
-    return gc_copy(g, gc_bin(g, OP(PLUS), g->u64, host, within), g->u64);
+    return (struct place){ host, within };
 }
 
 static unsigned log2_of(unsigned size)
@@ -102,46 +98,61 @@ static unsigned log2_of(unsigned size)
     return (unsigned)__builtin_ctz(size);
 }
 
-static void load(struct gc *g, const struct ir_insn *i, struct access *a, gcc_jit_type *sign, gcc_jit_type *to)
+// One access, `offset` bytes from the place. what: the instruction, with %0 for the register and M
+// for the memory.
+static gcc_jit_extended_asm *move(struct gc *g, const char *what, unsigned offset)
 {
-    rval host = translate(g, a, NULL, 0, NULL);
-    rval v = gc_copy(g, gc_cast(g, gcc_jit_lvalue_as_rvalue(memory(g, host, 0, g->vol[log2_of(a->size)])), g->u64), g->u64);
-    if (sign)
-        v = gc_cast(g, gc_cast(g, gc_cast(g, v, sign), to == g->u32 ? g->s32 : g->s64), to);
-    gc_dst(g, i->d, gc_cast(g, v, g->u64));
+    char text[64];
+    const char *m = strchr(what, 'M');
+    snprintf(text, sizeof text, "%.*s%u(%%1,%%2)%s", (int)(m - what), what, offset, m + 1);
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
+    gcc_jit_extended_asm_set_volatile_flag(as, 1);
+    return as;
+}
+
+static rval load_from(struct gc *g, const char *what, const struct place *p, unsigned offset, gcc_jit_type *type)
+{
+    lval v = gc_local(g, type, "ld");
+    gcc_jit_extended_asm *as = move(g, what, offset);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, type == g->v2 ? "=x" : "=r", v);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->host);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->within);
+    return gcc_jit_lvalue_as_rvalue(v);
+}
+
+// constraint: of the value.
+static void store_to(struct gc *g, const char *what, const struct place *p, unsigned offset, const char *constraint, rval v)
+{
+    gcc_jit_extended_asm *as = move(g, what, offset);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, constraint, v);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->host);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->within);
+}
+
+// By log2 of the size: extended with zeros, with the sign to 64 bits, to 32.
+static const char *const load_insns[3][4] = {
+    { "movzbl M, %k0", "movzwl M, %k0", "movl M, %k0", "movq M, %0" },
+    { "movsbq M, %0", "movswq M, %0", "movslq M, %0", "movq M, %0" },
+    { "movsbl M, %k0", "movswl M, %k0", "movl M, %k0", "movq M, %0" },
+};
+static const char *const store_insns[4] = { "movb %b0, M", "movw %w0, M", "movl %k0, M", "movq %0, M" };
+static const char *const vector_loads[5] = { NULL, NULL, "vmovd M, %0", "vmovq M, %0", "vmovdqu M, %0" };
+static const char *const vector_stores[5] = { NULL, NULL, "vmovd %0, M", "vmovq %0, M", "vmovdqu %0, M" };
+
+static void load(struct gc *g, const struct ir_insn *i, struct access *a, bool sign, bool to32)
+{
+    struct place p = translate(g, a, NULL, 0, NULL);
+    gc_dst(g, i->d, load_from(g, load_insns[sign ? 1 + to32 : 0][log2_of(a->size)], &p, 0, g->u64));
 }
 
 // Two scalars. Both are read before either destination is written.
-static void load_pair(struct gc *g, const struct ir_insn *i, struct access *a, gcc_jit_type *vol)
+static void load_pair(struct gc *g, const struct ir_insn *i, struct access *a, unsigned each)
 {
-    rval host = translate(g, a, NULL, 0, NULL), v[2];
-    for (unsigned n = 0; n < 2; n++)
-        v[n] = gc_copy(g, gc_cast(g, gcc_jit_lvalue_as_rvalue(memory(g, host, n * (a->size / 2), vol)), g->u64), g->u64);
-    gc_dst(g, i->d, v[0]);
-    gc_dst(g, i->d2, v[1]);
-}
-
-// 16 bytes at any alignment: the API's vector types would assume theirs.
-static void load16(struct gc *g, lval v, rval host, unsigned offset)
-{
-    char text[40];
-    snprintf(text, sizeof text, "vmovdqu %u(%%1), %%0", offset);
-    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
-    gcc_jit_extended_asm_set_volatile_flag(as, 1);
-    gcc_jit_extended_asm_add_output_operand(as, NULL, "=x", v);
-    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", host);
-    gcc_jit_extended_asm_add_clobber(as, "memory");
-}
-
-static void store16(struct gc *g, lval v, rval host, unsigned offset)
-{
-    char text[40];
-    snprintf(text, sizeof text, "vmovdqu %%0, %u(%%1)", offset);
-    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
-    gcc_jit_extended_asm_set_volatile_flag(as, 1);
-    gcc_jit_extended_asm_add_input_operand(as, NULL, "x", gcc_jit_lvalue_as_rvalue(v));
-    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", host);
-    gcc_jit_extended_asm_add_clobber(as, "memory");
+    struct place p = translate(g, a, NULL, 0, NULL);
+    const char *what = load_insns[0][log2_of(each)];
+    rval first = load_from(g, what, &p, 0, g->u64), second = load_from(g, what, &p, each, g->u64);
+    gc_dst(g, i->d, first);
+    gc_dst(g, i->d2, second);
 }
 
 // One or two vector registers of `each` bytes.
@@ -149,39 +160,33 @@ static void load_vec(struct gc *g, const struct ir_insn *i, struct access *a, un
 {
     unsigned count = a->size / each;
     const ir_val d[2] = { i->d, i->d2 };
-    rval host = translate(g, a, NULL, 0, NULL), v[2];
-    for (unsigned n = 0; n < count; n++) {
-        if (each == 16) {
-            lval l = gc_local(g, g->v2, "lv");
-            load16(g, l, host, n * each);
-            v[n] = gcc_jit_lvalue_as_rvalue(l);
-        } else {
-            v[n] = gc_copy(g, gc_cast(g, gcc_jit_lvalue_as_rvalue(memory(g, host, n * each, g->vol[log2_of(each)])), g->u64), g->u64);
-        }
-    }
+    struct place p = translate(g, a, NULL, 0, NULL);
+    rval v[2];
     for (unsigned n = 0; n < count; n++)
-        gc_vec_dst_low(g, d[n], each == 16 ? v[n] : gc_vec_of(g, v[n], gc_u64(g, 0)), each == 16 ? 0 : each == 8 ? 64 : 32);
+        v[n] = each >= 4 ? load_from(g, vector_loads[log2_of(each)], &p, n * each, g->v2)
+                         : gc_vec_of(g, load_from(g, load_insns[0][log2_of(each)], &p, n * each, g->u64), gc_u64(g, 0));
+    for (unsigned n = 0; n < count; n++)
+        gc_vec_dst_low(g, d[n], v[n], each == 16 ? 0 : each == 8 ? 64 : 32);
 }
 
 // One or two values of `each` bytes, from general or vector registers.
-static void store(struct gc *g, const struct ir_insn *i, struct access *a, unsigned each)
+static void store(struct gc *g, const struct ir_insn *i, struct access *a, unsigned each, bool vector)
 {
-    gcc_jit_type *plain[5] = { g->u8, g->u16, g->u32, g->u64, g->v2 };
+    gcc_jit_type *const plain[5] = { g->u8, g->u16, g->u32, g->u64, g->v2 };
     gcc_jit_type *type = plain[log2_of(each)];
     unsigned count = a->size / each;
     const ir_val from[2] = { i->c, i->b };
-    lval v[2];
+    rval v[2], low[2]; // as it is stored, and for the thunk
+    vector = vector && each >= 4;
     for (unsigned n = 0; n < count; n++) {
-        v[n] = gc_local(g, type, "st");
-        gc_set(g, v[n], each == 16 ? gc_vec_src(g, from[n]) : gc_cast(g, gc_src(g, from[n]), type));
+        v[n] = vector ? gc_copy(g, gc_vec_src(g, from[n]), g->v2)
+                      : gc_copy(g, gc_cast(g, gc_cast(g, gc_src(g, from[n]), type), g->u64), g->u64);
+        low[n] = each == 16 ? v[n] : gc_cast(g, vector ? gc_vec_word(g, v[n], 0) : v[n], type);
     }
-    rval host = translate(g, a, v, count, type);
-    for (unsigned n = 0; n < count; n++) {
-        if (each == 16)
-            store16(g, v[n], host, n * each);
-        else
-            gc_set(g, memory(g, host, n * each, g->vol[log2_of(each)]), gcc_jit_lvalue_as_rvalue(v[n]));
-    }
+    struct place p = translate(g, a, low, count, type);
+    for (unsigned n = 0; n < count; n++)
+        store_to(g, vector ? vector_stores[log2_of(each)] : store_insns[log2_of(each)], &p, n * each,
+                 vector ? "x" : each == 8 ? "re" : "ri", v[n]);
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -215,12 +220,11 @@ bool gc_lower_mem(struct gc *g, const struct ir_insn *i)
     struct access a = { .size = s->size * (pair ? 2u : 1u), .attr = pair ? MEM_PAIR : 0, .store = is_store };
     a.va = gc_copy(g, address_of(g, i, indexed), g->u64);
     a.site = gc_site(g, i->a, indexed, is_store);
-    gcc_jit_type *signs[9] = { [1] = g->s8, [2] = g->s16, [4] = g->s32 };
     switch (form) {
-    case IR_FORM_LOAD: load(g, i, &a, s->sign ? signs[s->sign] : NULL, s->to32 ? g->u32 : g->u64); break;
-    case IR_FORM_LOADP: load_pair(g, i, &a, g->vol[log2_of(s->size)]); break;
+    case IR_FORM_LOAD: load(g, i, &a, s->sign, s->to32); break;
+    case IR_FORM_LOADP: load_pair(g, i, &a, s->size); break;
     case IR_FORM_LOADV: case IR_FORM_LOADVP: load_vec(g, i, &a, s->size); break;
-    default: store(g, i, &a, s->size); break;
+    default: store(g, i, &a, s->size, form == IR_FORM_STOREV || form == IR_FORM_STOREVP); break;
     }
     return true;
 }

@@ -35,6 +35,8 @@ struct jit {
     size_t cache_limit;                        // beyond it everything goes at the next safe point
     struct ir *ir;                             // scratch for translation
     struct region *compiled;                   // regions in use
+    struct region *retired_regions;            // to be freed at the next safe point
+    bool code_full;                            // atomic; there: everything goes, for room
     struct tier *tier;                         // promotion; NULL: everything is interpreted
     struct verify *verify;                     // regions are verified (jit/verify.h), or NULL
 };

@@ -58,10 +58,13 @@ enum region_result region_enter(struct vcpu *cpu, const struct iop *iop)
     return region->fn(cpu, page0, b->entry);
 }
 
-// Does every byte that the region was made from still stand?
-static bool bytes_stand(const struct region *region)
+// Does every byte that the region was made from still stand? First the pages are marked, then they
+// are looked at: who writes now either is seen here or sees the mark.
+static bool bytes_stand(struct jit *jit, const struct region *region)
 {
     const struct region_recipe *r = region->recipe;
+    for (uint32_t n = 0; n < r->nr_pages; n++)
+        tb_protect(jit, region->pages[n]);
     for (uint32_t n = 0; n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         if (memcmp(r->pages[b->page].bytes + b->off, region->pages[b->page]->host + b->off, b->n_insns * 4u))
@@ -104,6 +107,11 @@ static void detach(struct region *region)
     region->suspect = true;
 }
 
+static size_t bytes_of(const struct region *region)
+{
+    return sizeof *region + region_recipe_size(region->recipe) + region->span.size;
+}
+
 static struct code_page *page_of(struct jit *jit, gpa_t page, uint64_t mode)
 {
     struct code_page *p = *tb_bucket(jit, page);
@@ -113,18 +121,19 @@ static struct code_page *page_of(struct jit *jit, gpa_t page, uint64_t mode)
 }
 
 bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa, region_fn *fn,
-                    size_t code_size)
+                    size_t code_size, const struct codebuf_span *span)
 {
     struct region *region = calloc(1, sizeof *region);
     assert(region);
     region->fn = fn;
+    region->span = *span;
     region->code_size = code_size;
     region->recipe = recipe;
     mutex_lock(&jit->lock);
     bool ok = true;
     for (uint32_t n = 0; n < recipe->nr_pages; n++)
         ok = (region->pages[n] = page_of(jit, page_gpa[n], recipe->mode)) && ok;
-    if (!ok || !bytes_stand(region)) {
+    if (!ok || !bytes_stand(jit, region)) {
         free(recipe);
         free(region);
         mutex_unlock(&jit->lock);
@@ -132,6 +141,7 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
     }
     region->next = jit->compiled;
     jit->compiled = region;
+    jit->bytes += bytes_of(region);
     for (uint32_t n = 0; n < recipe->nr_pages; n++) {
         struct region_link *link = malloc(sizeof *link);
         assert(link);
@@ -149,29 +159,91 @@ void region_suspect(struct code_page *page)
         detach(l->region);
 }
 
+static bool has_block(const struct region *region, const struct code_page *page, uint32_t off)
+{
+    const struct region_recipe *r = region->recipe;
+    for (uint32_t n = 0; n < r->nr_blocks; n++)
+        if (region->pages[r->blocks[n].page] == page && r->blocks[n].off == off)
+            return true;
+    return false;
+}
+
+// Any of its blocks will do: its entries may be in a page that nobody has doubted.
 void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb)
 {
-    for (struct region_link *l = page->regions; l; l = l->next) {
-        const struct region_recipe *r = l->region->recipe;
-        for (uint32_t n = 0; n < r->nr_blocks; n++) {
-            const struct region_block *b = &r->blocks[n];
-            if (!(b->flags & REGION_ENTRY) || l->region->pages[b->page] != page || b->off != tb->off)
-                continue;
-            if (l->region->suspect ? bytes_stand(l->region) : true) {
-                attach(l->region);
-                return;
-            }
+    for (struct region_link *l = page->regions; l; l = l->next)
+        if (has_block(l->region, page, tb->off) && (!l->region->suspect || bytes_stand(jit, l->region)))
+            attach(l->region);
+}
+
+// Their end ---------------------------------------------------------------------------------------
+
+static void unlink_from(struct code_page *page, const struct region *region)
+{
+    for (struct region_link **l = &page->regions; *l;) {
+        struct region_link *link = *l;
+        if (link->region == region) {
+            *l = link->next;
+            free(link);
+        } else {
+            l = &link->next;
         }
     }
 }
 
-void region_fini(struct jit *jit)
+// Nobody enters it from here on; what stands of its blocks may get into another.
+static void retire(struct jit *jit, struct region *region)
 {
-    for (struct region *region = jit->compiled, *next; region; region = next) {
-        next = region->next;
+    struct region **at = &jit->compiled;
+    detach(region);
+    for (uint32_t n = 0; n < region->recipe->nr_blocks; n++) {
+        const struct region_block *b = &region->recipe->blocks[n];
+        for (struct tb *tb = region->pages[b->page]->all; tb; tb = tb->next)
+            tb->looked = tb->off == b->off ? 0 : tb->looked;
+    }
+    for (uint32_t n = 0; n < region->recipe->nr_pages; n++)
+        unlink_from(region->pages[n], region);
+    while (*at != region)
+        at = &(*at)->next;
+    *at = region->next;
+    region->next = jit->retired_regions;
+    jit->retired_regions = region;
+}
+
+void region_changed(struct jit *jit, struct code_page *page)
+{
+    for (struct region_link *l = page->regions; l;) {
+        bool gone = l->region->suspect && !bytes_stand(jit, l->region);
+        if (gone)
+            retire(jit, l->region);
+        l = gone ? page->regions : l->next;
+    }
+}
+
+static void free_regions(struct jit *jit, struct region *region)
+{
+    while (region) {
+        struct region *next = region->next;
+        jit->bytes -= bytes_of(region);
+        // Without a tier the code is gone already.
+        if (jit->tier)
+            codebuf_free(&jit->tier->code, &region->span);
         free(region->recipe);
         free(region);
+        region = next;
     }
+}
+
+void region_free_retired(struct jit *jit)
+{
+    free_regions(jit, jit->retired_regions);
+    jit->retired_regions = NULL;
+}
+
+void region_fini(struct jit *jit)
+{
+    region_free_retired(jit);
+    free_regions(jit, jit->compiled);
     jit->compiled = NULL;
     for (unsigned b = 0; b < JIT_CODE_BUCKETS; b++)
         for (struct code_page *p = jit->pages[b]; p; p = p->next)

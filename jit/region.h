@@ -8,6 +8,7 @@
 #ifndef JIT_REGION_H
 #define JIT_REGION_H
 
+#include "jit/codebuf.h"
 #include "jit/jit.h"
 #include "jit/tb.h"
 
@@ -66,10 +67,11 @@ typedef uint32_t region_fn(struct vcpu *cpu, uint64_t page0, uint32_t entry);
 // A compiled region in use.
 struct region {
     region_fn *fn;
+    struct codebuf_span span;               // where its code is; owned
     size_t code_size;                       // bytes that may be shown as its code, or 0
     struct region_recipe *recipe;           // owned
     struct code_page *pages[REGION_MAX_PAGES];
-    struct region *next;                    // of the jit's list
+    struct region *next;                    // of the jit's list, or of those to be freed
     bool suspect;                           // bytes must be compared before it is entered again
     uint64_t entered;
 };

@@ -54,7 +54,7 @@ static void log_block(struct vcpu *cpu, const struct tb *tb, const struct ir *ir
 }
 
 // Makes a write to a page with code take the slow path, in every vCPU.
-static void protect(struct jit *jit, struct code_page *p)
+void tb_protect(struct jit *jit, struct code_page *p)
 {
     unsigned old = __atomic_fetch_or(p->flags, PAGE_CODE, __ATOMIC_SEQ_CST);
     if (old & PAGE_CODE || !jit->protect_code)
@@ -96,7 +96,7 @@ static struct tb *make(struct vcpu *cpu, struct code_page *p, unsigned off, unsi
 
 static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
 {
-    protect(cpu->jit, p);
+    tb_protect(cpu->jit, p);
     struct tb *tb = make(cpu, p, off, IR_MAX_GUEST);
     tb->next = p->all;
     p->all = tb;
@@ -130,10 +130,11 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
             continue;
         }
         // First the flag, then the bytes: who writes now either is seen here or sees the flag.
-        protect(cpu->jit, p);
+        tb_protect(cpu->jit, p);
         if (memcmp(tb->insns, p->host + off, tb->n_insns * 4)) {
             cpu->stats.tb_retired++;
             retire(cpu->jit, link);
+            region_changed(cpu->jit, p);
             continue;
         }
         cpu->stats.tb_revalidated++;
@@ -259,13 +260,16 @@ static void flush(struct jit *jit)
 
 void tb_safe_point(struct jit *jit)
 {
-    if (likely(!jit->retired && jit->bytes <= jit->cache_limit))
+    bool full = __atomic_load_n(&jit->code_full, __ATOMIC_RELAXED);
+    if (likely(!jit->retired && !jit->retired_regions && jit->bytes <= jit->cache_limit && !full))
         return;
     mutex_lock(&jit->lock);
     free_list(jit, jit->retired);
     jit->retired = NULL;
-    if (jit->bytes > jit->cache_limit)
+    region_free_retired(jit);
+    if (jit->bytes > jit->cache_limit || full)
         flush(jit);
+    __atomic_store_n(&jit->code_full, false, __ATOMIC_RELAXED);
     mutex_unlock(&jit->lock);
 }
 

@@ -79,6 +79,10 @@ void tb_free_short(struct jit *jit, struct tb *tb); // accepts NULL
 void tb_suspect_page(struct jit *jit, gpa_t page);
 void tb_suspect_all(struct jit *jit);
 
+// Marks the page as holding code, so that whoever writes to it says so. Under the lock, before its
+// bytes are read.
+void tb_protect(struct jit *jit, struct code_page *p);
+
 // The list that holds a physical page's code_pages. Under the lock.
 struct code_page **tb_bucket(struct jit *jit, gpa_t page);
 

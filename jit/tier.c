@@ -40,10 +40,12 @@ static bool install(struct tier *t, const struct region_recipe *recipe, const gp
                     const uint8_t *image, uint32_t size, uint32_t align, uint32_t entry)
 {
     struct codebuf_span span;
-    if (!loader_place(&t->code, image, size, align, &span))
+    if (!loader_place(&t->code, image, size, align, &span)) {
+        __atomic_store_n(&t->jit->code_full, true, __ATOMIC_RELAXED);
         return false;
+    }
     if (region_publish(t->jit, copy_recipe(recipe), gpa, (region_fn *)(uintptr_t)(span.exec + entry),
-                       size - entry)) {
+                       size - entry, &span)) {
         name_code(t, recipe, gpa, va, &span, size);
         return true;
     }
@@ -172,7 +174,7 @@ struct tier *tier_create(struct jit *jit, const struct tier_options *options, st
     t->options = *options;
     t->policy = TIER_POLICY_DEFAULT;
     if (!options->no_cache) {
-        struct cache_options c = { .dir = options->cache_dir, .say = options->say, .opaque = options->opaque };
+        struct cache_options c = { .dir = options->cache_dir, .compiler = options->compiler, .say = options->say, .opaque = options->opaque };
         t->cache = cache_open(&c);
     }
     struct compile_options c = { .guest = jit->guest, .compile = options->compile,

@@ -16,6 +16,7 @@ struct cache;
 
 struct tier_options {
     compile_fn *compile;
+    const char *compiler;  // for the cache's identity, by tier_create(): what products depend on besides armlet
     unsigned nr_workers;   // 0: one
     const char *cache_dir; // NULL: the default place
     bool no_cache;
@@ -55,13 +56,17 @@ enum region_result region_enter(struct vcpu *cpu, const struct iop *iop);
 // page_gpa: the physical pages; code_size: bytes from fn that a dump may show. Takes the recipe
 // over. Any thread. False: it was not wanted.
 bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *page_gpa,
-                    region_fn *fn, size_t code_size);
+                    region_fn *fn, size_t code_size, const struct codebuf_span *span);
 
 // Under the jit's lock: a block of the page was found unchanged after having been suspect; its
 // region, if it has one, comes back when all of its bytes stand.
 void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb);
 // Under the jit's lock: blocks of the page may have changed.
 void region_suspect(struct code_page *page);
+// Under the jit's lock: a block of the page has changed. Regions made from what is gone are retired.
+void region_changed(struct jit *jit, struct code_page *page);
+// Under the jit's lock, at a safe point: frees what is retired.
+void region_free_retired(struct jit *jit);
 void region_fini(struct jit *jit);
 
 // Chooses what belongs to a region around a hot block: its executed neighbours, heaviest first.

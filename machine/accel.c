@@ -37,7 +37,14 @@ bool accel_init(struct machine *m, struct error *err)
     if (m->config->machine.accel == CONFIG_ACCEL_INTERP)
         return true;
 #ifdef HAVE_GCCJIT
-    struct tier_options options = { .compile = gccjit_compile, .cache_dir = m->config->cache_dir,
+    // What gccjit_compile.c has code made for.
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2")) {
+        say(m, "this processor has no AVX2, FMA or BMI2: everything is interpreted");
+        return true;
+    }
+    char compiler[64];
+    gccjit_identity(compiler, sizeof compiler);
+    struct tier_options options = { .compile = gccjit_compile, .compiler = compiler, .cache_dir = m->config->cache_dir,
                                     .no_cache = m->config->no_cache, .say = say, .opaque = m,
                                     .nr_workers = nr_workers(m->config), .perf_map = m->config->perf_map,
                                     .wait = waits(&m->config->machine) };

@@ -156,10 +156,18 @@ static void store_state(struct side *s, const struct diff_case *c, struct diff_s
 
 void diff_run_armlet(const struct diff_case *cases, size_t n, struct diff_state *out)
 {
+    diff_run_engine(cases, n, out, NULL, NULL);
+}
+
+void diff_run_engine(const struct diff_case *cases, size_t n, struct diff_state *out,
+                     diff_engine *engine, void *opaque)
+{
     struct side *s = side_create();
 
     for (size_t i = 0; i < n; i++) {
         load_state(s, &cases[i]);
+        if (engine)
+            engine(opaque, i, &s->cpu->v, (const uint8_t *)page(s, CODE));
         exec_run(&s->cpu->v);
         store_state(s, &cases[i], &out[i]);
     }

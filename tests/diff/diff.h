@@ -17,6 +17,13 @@ bool diff_run_oracle(const struct diff_case *cases, size_t n, struct diff_state 
 // Runs the n cases on armlet: EL0, MMU on, the data page and nothing else mapped for data.
 void diff_run_armlet(const struct diff_case *cases, size_t n, struct diff_state *out);
 
+// The same with another engine in front: `engine` finds case i's state in cpu, its code in the page,
+// and runs as much of it as it likes; the interpreter does the rest.
+struct vcpu;
+typedef void diff_engine(void *opaque, size_t i, struct vcpu *cpu, const uint8_t *page);
+void diff_run_engine(const struct diff_case *cases, size_t n, struct diff_state *out,
+                     diff_engine *engine, void *opaque);
+
 // What of the state is compared.
 enum diff_ignore {
     DIFF_IGNORE_NONE = 0,

@@ -85,6 +85,11 @@ uint32_t *bed_code(struct bed *b, unsigned off)
     return (uint32_t *)(void *)(b->ram + FIRST_CODE * PAGE_SIZE + off);
 }
 
+uint8_t *bed_data(struct bed *b, unsigned off)
+{
+    return b->ram + FIRST_DATA * PAGE_SIZE + off;
+}
+
 // The device -------------------------------------------------------------------------------------
 
 static uint64_t mix(uint64_t v)

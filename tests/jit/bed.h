@@ -68,6 +68,7 @@ void bed_destroy(struct bed *b);
 
 // Writes to the code pages; off in bytes from BED_CODE. The block cache is not told.
 uint32_t *bed_code(struct bed *b, unsigned off);
+uint8_t *bed_data(struct bed *b, unsigned off); // off from BED_DATA
 // Puts a physical page (0 .. BED_CODE_PAGES + BED_SPARE - 1) behind a code page. No TLBI.
 void bed_map_code(struct bed *b, unsigned page, unsigned physical);
 gpa_t bed_code_pa(unsigned physical);

@@ -7,8 +7,10 @@
 #include "tests/diff/diff.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 static const char *const kinds[BED_NR_PAGES] = { "plain",  "unmapped",      "read-only", "device memory",
                                                  "device", "device, normal", "hole" };
@@ -297,4 +299,77 @@ Test(jit_region, requests_in_graphs, .timeout = 600)
         }
     }
     set_end(&set);
+}
+
+// From outside, while the region runs and touches nothing: a timer's signal asks it to leave, or
+// changes the word that it spins on. Code that looked once and for all would never come back.
+
+static struct bed *signalled;
+static unsigned signals;
+
+static void on_alarm(int sig)
+{
+    if (signals++ > 20)
+        abort(); // deaf
+    vcpu_kick(&signalled->cpu->v, EXIT_REQ_STOP);
+}
+
+static void on_alarm_write(int sig)
+{
+    if (signals++ > 20)
+        abort();
+    *(volatile uint32_t *)(void *)bed_data(signalled, PAGE_SIZE) = 1;
+}
+
+static const struct {
+    const char *name;
+    uint32_t code[10];
+    bool spins; // until the word at X16 is not zero
+} endless[] = {
+    { "b .", { 0x14000000 }, false },
+    { "subs", { 0xf100079c, 0x54ffffe1 }, false },
+    { "call", { 0x94000006, 0x8b010042, 0xf100079c, 0x54ffffa1, INSN_SVC, INSN_NOP, 0xca020063, 0x8b030021, 0xd65f03c0 }, false },
+    { "br", { 0x1000001d, 0x91000421, 0xd61f03a0 }, false },
+    { "flags", { 0xd53b4201, 0xb100043f, 0x54ffffc8, 0x54ffffa9 }, false },
+    { "spin, asked to leave", { 0xb9400201, 0x34ffffe1 }, false },
+    { "spin", { 0xb9400201, 0x34ffffe1 }, true },
+    { "spin, vector", { 0x3dc00201, 0x0e043c21, 0x34ffffc1 }, true },
+    { "spin, pair and store", { 0xf900023c, 0x29400a01, 0x34ffffc1 }, true },
+};
+
+Test(jit_region, requests_from_outside, .timeout = 120)
+{
+    for (unsigned n = 0; n < ARRAY_SIZE(endless); n++) {
+        struct set set;
+        uint64_t random = 9;
+        set_begin(&set);
+        struct trial *t = set_new(&set, &random, 0);
+        memcpy(t->program.code, endless[n].code, sizeof endless[n].code);
+        unsigned end = 0;
+        while (endless[n].code[end])
+            end++;
+        t->program.code[end] = INSN_SVC;
+        t->program.roots = (struct batch_roots){ .nr_entries = 1, .nr_indirect = 2, .indirect = { 0, 4 }, .end = PAGE_SIZE };
+        cr_assert(trial_form(t, set.bed));
+        set_compile(&set);
+        trial_install(t, set.bed);
+        struct bed_state s = t->base;
+        s.x[16] = BED_DATA + PAGE_SIZE;
+        s.x[17] = BED_DATA + 3 * PAGE_SIZE;
+        s.x[28] = INT64_MAX;
+        bed_start(set.bed, &s, 0);
+        memset(bed_data(set.bed, PAGE_SIZE), 0, 16);
+        signalled = set.bed;
+        signals = 0;
+        struct sigaction sa = { .sa_handler = endless[n].spins ? on_alarm_write : on_alarm };
+        struct itimerval every = { { 0, 20000 }, { 0, 20000 } }, none = { { 0, 0 }, { 0, 0 } };
+        sigaction(SIGVTALRM, &sa, NULL);
+        setitimer(ITIMER_VIRTUAL, &every, NULL);
+        enum region_result r = bed_run_region(set.bed, t->fn, 0, 0);
+        setitimer(ITIMER_VIRTUAL, &none, NULL);
+        cr_expect(r == (endless[n].spins ? REGION_BAIL : REGION_LEFT), "%s: result %u", endless[n].name, r);
+        cr_expect(set.bed->cpu->v.icount > 1000, "%s: left after %llu", endless[n].name,
+                  (unsigned long long)set.bed->cpu->v.icount);
+        set_end(&set);
+    }
 }

@@ -59,6 +59,23 @@ static void blame(const struct trial *t, struct bed *b, const struct bed_state *
     batch_free(&batch);
 }
 
+// Every row of the decode tables, a few to a line.
+static void make_row(struct trial *t, struct bed *b, const uint16_t *rows, unsigned n, uint64_t *random)
+{
+    memset(t, 0, sizeof *t);
+    bed_random_state(random, &t->base, 1);
+    t->base.fpcr = 0;
+    t->program.roots = (struct batch_roots){ .nr_entries = 1, .end = PAGE_SIZE };
+    unsigned at = 0;
+    for (unsigned k = 0; k < n; k++) {
+        uint32_t insn = program_row(random, rows[k]);
+        if (insn)
+            t->program.code[at++] = insn;
+    }
+    t->program.code[at] = INSN_SVC;
+    cr_assert(trial_form(t, b));
+}
+
 static bool run_one(const struct trial *t, struct bed *b, const struct sort *sort, uint64_t *random,
                     struct trial_stats *stats)
 {
@@ -105,6 +122,39 @@ static void run(const struct sort *sort, unsigned normal)
     cr_assert_eq(bad, 0, "%u regions differ from the interpreter", bad);
     cr_assert(stats.insns > 3 * stats.runs, "only %llu instructions in %llu runs",
               (unsigned long long)stats.insns, (unsigned long long)stats.runs);
+}
+
+Test(jit_region, every_row, .timeout = 3000)
+{
+    enum { in_line = 8 };
+    static const struct sort sort = { "every_row", PROGRAM_ALL, false };
+    struct bed *b = bed_create();
+    uint16_t rows[1024];
+    unsigned n = program_rows(PROGRAM_ALL, rows, ARRAY_SIZE(rows)), bad = 0;
+    uint64_t random = UINT64_C(0x853c49e6748fea9b) + trial_count("REGION_SEED", 1);
+    struct trial_stats stats = { 0 };
+    cr_assert(n > 700 && n < ARRAY_SIZE(rows), "%u rows", n);
+    for (unsigned first = 0; first < n && bad < 3;) {
+        struct trial *trials[BATCH];
+        struct batch batch;
+        unsigned k = 0;
+        for (; k < BATCH && first < n; k++, first += in_line) {
+            trials[k] = calloc(1, sizeof *trials[k]);
+            cr_assert(trials[k]);
+            make_row(trials[k], b, rows + first, n - first < in_line ? n - first : in_line, &random);
+        }
+        cr_assert(trial_compile(trials, k, &batch));
+        while (k > 0) {
+            bad += bad < 3 && !run_one(trials[--k], b, &sort, &random, &stats);
+            free(trials[k]);
+        }
+        batch_free(&batch);
+    }
+    bed_destroy(b);
+    cr_log_info("every_row: %u rows, %llu runs, %llu instructions\n", n, (unsigned long long)stats.runs,
+                (unsigned long long)stats.insns);
+    cr_assert_eq(bad, 0, "%u lines differ from the interpreter", bad);
+    cr_assert(stats.insns > in_line * stats.runs / 2);
 }
 
 #define SORT(test, mix, graph, normal)                                                           \
