@@ -107,39 +107,48 @@ static double as_count(const struct bench_result *r, size_t offset)
     return (double)*(const uint64_t *)((const char *)r + offset);
 }
 
-// What is said of an engine's rounds, in their order: the first has a cold cache.
+// What is said of an engine's rounds.
+static const struct figure {
+    const char *name;
+    size_t offset; // in struct bench_result
+    double unit;
+    int digits;
+    bool compiling; // only of engines that compile
+} figures[] = {
+    {"whole run, s", offsetof(struct bench_result, wall_ns), 1e9, 2, false},
+    {"host CPU, s", offsetof(struct bench_result, cpu_ns), 1e9, 2, false},
+    {"compile, CPU s", offsetof(struct bench_result, compile_us), 1e6, 2, true},
+    {"compiled", offsetof(struct bench_result, regions), 1, 0, true},
+    {"from the cache", offsetof(struct bench_result, cache_hits), 1, 0, true},
+    {"code, KiB", offsetof(struct bench_result, code_bytes), 1024, 1, true},
+};
+
+static bool compiles(const struct bench_engine *e)
+{
+    return e->accel != CONFIG_ACCEL_INTERP;
+}
+
+static void print_figure(const struct figure *f, const struct bench_engine *e, unsigned round,
+                         FILE *out)
+{
+    const char *cache = !compiles(e) ? "" : round ? "warm cache" : "cold cache";
+    double v = as_count(&e->rounds[round], f->offset) / f->unit;
+    if (f->compiling && !compiles(e))
+        fprintf(out, " | %*s", CELL_WIDTH - 3, "-");
+    else
+        fprintf(out, " | %12s %*.*f", cache, CELL_WIDTH - 16, f->digits, v);
+}
+
 static void print_rounds(const struct bench *b, FILE *out)
 {
-    static const struct {
-        const char *name;
-        size_t offset;
-        double unit;
-        int digits;
-    } rows[] = {
-        {"whole run, s", offsetof(struct bench_result, wall_ns), 1e9, 2},
-        {"host CPU, s", offsetof(struct bench_result, cpu_ns), 1e9, 2},
-        {"compile, CPU s", offsetof(struct bench_result, compile_us), 1e6, 2},
-        {"compiled", offsetof(struct bench_result, regions), 1, 0},
-        {"from the cache", offsetof(struct bench_result, cache_hits), 1, 0},
-        {"code, KiB", offsetof(struct bench_result, code_bytes), 1024, 1},
-    };
-    for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++)
-        for (unsigned n = 0; n < b->rounds; n++) {
-            char name[32];
-            snprintf(name, sizeof name, "%s", n ? "" : rows[row].name);
-            fprintf(out, "%-*s", NAME_WIDTH, name);
-            for (unsigned e = 0; e < b->nr_engines; e++) {
-                double v = as_count(&b->engines[e].rounds[n], rows[row].offset) / rows[row].unit;
-                bool none = row >= 2 && b->engines[e].accel == CONFIG_ACCEL_INTERP;
-                if (none)
-                    fprintf(out, " | %*s", CELL_WIDTH - 3, "-");
-                else
-                    fprintf(out, " | %12s %*.*f",
-                            n         ? "warm cache"
-                            : row < 2 ? "first round"
-                                      : "cold cache",
-                            CELL_WIDTH - 16, rows[row].digits, v);
-            }
+    bool any = false;
+    for (unsigned e = 0; e < b->nr_engines; e++)
+        any = any || compiles(&b->engines[e]);
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
+        for (unsigned n = 0; n < b->rounds && (any || !figures[i].compiling); n++) {
+            fprintf(out, "%-*s", NAME_WIDTH, n ? "" : figures[i].name);
+            for (unsigned e = 0; e < b->nr_engines; e++)
+                print_figure(&figures[i], &b->engines[e], n, out);
             fputc('\n', out);
         }
 }

@@ -56,7 +56,7 @@ static void draw_head(const struct bench *b, FILE *out)
     else
         snprintf(line, sizeof line, "%s: million guest instructions a second", base);
     text(out, 24, 54, "start", 13, "#52606d", line);
-    for (unsigned e = 0; e < b->nr_engines; e++) {
+    for (unsigned e = 0; b->nr_engines > 1 && e < b->nr_engines; e++) {
         fprintf(out, "<rect x=\"%.1f\" y=\"68\" width=\"12\" height=\"12\" fill=\"%s\"/>\n", x,
                 colours[e]);
         snprintf(line, sizeof line, "%s, mean %.2f", b->engines[e].name,

@@ -9,7 +9,7 @@
 
 #include <getopt.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 const struct command_row command_rows[] = {
 #define COMMAND(name, arguments, help, handler) {name, arguments, help, command_##handler},
@@ -22,7 +22,8 @@ const size_t command_row_count = ARRAY_SIZE(command_rows);
 // The word that may be a command: not an option, and not the name of a file.
 static const char *word(int argc, char **argv)
 {
-    if (argc < 2 || argv[1][0] == '-' || access(argv[1], F_OK) == 0)
+    struct stat st;
+    if (argc < 2 || argv[1][0] == '-' || (stat(argv[1], &st) == 0 && !S_ISDIR(st.st_mode)))
         return NULL;
     return argv[1];
 }

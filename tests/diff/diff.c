@@ -75,16 +75,21 @@ bool diff_run_oracle(const struct diff_case *cases, size_t n, struct diff_state 
 // Comparison
 // ----------------------------------------------------------------------------------------
 
-// A structure load that faults on its way leaves what it loads UNKNOWN (the Arm ARM's
-// rules on data aborts): QEMU has written some of it, armlet nothing.
+// A load of several vectors that faults on its way leaves them UNKNOWN (the Arm ARM's rules on data
+// aborts): QEMU has written some of it, armlet nothing.
 static void forget_half_loaded(const struct diff_case *c, struct diff_state *s)
 {
     uint32_t insn = s->at < c->n ? c->insn[s->at] : 0;
 
-    if (s->status != DIFF_FAULT || (insn & 0xbe400000) != 0x0c400000)
+    if (s->status != DIFF_FAULT)
         return;
-    for (unsigned i = 0; i < 4; i++)
-        memset(s->v[(insn + i) & 31], 0, sizeof(s->v[0]));
+    if ((insn & 0xbe400000) == 0x0c400000) // LD1..LD4
+        for (unsigned i = 0; i < 4; i++)
+            memset(s->v[(insn + i) & 31], 0, sizeof(s->v[0]));
+    if ((insn & 0x3e400000) == 0x2c400000) { // LDP
+        memset(s->v[insn & 31], 0, sizeof(s->v[0]));
+        memset(s->v[insn >> 10 & 31], 0, sizeof(s->v[0]));
+    }
 }
 
 static bool same(const struct diff_case *c, const struct diff_state *a, const struct diff_state *b,

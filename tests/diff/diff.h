@@ -32,8 +32,9 @@ size_t diff_compare(const struct diff_case *cases, size_t n, const struct diff_s
 uint64_t diff_random(uint64_t *state);
 
 // A state with random registers: integers of all magnitudes, floating-point values with many
-// special ones, base registers that point into the data page (all X registers with a chance of 1/2,
-// SP always), random FPCR (of the modes that FPCR knows) in half of the cases.
+// special ones, base registers that point into the data page, some to its end (all X registers with
+// a chance of 1/2, SP always), registers that equal others or nearly, random FPCR (of the modes that
+// FPCR knows) in half of the cases.
 void diff_random_state(uint64_t *random, struct diff_state *s);
 
 #endif

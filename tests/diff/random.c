@@ -118,6 +118,12 @@ static uint64_t random_lanes(uint64_t *random)
     return v;
 }
 
+// Into the data page, sometimes to its end, where an access may fault on its way.
+static uint64_t random_pointer(uint64_t *random)
+{
+    return DIFF_DATA + (below(random, 16) ? 128 + below(random, 128) : 4096 - below(random, 96));
+}
+
 // Operands that are equal, off by one, opposite: where comparisons and carries are decided.
 static void relate(uint64_t *random, struct diff_state *s)
 {
@@ -150,7 +156,7 @@ void diff_random_state(uint64_t *random, struct diff_state *s)
     unsigned vector_sort = below(random, 4);
 
     for (unsigned i = 0; i < 31; i++)
-        s->x[i] = below(random, 2) ? DIFF_DATA + 128 + below(random, 128) : random_integer(random);
+        s->x[i] = below(random, 2) ? random_pointer(random) : random_integer(random);
     s->sp = DIFF_DATA + 128 + 16 * below(random, 8);
     for (unsigned i = 0; i < 32; i++)
         for (unsigned j = 0; j < 2; j++)

@@ -74,7 +74,7 @@ int main(void)
     fcntl(sampled, F_SETFL, O_ASYNC);
     fcntl(sampled, F_SETOWN, getpid());
     run(sampled);
-    say("overflow interrupts", (uint64_t)overflows, 2 * ROUNDS / PERIOD - 1,
-        2 * ROUNDS / PERIOD + 1);
+    // They may come late (frontend/pmu.c), and then for several periods.
+    say("overflow interrupts", (uint64_t)overflows, 2, 2 * ROUNDS / PERIOD + 1);
     return 0;
 }

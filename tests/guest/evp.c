@@ -48,7 +48,7 @@ static uint64_t sum_bytes(uint64_t sum, const uint8_t *p, size_t n)
 
 // One message one way, in steps of that many bytes. Returns the bytes made, -1 if refused.
 static int crypt_message(void *cipher, int enc, const uint8_t *in, int n, int step, uint8_t *out,
-                 uint8_t *tag)
+                         uint8_t *tag)
 {
     void *ctx = EVP_CIPHER_CTX_new();
     int mode = EVP_CIPHER_get_mode(cipher), aead = (EVP_CIPHER_get_flags(cipher) & AEAD) != 0;

@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct error error;
@@ -62,7 +63,9 @@ Test(commands, a_file_is_a_kernel)
     test_dir_write(&d, "bench", "x", 1);
     cr_assert_eq(chdir(d.path), 0);
     cr_expect_not(found("bench"));
-    cr_expect(found("cache"));
+    cr_assert_eq(mkdir("cache", 0700), 0);
+    cr_expect(found("cache")); // nobody boots a directory
+    rmdir("cache");
     cr_expect_not(command_misspelt(2, (char *[]){"armlet", "bench", NULL}, &error));
     cr_assert_eq(chdir("/"), 0);
     test_dir_fini(&d);
