@@ -20,9 +20,7 @@ static bool waits(const struct config_machine_props *p)
 {
     return (p->accel == CONFIG_ACCEL_VERIFY ? p->verify_engine : p->accel) == CONFIG_ACCEL_GCCJIT;
 }
-#endif
 
-#ifdef HAVE_GCCJIT
 // As many as the host has processors for, beside the vCPUs.
 static unsigned nr_workers(const struct machine_config *c)
 {
