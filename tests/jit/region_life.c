@@ -321,6 +321,7 @@ Test(jit_region, code_memory_is_freed, .timeout = 60)
     }
     codebuf_stats(&l->tier.code, &stats);
     cr_expect(stats.used <= 128u << 10, "%zu bytes in use", stats.used);
-    end(l);
+    l->bed->jit.tier = NULL;
     codebuf_fini(&l->tier.code);
+    end(l);
 }
