@@ -15,12 +15,12 @@ static void say(void *opaque, const char *line)
     fprintf(stderr, "armlet: %s\r\n", line);
 }
 
+#ifdef HAVE_GCCJIT
 static bool waits(const struct config_machine_props *p)
 {
     return (p->accel == CONFIG_ACCEL_VERIFY ? p->verify_engine : p->accel) == CONFIG_ACCEL_GCCJIT;
 }
 
-#ifdef HAVE_GCCJIT
 // As many as the host has processors for, beside the vCPUs.
 static unsigned nr_workers(const struct machine_config *c)
 {

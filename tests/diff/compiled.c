@@ -25,7 +25,8 @@ static void form(void *opaque, size_t i, struct vcpu *cpu, const uint8_t *page)
 {
     struct compiled *c = opaque;
     struct region_recipe *r = &c->recipes[i];
-    struct batch_roots roots = { .entries = { DIFF_PC % PAGE_SIZE }, .nr_entries = 1, .end = PAGE_SIZE };
+    struct batch_roots roots = {
+        .entries = {DIFF_PC % PAGE_SIZE}, .nr_entries = 1, .end = PAGE_SIZE};
 
     c->formed[i] = batch_form(r, cpu->mode, page, &roots);
     // Every block is an entry, for where a region has to be left.
@@ -69,7 +70,7 @@ static void enter(void *opaque, size_t i, struct vcpu *cpu, const uint8_t *page)
 
 static void compile(struct compiled *c, size_t n, struct batch *batch)
 {
-    const struct region_recipe *list[BATCH] = { NULL };
+    const struct region_recipe *list[BATCH] = {NULL};
     unsigned k = 0;
 
     for (size_t i = 0; i < n; i++)
@@ -104,7 +105,8 @@ Test(diff, compiled_streams, .timeout = 7200)
     for (size_t first = 0; first < streams && bad < 4; first += BATCH * 10) {
         size_t n = streams - first < BATCH * 10 ? streams - first : BATCH * 10;
         struct diff_case *cases = calloc(n, sizeof(*cases));
-        struct diff_state *oracle = calloc(n, sizeof(*oracle)), *armlet = calloc(n, sizeof(*armlet));
+        struct diff_state *oracle = calloc(n, sizeof(*oracle)),
+                          *armlet = calloc(n, sizeof(*armlet));
         cr_assert(cases && oracle && armlet);
         for (size_t i = 0; i < n; i++)
             stream_random(first + i, which, &cases[i]);
@@ -123,8 +125,10 @@ Test(diff, compiled_streams, .timeout = 7200)
         free(oracle);
         free(armlet);
     }
-    cr_log_info("%zu streams, %zu left out; regions were entered %llu times and did %llu instructions\n", streams,
-                touched, (unsigned long long)c.entered, (unsigned long long)c.insns);
+    cr_log_info(
+        "%zu streams, %zu left out; regions were entered %llu times and did %llu instructions\n",
+        streams, touched, (unsigned long long)c.entered, (unsigned long long)c.insns);
     cr_expect_eq(bad, 0, "%zu streams differ", bad);
-    cr_expect(c.insns > 3 * streams, "only %llu instructions in %zu streams", (unsigned long long)c.insns, streams);
+    cr_expect(c.insns > 3 * streams, "only %llu instructions in %zu streams",
+              (unsigned long long)c.insns, streams);
 }

@@ -28,8 +28,9 @@ struct former {
 static int block_of(const struct former *f, unsigned off)
 {
     for (uint32_t n = 0; n < f->r->nr_blocks; n++)
-        if (f->r->blocks[n].off == (off & ~PAGE_MASK) && (off & PAGE_MASK) ==
-                batch_page0(f->roots) + (unsigned)f->r->pages[f->r->blocks[n].page].delta * PAGE_SIZE)
+        if (f->r->blocks[n].off == (off & ~PAGE_MASK) &&
+            (off & PAGE_MASK) == batch_page0(f->roots) +
+                                     (unsigned)f->r->pages[f->r->blocks[n].page].delta * PAGE_SIZE)
             return (int)n;
     return -1;
 }
@@ -65,8 +66,10 @@ static void take(struct former *f, unsigned off)
     int p = r->n_insns + n_insns <= REGION_MAX_INSNS ? page_of(f, off) : -1;
     if (p < 0)
         return;
-    r->blocks[r->nr_blocks++] = (struct region_block){ .page = (uint8_t)p, .off = (uint16_t)(off & ~PAGE_MASK),
-                                                       .n_insns = (uint16_t)n_insns, .weight = 1000 };
+    r->blocks[r->nr_blocks++] = (struct region_block){.page = (uint8_t)p,
+                                                      .off = (uint16_t)(off & ~PAGE_MASK),
+                                                      .n_insns = (uint16_t)n_insns,
+                                                      .weight = 1000};
     r->n_insns += n_insns;
     memcpy(r->pages[p].bytes + (off & ~PAGE_MASK), f->code + off, n_insns * 4);
     const struct ir_insn *last = &f->ir->insn[f->ir->nr - 1];
@@ -85,7 +88,8 @@ unsigned batch_page0(const struct batch_roots *roots)
 bool batch_form(struct region_recipe *r, uint64_t mode, const uint8_t *code,
                 const struct batch_roots *roots)
 {
-    struct former f = { .r = r, .code = code, .roots = roots, .ir = malloc(a64_guest.translator_size) };
+    struct former f = {
+        .r = r, .code = code, .roots = roots, .ir = malloc(a64_guest.translator_size)};
     assert(f.ir);
     memset(r, 0, sizeof *r);
     r->mode = mode;
@@ -115,7 +119,7 @@ static bool compile_apart(const struct region_recipe *const *recipes, unsigned n
     fflush(NULL);
     pid_t pid = fork();
     if (!pid) {
-        struct error err = { .text = "" };
+        struct error err = {.text = ""};
         bool ok = gccjit_compile(&a64_guest, recipes, n, path, &err);
         if (!ok)
             fprintf(stderr, "compile: %s\n", err.text);
@@ -147,7 +151,7 @@ bool batch_compile(struct batch *b, const struct region_recipe *const *recipes, 
     char path[] = "/tmp/armlet-batch-XXXXXX", text[BATCH_MAX][24];
     const char *names[BATCH_MAX];
     const void *entries[BATCH_MAX];
-    struct error err = { .text = "" };
+    struct error err = {.text = ""};
     assert(n <= BATCH_MAX);
     memset(b, 0, sizeof *b);
     int fd = mkstemp(path);

@@ -17,7 +17,12 @@
 #define VECTORS (BED_CODE + 0x100000)
 
 enum {
-    L1, L2, L3_DATA, L3_CODE, VECTOR_PAGE, FIRST_CODE,
+    L1,
+    L2,
+    L3_DATA,
+    L3_CODE,
+    VECTOR_PAGE,
+    FIRST_CODE,
     FIRST_DATA = FIRST_CODE + BED_CODE_PAGES + BED_SPARE,
     NR_PAGES = FIRST_DATA + BED_DATA_PAGES,
 };
@@ -29,7 +34,7 @@ static uint64_t *page(struct bed *b, unsigned n)
 
 // Tables -----------------------------------------------------------------------------------------
 
-#define PA(n)     (PHYS + (uint64_t)(n) * PAGE_SIZE)
+#define PA(n)     (PHYS + (uint64_t)(n)*PAGE_SIZE)
 #define TABLE     3u
 #define EL0_RW    (3u | 1u << 6 | 3u << 8 | 1u << 10)
 #define EL0_RO    (3u | 3u << 6 | 3u << 8 | 1u << 10)
@@ -50,13 +55,26 @@ void bed_map_data(struct bed *b, unsigned n, enum bed_page kind)
     gpa_t ram = PA(FIRST_DATA + n), device = BED_DEVICE_PA + n * PAGE_SIZE;
     uint64_t d = 0;
     switch (kind) {
-    case BED_RW: d = ram | EL0_RW; break;
-    case BED_RO: d = ram | EL0_RO; break;
-    case BED_DEVICE: d = ram | EL0_RW | AS_DEVICE; break;
-    case BED_MMIO: d = device | EL0_RW | AS_DEVICE; break;
-    case BED_MMIO_NORMAL: d = device | EL0_RW; break;
-    case BED_HOLE: d = 0x0b000000u | EL0_RW; break;
-    default: break;
+    case BED_RW:
+        d = ram | EL0_RW;
+        break;
+    case BED_RO:
+        d = ram | EL0_RO;
+        break;
+    case BED_DEVICE:
+        d = ram | EL0_RW | AS_DEVICE;
+        break;
+    case BED_MMIO:
+        d = device | EL0_RW | AS_DEVICE;
+        break;
+    case BED_MMIO_NORMAL:
+        d = device | EL0_RW;
+        break;
+    case BED_HOLE:
+        d = 0x0b000000u | EL0_RW;
+        break;
+    default:
+        break;
     }
     page(b, L3_DATA)[(BED_DATA >> 12 & 511) + n] = d;
 }
@@ -141,7 +159,7 @@ struct bed *bed_create(void)
     for (unsigned n = 0; n < BED_DATA_SIZE; n++)
         b->seed[n] = (uint8_t)(diff_random(&random) >> 32);
     jit_init(&b->jit, &a64_guest, &b->log);
-    b->jit.phys = (struct phys_ops){ .read = mmio_read, .write = mmio_write, .opaque = b };
+    b->jit.phys = (struct phys_ops){.read = mmio_read, .write = mmio_write, .opaque = b};
     jit_add_ram(&b->jit, PHYS, NR_PAGES * PAGE_SIZE, b->ram, false);
     b->board.counter = counter;
     const struct a64_model *model = a64_model_find("max");
@@ -244,9 +262,9 @@ bool bed_same(const struct bed_end *want, const struct bed_end *got)
 {
     if (!memcmp(want, got, sizeof *want))
         return true;
-#define WORD(name, field)                                                                        \
-    if (want->field != got->field)                                                               \
-        fprintf(stderr, "    %-8s interpreter %" PRIx64 ", region %" PRIx64 "\n", name,          \
+#define WORD(name, field)                                                                          \
+    if (want->field != got->field)                                                                 \
+        fprintf(stderr, "    %-8s interpreter %" PRIx64 ", region %" PRIx64 "\n", name,            \
                 (uint64_t)want->field, (uint64_t)got->field);
     WORD("icount", icount)
     WORD("pc", pc)
@@ -265,12 +283,15 @@ bool bed_same(const struct bed_end *want, const struct bed_end *got)
                     n < A64_NR_R ? a64_guest.r_names[n] : "?", want->r[n], got->r[n]);
     for (unsigned n = 0; n < 32; n++)
         if (memcmp(want->v[n], got->v[n], 16))
-            fprintf(stderr, "    v%-7u interpreter %016" PRIx64 ":%016" PRIx64 ", region %016" PRIx64 ":%016" PRIx64 "\n",
+            fprintf(stderr,
+                    "    v%-7u interpreter %016" PRIx64 ":%016" PRIx64 ", region %016" PRIx64
+                    ":%016" PRIx64 "\n",
                     n, want->v[n][1], want->v[n][0], got->v[n][1], got->v[n][0]);
     unsigned shown = 0;
     for (unsigned n = 0; n < BED_DATA_SIZE && shown < 8; n++)
         if (want->mem[n] != got->mem[n] && shown++ < 8)
-            fprintf(stderr, "    data+%x  interpreter %02x, region %02x\n", n, want->mem[n], got->mem[n]);
+            fprintf(stderr, "    data+%x  interpreter %02x, region %02x\n", n, want->mem[n],
+                    got->mem[n]);
     return false;
 }
 

@@ -23,7 +23,7 @@
 // What a data page is.
 enum bed_page {
     BED_RW,
-    BED_NONE,        // unmapped
+    BED_NONE, // unmapped
     BED_RO,
     BED_DEVICE,      // RAM, but device memory: misaligned accesses fault
     BED_MMIO,        // a device, mapped as device memory

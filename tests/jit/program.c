@@ -30,26 +30,35 @@ static bool among(const char *name, const char *const *patterns)
 }
 
 // By translate function.
+// clang-format off
 static const char *const integer[] = {
     "adr", "adrp", "addsub_*", "logical_*", "movwide", "bitfield", "extr", "div", "shiftv", "dp1", "rmif",
     "setf", "flagm", "ccmp_*", "csel", "madd", "maddl", "mulh", "cfinv", "xaflag", "axflag", "crc32", NULL };
+// clang-format on
+// clang-format off
 static const char *const memory[] = {
     "ldst_*", "ldr_lit", "ldr_fp_lit", "ldar", "ldapr", "ldapur", "cas", "casp", "atomic", "swp", "ld_multi", "ld_single",
     "ld_repl", "ldxr", "ldxp", "stxr", "stxp", "clrex", "dmb", "prfm*", NULL };
+// clang-format on
+// clang-format off
 static const char *const fp[] = {
     "fcvt*", "fjcvtzs", "cvtf_*", "fmov_*", "fp_dp*", "fcmp", "fccmp", "fcsel", "simd_*", "scalar_*", "fcmla_*",
     "fcadd_v", "pmull", "aes", "sha*", NULL };
+// clang-format on
+// clang-format off
 static const char *const flags[] = {
     "addsub_*", "logical_*", "ccmp_*", "csel", "setf", "rmif", "cfinv", "fcmp", "fccmp", "fcsel", NULL };
+// clang-format on
 
 static bool in_mix(unsigned row, unsigned mix)
 {
     const char *fn = a64_rows[row].translate;
-    static const char *const absent[] = { "bf*", "simd_mmla", NULL };
+    static const char *const absent[] = {"bf*", "simd_mmla", NULL};
     if (among(fn, absent))
         return false;
-    return (mix & PROGRAM_INTEGER && among(fn, integer)) || (mix & PROGRAM_MEMORY && among(fn, memory)) ||
-           (mix & PROGRAM_FP && among(fn, fp)) || (mix & PROGRAM_FLAGS && among(fn, flags));
+    return (mix & PROGRAM_INTEGER && among(fn, integer)) ||
+           (mix & PROGRAM_MEMORY && among(fn, memory)) || (mix & PROGRAM_FP && among(fn, fp)) ||
+           (mix & PROGRAM_FLAGS && among(fn, flags));
 }
 
 unsigned program_rows(unsigned mix, uint16_t *rows, unsigned max)
@@ -62,10 +71,12 @@ unsigned program_rows(unsigned mix, uint16_t *rows, unsigned max)
 }
 
 // Destinations that are general registers.
+// clang-format off
 static const char *const to_integer[] = {
     "adr", "adrp", "addsub_*", "logical_*", "movwide", "bitfield", "extr", "div", "shiftv", "dp1", "csel", "madd",
     "maddl", "mulh", "crc32", "fcvt_int", "fmov_from_gen", "fmov_top_to_gen", "fcvtz_fixed", "fjcvtzs", "simd_mov_to_gen",
     "fmov_*", NULL };
+// clang-format on
 
 static uint32_t field(uint32_t insn, unsigned at, unsigned value)
 {
@@ -77,16 +88,18 @@ static uint32_t remap(uint32_t insn, unsigned op, uint64_t *random)
 {
     const char *fn = a64_rows[op].translate, *format = a64_rows[op].format;
     if (!among(fn, memory)) {
-        bool sp = (insn & 31) == 31 && strncmp(a64_rows[op].name, "adds", 4) && strncmp(a64_rows[op].name, "subs", 4) &&
-                  strncmp(a64_rows[op].name, "ands", 4) && strncmp(a64_rows[op].name, "bics", 4);
-        return among(fn, to_integer) && ((insn & 31) != 31 || sp) ? field(insn, 0, insn & 15) : insn;
+        bool sp = (insn & 31) == 31 && strncmp(a64_rows[op].name, "adds", 4) &&
+                  strncmp(a64_rows[op].name, "subs", 4) && strncmp(a64_rows[op].name, "ands", 4) &&
+                  strncmp(a64_rows[op].name, "bics", 4);
+        return among(fn, to_integer) && ((insn & 31) != 31 || sp) ? field(insn, 0, insn & 15)
+                                                                  : insn;
     }
     if (!strncmp(format, "barrier", 7) || !strncmp(format, "ldst_lit", 8))
         return strcmp(fn, "ldr_lit") ? insn : field(insn, 0, insn & 15);
-    static const char *const indexed[] = { "ldst_reg", "ldst_fp_reg", "prfm_reg", NULL };
-    static const char *const structure[] = { "ld_multi", "ld_single", "ld_repl", NULL };
-    static const char *const with_status[] = { "stxr", "stxp", "cas", "casp", "atomic", "swp", NULL };
-    static const char *const pair[] = { "ldst_pair", "ldxp", "stxp", NULL };
+    static const char *const indexed[] = {"ldst_reg", "ldst_fp_reg", "prfm_reg", NULL};
+    static const char *const structure[] = {"ld_multi", "ld_single", "ld_repl", NULL};
+    static const char *const with_status[] = {"stxr", "stxp", "cas", "casp", "atomic", "swp", NULL};
+    static const char *const pair[] = {"ldst_pair", "ldxp", "stxp", NULL};
     bool vector = !strncmp(fn, "ldst_fp", 7) || among(fn, structure);
     insn = field(insn, 5, below(random, 8) ? 16 + (insn >> 5 & 7) : 31);
     if (!vector && strncmp(fn, "prfm", 4))
@@ -121,7 +134,8 @@ uint32_t program_row(uint64_t *random, unsigned row)
     for (unsigned tries = 0; tries < 8; tries++) {
         uint32_t insn = remap(a64_random_encoding((enum a64_op)row, next, random), row, random);
         const char *feature = a64_feature_names[a64_needs((enum a64_op)row, insn)];
-        if (a64_decode(insn, &f) == row && strcmp(feature, "bf16") && strcmp(feature, "i8mm") && !unpredictable(insn, row))
+        if (a64_decode(insn, &f) == row && strcmp(feature, "bf16") && strcmp(feature, "i8mm") &&
+            !unpredictable(insn, row))
             return insn;
     }
     return 0;
@@ -132,10 +146,14 @@ static uint32_t system_insn(uint64_t *random, unsigned mix)
 {
     unsigned rt = below(random, 16);
     switch (below(random, 4)) {
-    case 0: return 0xd53b4200u | rt; // mrs nzcv
-    case 1: return 0xd51b4200u | rt; // msr nzcv
-    case 2: return mix & PROGRAM_FP ? 0xd53b4420u | rt : INSN_NOP; // mrs fpsr
-    default: return mix & PROGRAM_MEMORY ? 0xd50b7420u | (16 + rt % 8) : INSN_NOP; // dc zva
+    case 0:
+        return 0xd53b4200u | rt; // mrs nzcv
+    case 1:
+        return 0xd51b4200u | rt; // msr nzcv
+    case 2:
+        return mix & PROGRAM_FP ? 0xd53b4420u | rt : INSN_NOP; // mrs fpsr
+    default:
+        return mix & PROGRAM_MEMORY ? 0xd50b7420u | (16 + rt % 8) : INSN_NOP; // dc zva
     }
 }
 
@@ -163,7 +181,7 @@ void program_straight(struct program *p, uint64_t *random, unsigned n, unsigned 
     // Anywhere in the page, so that lines may come to its end.
     unsigned at = below(random, PAGE_SIZE / 4 - 2 * n - 2);
     memset(p, 0, sizeof *p);
-    p->roots = (struct batch_roots){ .entries = { 4 * at }, .nr_entries = 1, .end = PAGE_SIZE };
+    p->roots = (struct batch_roots){.entries = {4 * at}, .nr_entries = 1, .end = PAGE_SIZE};
     for (unsigned k = 0; k < n; k++)
         p->code[at++] = program_insn(random, mix);
     p->code[at] = INSN_SVC;
@@ -183,11 +201,11 @@ struct graph {
     unsigned mix, nr_blocks, nr_pages;
     unsigned cursor[BED_CODE_PAGES]; // in words, the next free one of each page
     unsigned at;
-    unsigned label[MAX_BLOCKS + 2];  // words; then the two ends
-    bool returns[MAX_BLOCKS];        // a function: ends with RET
+    unsigned label[MAX_BLOCKS + 2]; // words; then the two ends
+    bool returns[MAX_BLOCKS];       // a function: ends with RET
     struct fixup fixups[4 * MAX_BLOCKS];
     unsigned nr_fixups;
-    unsigned stop, outside;          // labels of the ends
+    unsigned stop, outside; // labels of the ends
 };
 
 static void emit(struct graph *g, uint32_t insn)
@@ -197,7 +215,7 @@ static void emit(struct graph *g, uint32_t insn)
 
 static void emit_to(struct graph *g, uint32_t insn, unsigned block)
 {
-    g->fixups[g->nr_fixups++] = (struct fixup){ g->at, block };
+    g->fixups[g->nr_fixups++] = (struct fixup){g->at, block};
     emit(g, insn);
 }
 
@@ -227,11 +245,16 @@ static unsigned any_block(struct graph *g)
 static uint32_t conditional(struct graph *g)
 {
     uint64_t *random = g->random;
-    unsigned rt = below(random, 16), kind = below(random, 4) && g->mix & PROGRAM_FLAGS ? 0 : below(random, 4);
+    unsigned rt = below(random, 16),
+             kind = below(random, 4) && g->mix & PROGRAM_FLAGS ? 0 : below(random, 4);
     switch (kind) {
-    case 1: return 0x34000000u | below(random, 2) << 31 | below(random, 2) << 24 | rt;
-    case 2: return 0x36000000u | below(random, 2) << 31 | below(random, 2) << 24 | below(random, 32) << 19 | rt;
-    default: return 0x54000000u | below(random, 14);
+    case 1:
+        return 0x34000000u | below(random, 2) << 31 | below(random, 2) << 24 | rt;
+    case 2:
+        return 0x36000000u | below(random, 2) << 31 | below(random, 2) << 24 |
+               below(random, 32) << 19 | rt;
+    default:
+        return 0x54000000u | below(random, 14);
     }
 }
 
@@ -244,7 +267,9 @@ static void terminate(struct graph *g, unsigned n)
         return;
     }
     switch (below(random, 8)) {
-    case 0: emit_to(g, 0x14000000, any_block(g)); return;
+    case 0:
+        emit_to(g, 0x14000000, any_block(g));
+        return;
     case 1: // adr x29, block; br x29
         to = any_block(g);
         if (g->p->roots.nr_indirect < 24 && below(random, 4))
@@ -284,11 +309,11 @@ static void block(struct graph *g, unsigned n)
     g->at = page * (PAGE_SIZE / 4) + g->cursor[page];
     g->label[n] = g->at;
     body(g);
-    if (below(g->random, 2)) { // with the flags untouched, or not
-        emit(g, 0xd100079c);   // sub x28, x28, #1
+    if (below(g->random, 2)) {           // with the flags untouched, or not
+        emit(g, 0xd100079c);             // sub x28, x28, #1
         emit_to(g, 0xb400001c, g->stop); // cbz x28, stop
     } else {
-        emit(g, 0xf100079c); // subs x28, x28, #1
+        emit(g, 0xf100079c);             // subs x28, x28, #1
         emit_to(g, 0x54000000, g->stop); // b.eq stop
     }
     if (below(g->random, 2))
@@ -300,8 +325,13 @@ static void block(struct graph *g, unsigned n)
 void program_graph(struct program *p, uint64_t *random, unsigned nr_blocks, unsigned nr_pages,
                    unsigned mix)
 {
-    struct graph g = { .p = p, .random = random, .mix = mix, .nr_blocks = nr_blocks, .nr_pages = nr_pages,
-                       .stop = nr_blocks, .outside = nr_blocks + 1 };
+    struct graph g = {.p = p,
+                      .random = random,
+                      .mix = mix,
+                      .nr_blocks = nr_blocks,
+                      .nr_pages = nr_pages,
+                      .stop = nr_blocks,
+                      .outside = nr_blocks + 1};
     assert(nr_blocks <= MAX_BLOCKS && nr_pages < BED_CODE_PAGES);
     memset(p, 0, sizeof *p);
     p->roots.end = nr_pages * PAGE_SIZE;
@@ -319,7 +349,8 @@ void program_graph(struct program *p, uint64_t *random, unsigned nr_blocks, unsi
         fix(&g, &g.fixups[n]);
     struct batch_roots *r = &p->roots;
     for (unsigned n = 0; n < r->nr_indirect; n++)
-        r->indirect[n] = r->indirect[n] >> 31 ? r->indirect[n] & 0x7fffffff : 4 * g.label[r->indirect[n]];
+        r->indirect[n] =
+            r->indirect[n] >> 31 ? r->indirect[n] & 0x7fffffff : 4 * g.label[r->indirect[n]];
     r->nr_entries = 1 + below(random, 4);
     for (unsigned n = 0; n < r->nr_entries; n++)
         r->entries[n] = 4 * g.label[n ? below(random, nr_blocks) : 0];

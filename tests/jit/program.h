@@ -20,7 +20,7 @@ struct program {
 enum program_mix {
     PROGRAM_INTEGER = 1,
     PROGRAM_MEMORY = 2,
-    PROGRAM_FP = 4, // and vectors
+    PROGRAM_FP = 4,    // and vectors
     PROGRAM_FLAGS = 8, // mostly flag setters and their users
     PROGRAM_ALL = 7,
 };

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/time.h>
 
-static const char *const kinds[BED_NR_PAGES] = { "plain",  "unmapped",      "read-only", "device memory",
-                                                 "device", "device, normal", "hole" };
+static const char *const kinds[BED_NR_PAGES] = {
+    "plain", "unmapped", "read-only", "device memory", "device", "device, normal", "hole"};
 
 struct set {
     struct trial *trials[BATCH_MAX];
@@ -53,7 +53,8 @@ static void set_end(struct set *s)
 }
 
 // Every data page in turn is made each kind of page.
-static bool each_page(struct set *set, const struct trial *t, const struct bed_state *s, const char *what)
+static bool each_page(struct set *set, const struct trial *t, const struct bed_state *s,
+                      const char *what)
 {
     bool ok = true;
     for (unsigned page = 0; ok && page < 12; page++)
@@ -102,7 +103,8 @@ static void random_programs(bool graph, unsigned normal)
                 bed_random_state(&random, &s, 12);
                 s.fpcr = 0;
                 move_bases(&s, way, &random);
-                bad += !each_page(&set, set.trials[n], &s, (const char *[]){ "middle", "page's end", "misaligned" }[way]);
+                bad += !each_page(&set, set.trials[n], &s,
+                                  (const char *[]){"middle", "page's end", "misaligned"}[way]);
             }
         }
         cr_expect_gt(set.stats.exceptions, set.stats.runs / 2);
@@ -125,6 +127,7 @@ Test(jit_region, faults_graph, .timeout = 3000)
 // is not.
 
 // Through X16; X1, X2, V1, V2 are the data.
+// clang-format off
 static const struct {
     const char *name;
     uint32_t insn;
@@ -142,18 +145,19 @@ static const struct {
     { "ldr post", 0xf8408601 },    { "str pre", 0xf8008e01 },      { "ldp post", 0xa8c10a01 },   { "stp pre", 0xa9bf0a01 },
     { "ld4", 0x4c400201 },         { "st1 lane", 0x4d008601 },     { "dc zva", 0xd50b7430 },     { "prfm", 0xf9800200 },
 };
+// clang-format on
 
 static void make_march(struct trial *t, unsigned n, unsigned step)
 {
     uint32_t *c = t->program.code;
     unsigned at = 64, loop = at;
-    t->program.roots = (struct batch_roots){ .entries = { 4 * at }, .nr_entries = 1, .end = PAGE_SIZE };
+    t->program.roots = (struct batch_roots){.entries = {4 * at}, .nr_entries = 1, .end = PAGE_SIZE};
     c[at++] = accesses[n].insn;
     if (!strcmp(accesses[n].name, "ldxr, stxr"))
-        c[at++] = 0xc8037e02; // stxr w3, x2, [x16]
-    c[at++] = 0x91000210u | step << 10; // add x16, x16, #step
-    c[at++] = 0x8b020021;               // add x1, x1, x2
-    c[at++] = 0xf100079c;               // subs x28, x28, #1
+        c[at++] = 0xc8037e02;                           // stxr w3, x2, [x16]
+    c[at++] = 0x91000210u | step << 10;                 // add x16, x16, #step
+    c[at++] = 0x8b020021;                               // add x1, x1, x2
+    c[at++] = 0xf100079c;                               // subs x28, x28, #1
     c[at] = 0x54000001u | ((loop - at) & 0x7ffff) << 5; // b.ne loop
     c[at + 1] = INSN_SVC;
 }
@@ -179,7 +183,8 @@ static void march(bool align, unsigned step)
         for (unsigned kind = BED_RW; kind < BED_NR_PAGES; kind++)
             for (unsigned page = 1; page < 4; page++) {
                 char text[96];
-                snprintf(text, sizeof text, "%s by %u, page %u %s", accesses[n].name, step, page, kinds[kind]);
+                snprintf(text, sizeof text, "%s by %u, page %u %s", accesses[n].name, step, page,
+                         kinds[kind]);
                 bed_map_data(set.bed, page, kind);
                 cr_assert(trial_run_all(set.trials[n], set.bed, &s, &set.stats, text), "%s", text);
                 bed_map_data(set.bed, page, BED_RW);
@@ -208,7 +213,7 @@ Test(jit_region, guarded_pages, .timeout = 600)
         while (!trial_form(t, set.bed));
     }
     set_compile(&set);
-    static const uint8_t flags[] = { PAGE_WATCH, PAGE_DIRTY_LOG, PAGE_CODE };
+    static const uint8_t flags[] = {PAGE_WATCH, PAGE_DIRTY_LOG, PAGE_CODE};
     set.bed->jit.protect_code = true;
     for (unsigned n = 0; n < set.n; n++)
         for (unsigned f = 0; f < ARRAY_SIZE(flags); f++) {
@@ -246,7 +251,7 @@ Test(jit_region, requests_on_back_edges, .timeout = 300)
         INSN_SVC,
     };
     memcpy(t->program.code, code, sizeof code);
-    t->program.roots = (struct batch_roots){ .nr_entries = 1, .end = PAGE_SIZE };
+    t->program.roots = (struct batch_roots){.nr_entries = 1, .end = PAGE_SIZE};
     cr_assert(trial_form(t, set.bed));
     set_compile(&set);
     trial_install(t, set.bed);
@@ -321,6 +326,7 @@ static void on_alarm_write(int sig)
     *(volatile uint32_t *)(void *)bed_data(signalled, PAGE_SIZE) = 1;
 }
 
+// clang-format off
 static const struct {
     const char *name;
     uint32_t code[10];
@@ -336,6 +342,7 @@ static const struct {
     { "spin, vector", { 0x3dc00201, 0x0e043c21, 0x34ffffc1 }, true },
     { "spin, pair and store", { 0xf900023c, 0x29400a01, 0x34ffffc1 }, true },
 };
+// clang-format on
 
 Test(jit_region, requests_from_outside, .timeout = 120)
 {
@@ -349,7 +356,8 @@ Test(jit_region, requests_from_outside, .timeout = 120)
         while (endless[n].code[end])
             end++;
         t->program.code[end] = INSN_SVC;
-        t->program.roots = (struct batch_roots){ .nr_entries = 1, .nr_indirect = 2, .indirect = { 0, 4 }, .end = PAGE_SIZE };
+        t->program.roots = (struct batch_roots){
+            .nr_entries = 1, .nr_indirect = 2, .indirect = {0, 4}, .end = PAGE_SIZE};
         cr_assert(trial_form(t, set.bed));
         set_compile(&set);
         trial_install(t, set.bed);
@@ -361,13 +369,14 @@ Test(jit_region, requests_from_outside, .timeout = 120)
         memset(bed_data(set.bed, PAGE_SIZE), 0, 16);
         signalled = set.bed;
         signals = 0;
-        struct sigaction sa = { .sa_handler = endless[n].spins ? on_alarm_write : on_alarm };
-        struct itimerval every = { { 0, 20000 }, { 0, 20000 } }, none = { { 0, 0 }, { 0, 0 } };
+        struct sigaction sa = {.sa_handler = endless[n].spins ? on_alarm_write : on_alarm};
+        struct itimerval every = {{0, 20000}, {0, 20000}}, none = {{0, 0}, {0, 0}};
         sigaction(SIGVTALRM, &sa, NULL);
         setitimer(ITIMER_VIRTUAL, &every, NULL);
         enum region_result r = bed_run_region(set.bed, t->fn, 0, 0);
         setitimer(ITIMER_VIRTUAL, &none, NULL);
-        cr_expect(r == (endless[n].spins ? REGION_BAIL : REGION_LEFT), "%s: result %u", endless[n].name, r);
+        cr_expect(r == (endless[n].spins ? REGION_BAIL : REGION_LEFT), "%s: result %u",
+                  endless[n].name, r);
         cr_expect(set.bed->cpu->v.icount > 1000, "%s: left after %llu", endless[n].name,
                   (unsigned long long)set.bed->cpu->v.icount);
         set_end(&set);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 // Of X0 and X1 (W0 and W1); the result goes to X9.
+// clang-format off
 static const struct {
     const char *name;
     uint32_t before, setter; // before: 0 or an instruction in front
@@ -24,6 +25,7 @@ static const struct {
     { "msr nzcv", 0, 0xd51b4200 }, { "rmif", 0, 0xba01040f }, { "setf8", 0, 0x3a00080d }, { "setf16", 0, 0x3a00480d },
     { "cfinv after subs", 0xeb010009, 0xd500401f },
 };
+// clang-format on
 
 struct maker {
     struct program *p;
@@ -39,13 +41,15 @@ static void put(struct maker *m, uint32_t insn)
 static void conditions(struct maker *m)
 {
     for (unsigned c = 0; c < 14; c++) {
-        put(m, 0x54000040u | c);                                                 // b.c +8
-        put(m, c < 12 ? 0x9100014au | 1u << c << 10 : 0x9140014au | 1u << (c - 12) << 10); // add x10, x10, #bit
+        put(m, 0x54000040u | c); // b.c +8
+        put(m, c < 12 ? 0x9100014au | 1u << c << 10
+                      : 0x9140014au | 1u << (c - 12) << 10); // add x10, x10, #bit
     }
 }
 
 static void users(struct maker *m)
 {
+    // clang-format off
     static const uint32_t words[] = {
         0x9a01000b, // adc x11, x0, x1
         0x5a01000c, // sbc w12, w0, w1
@@ -57,14 +61,15 @@ static void users(struct maker *m)
         0xd53b4203, // mrs x3, nzcv
         INSN_SVC,
     };
+    // clang-format on
     for (unsigned n = 0; n < ARRAY_SIZE(words); n++)
         put(m, words[n]);
 }
 
 static void begin(struct maker *m, struct trial *t)
 {
-    *m = (struct maker){ &t->program, 0 };
-    t->program.roots = (struct batch_roots){ .nr_entries = 1, .end = PAGE_SIZE };
+    *m = (struct maker){&t->program, 0};
+    t->program.roots = (struct batch_roots){.nr_entries = 1, .end = PAGE_SIZE};
 }
 
 static void make(struct trial *t, unsigned n)
@@ -85,7 +90,7 @@ static void make_join(struct trial *t, unsigned first)
     begin(&m, t);
     unsigned jumps[8];
     for (unsigned k = 0; k < 8; k++) {
-        put(&m, 0x36000064u | k << 19);      // tbz w4, #k, the next three
+        put(&m, 0x36000064u | k << 19); // tbz w4, #k, the next three
         put(&m, setters[(first + k) % ARRAY_SIZE(setters)].setter);
         jumps[k] = m.at;
         put(&m, 0x14000000);
@@ -96,16 +101,24 @@ static void make_join(struct trial *t, unsigned first)
     users(&m);
 }
 
+// clang-format off
 static const uint64_t edges[] = {
     0, 1, 2, 3, 0x7f, 0x80, 0x7fff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff,
     0x8000000000000000, 0xffffffffffffffff, 0x123456789abcdef0,
 };
+// clang-format on
 
 static void run(struct trial *t, struct bed *b, uint64_t *random, const char *what)
 {
-    struct trial_stats stats = { 0 };
-    static const uint64_t doubles[] = { 0, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000,
-                                        0x7ff8000000000000, 0x7ff0000000000001, 1 };
+    struct trial_stats stats = {0};
+    static const uint64_t doubles[] = {0,
+                                       0x8000000000000000,
+                                       0x3ff0000000000000,
+                                       0xbff0000000000000,
+                                       0x7ff0000000000000,
+                                       0x7ff8000000000000,
+                                       0x7ff0000000000001,
+                                       1};
     trial_install(t, b);
     for (unsigned i = 0; i < ARRAY_SIZE(edges) * ARRAY_SIZE(edges); i++) {
         struct bed_state s = t->base;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 // V0 (and V3) = op(V1, V2). Vector forms are for .2s; Q is bit 30, doubles bit 22.
+// clang-format off
 static const struct {
     const char *name;
     uint32_t insn;
@@ -33,6 +34,7 @@ static const struct {
     { "fmulx v", 0x0e22dc20, true, false }, { "fmla v[0]", 0x0f821020, true, false }, { "fmul v[1]", 0x0fa29020, true, true },
     { "faddp v", 0x2e22d420, true, false }, { "fcmgt v", 0x2ea2e420, true, false },
 };
+// clang-format on
 
 #define MAX_VARIANTS (3 * ARRAY_SIZE(ops))
 
@@ -43,16 +45,20 @@ struct variant {
     char name[48];
 };
 
+// clang-format off
 static const uint64_t special64[] = {
     0x0000000000000000, 0x0000000000000001, 0x000fffffffffffff, 0x0010000000000000, 0x0010000000000001, 0x001fffffffffffff,
     0x3ca0000000000000, 0x3fe0000000000000, 0x3fefffffffffffff, 0x3ff0000000000000, 0x3ff0000000000001, 0x3ff8000000000000,
     0x4000000000000000, 0x5fe5555555555555, 0x7fefffffffffffff, 0x7ff0000000000000, 0x7ff0000000001234, 0x7ff8000000004321,
     0x1ff5555555555555, 0x0360000000000000,
 };
+// clang-format on
+// clang-format off
 static const uint32_t special32[] = {
     0x00000000, 0x00000001, 0x007fffff, 0x00800000, 0x00800001, 0x00ffffff, 0x33000000, 0x3f000000, 0x3f7fffff, 0x3f800000,
     0x3f800001, 0x3fc00000, 0x40000000, 0x5f2aaaaa, 0x7f7fffff, 0x7f800000, 0x7f801234, 0x7fc04321, 0x1f2aaaaa, 0x0b800000,
 };
+// clang-format on
 
 static uint64_t operand(unsigned width, uint64_t *random)
 {
@@ -62,7 +68,8 @@ static uint64_t operand(unsigned width, uint64_t *random)
     if (x >> 8 & 7)
         bits = width == 64 ? special64[n] : special32[n];
     else // of middling size, so that sums cancel and round
-        bits = width == 64 ? (x >> 12 & 0x3fffffffffffff) + 0x3fe0000000000000 : (x >> 40 & 0x1ffffff) + 0x3f000000;
+        bits = width == 64 ? (x >> 12 & 0x3fffffffffffff) + 0x3fe0000000000000
+                           : (x >> 40 & 0x1ffffff) + 0x3f000000;
     return bits ^ sign << (width - 1);
 }
 
@@ -74,7 +81,8 @@ static unsigned make(struct variant *list, struct bed *b, uint32_t fpcr, uint64_
             struct variant *v = &list[n];
             uint32_t insn = ops[op].insn;
             bool wide = ops[op].vector ? shape == 2 : shape == 1;
-            if ((!ops[op].vector && shape == 2) || (ops[op].narrow && wide) || (ops[op].narrow && !ops[op].vector && shape))
+            if ((!ops[op].vector && shape == 2) || (ops[op].narrow && wide) ||
+                (ops[op].narrow && !ops[op].vector && shape))
                 continue;
             if (wide)
                 insn |= 1u << 22;
@@ -82,14 +90,16 @@ static unsigned make(struct variant *list, struct bed *b, uint32_t fpcr, uint64_
                 insn |= 1u << 30;
             v->op = op;
             v->width = wide || !strcmp(ops[op].name, "fcvt s,d") ? 64 : 32;
-            snprintf(v->name, sizeof v->name, "%s %s fpcr %x", ops[op].name,
-                     (const char *[]){ "s", "d", "2s", "4s", "2d" }[ops[op].vector ? 2 + shape : shape], fpcr);
+            snprintf(
+                v->name, sizeof v->name, "%s %s fpcr %x", ops[op].name,
+                (const char *[]){"s", "d", "2s", "4s", "2d"}[ops[op].vector ? 2 + shape : shape],
+                fpcr);
             memset(&v->trial, 0, sizeof v->trial);
             bed_random_state(random, &v->trial.base, 0);
             v->trial.base.fpcr = fpcr;
             v->trial.program.code[0] = insn;
             v->trial.program.code[1] = INSN_SVC;
-            v->trial.program.roots = (struct batch_roots){ .nr_entries = 1, .end = PAGE_SIZE };
+            v->trial.program.roots = (struct batch_roots){.nr_entries = 1, .end = PAGE_SIZE};
             cr_assert(trial_form(&v->trial, b));
             n++;
         }
@@ -100,9 +110,11 @@ static void fill(struct bed_state *s, const struct variant *v, unsigned round, u
 {
     for (unsigned r = 0; r < 4; r++)
         for (unsigned half = 0; half < 2; half++)
-            s->v[r][half] = v->width == 64 ? operand(64, random) : operand(32, random) | operand(32, random) << 32;
+            s->v[r][half] = v->width == 64 ? operand(64, random)
+                                           : operand(32, random) | operand(32, random) << 32;
     // Every pair of special ones, in the lowest lane.
-    unsigned i = round % ARRAY_SIZE(special64), j = round / ARRAY_SIZE(special64) % ARRAY_SIZE(special64);
+    unsigned i = round % ARRAY_SIZE(special64),
+             j = round / ARRAY_SIZE(special64) % ARRAY_SIZE(special64);
     if (v->width == 64) {
         s->v[1][0] = special64[i] | (s->v[1][0] & BIT(63));
         s->v[2][0] = special64[j] | (s->v[2][0] & BIT(63));
@@ -112,11 +124,12 @@ static void fill(struct bed_state *s, const struct variant *v, unsigned round, u
     }
 }
 
-static const uint32_t roundings[] = { 0, 1u << FPCR_RMODE_SHIFT, 2u << FPCR_RMODE_SHIFT, 3u << FPCR_RMODE_SHIFT };
+static const uint32_t roundings[] = {0, 1u << FPCR_RMODE_SHIFT, 2u << FPCR_RMODE_SHIFT,
+                                     3u << FPCR_RMODE_SHIFT};
 
 static unsigned run(struct variant *v, struct bed *b, uint64_t *random, unsigned rounds)
 {
-    struct trial_stats stats = { 0 };
+    struct trial_stats stats = {0};
     trial_install(&v->trial, b);
     for (unsigned n = 0; n < rounds; n++) {
         struct bed_state s = v->trial.base;
@@ -140,7 +153,8 @@ static void run_list(uint32_t fpcr)
     uint64_t random = 4711 + fpcr;
     struct bed *b = bed_create();
     unsigned n = make(list, b, fpcr, &random), bad = 0;
-    unsigned rounds = trial_count("REGION_CASES", 400) < 400 ? 400 : trial_count("REGION_CASES", 400);
+    unsigned rounds =
+        trial_count("REGION_CASES", 400) < 400 ? 400 : trial_count("REGION_CASES", 400);
     for (unsigned first = 0; first < n; first += BATCH_MAX) {
         struct trial *trials[BATCH_MAX];
         struct batch batch;
@@ -149,7 +163,8 @@ static void run_list(uint32_t fpcr)
             trials[i] = &list[first + i].trial;
         cr_assert(trial_compile(trials, k, &batch));
         for (unsigned i = 0; i < k && bad < 5; i++)
-            bad += run(&list[first + i], b, &random, ops[list[first + i].op].vector ? rounds / 2 : rounds);
+            bad += run(&list[first + i], b, &random,
+                       ops[list[first + i].op].vector ? rounds / 2 : rounds);
         batch_free(&batch);
     }
     bed_destroy(b);
@@ -180,7 +195,7 @@ Test(jit_region, fp_declines_when_flushing, .timeout = 300)
         trials[i] = &list[i].trial;
     cr_assert(trial_compile(trials, n, &batch));
     for (unsigned i = 0; i < n; i++) {
-        struct trial_stats stats = { 0 };
+        struct trial_stats stats = {0};
         // The others are functions, which know FZ.
         bool lowered = list[i].op < 4 || !strcmp(ops[list[i].op].name, "fsqrt");
         trial_install(&list[i].trial, b);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 // A loop over two pages: the first half in page 0, a function in page 1.
+// clang-format off
 static const uint32_t first[] = {
     0x94000400, // loop: bl the second page
     0x8b010042, // add x2, x2, x1
@@ -22,16 +23,21 @@ static const uint32_t first[] = {
     0x54ffff81, // b.ne loop
     INSN_SVC,
 };
+// clang-format on
+// clang-format off
 static const uint32_t second[] = {
     0xca020063, // eor x3, x3, x2
     0x91000421, // add x1, x1, #1
     0xd65f03c0, // ret
 };
+// clang-format on
+// clang-format off
 static const uint32_t other[] = {
     0x91001042, // add x2, x2, #4
     0xca010063, // eor x3, x3, x1
     0xd65f03c0, // ret
 };
+// clang-format on
 
 struct life {
     struct bed *bed;
@@ -53,7 +59,8 @@ static struct life *begin(void)
     l->t->base.fpcr = 0;
     memcpy(l->t->program.code, first, sizeof first);
     memcpy(&l->t->program.code[PAGE_SIZE / 4], second, sizeof second);
-    l->t->program.roots = (struct batch_roots){ .nr_entries = 1, .nr_indirect = 1, .indirect = { 4 }, .end = 2 * PAGE_SIZE };
+    l->t->program.roots = (struct batch_roots){
+        .nr_entries = 1, .nr_indirect = 1, .indirect = {4}, .end = 2 * PAGE_SIZE};
     cr_assert(trial_form(l->t, l->bed));
     cr_assert_eq(l->t->recipe.nr_pages, 2);
     cr_assert(trial_compile(&l->t, 1, &l->batch));
@@ -77,8 +84,8 @@ static bool publish(struct life *l)
     struct region_recipe *copy = malloc(sizeof *copy);
     cr_assert(copy);
     *copy = l->t->recipe;
-    gpa_t pages[REGION_MAX_PAGES] = { bed_code_pa(0), bed_code_pa(1) };
-    struct codebuf_span none = { .size = 0 };
+    gpa_t pages[REGION_MAX_PAGES] = {bed_code_pa(0), bed_code_pa(1)};
+    struct codebuf_span none = {.size = 0};
     return region_publish(&l->bed->jit, copy, pages, l->t->fn, 0, &none);
 }
 
@@ -166,7 +173,7 @@ static void change_first(struct bed *b)
 
 Test(jit_region, changed, .timeout = 60)
 {
-    void (*const changes[])(struct bed *) = { change_first, change_second };
+    void (*const changes[])(struct bed *) = {change_first, change_second};
     for (unsigned page = 0; page < 2; page++) {
         struct life *l = begin();
         run(l, &l->got);
@@ -267,11 +274,11 @@ Test(jit_region, formed_from_what_ran, .timeout = 60)
     cr_assert(region_recipe_valid(r, region_recipe_size(r)));
     cr_expect_eq(r->nr_pages, 2, "%u pages", r->nr_pages);
     struct batch batch;
-    const struct region_recipe *list[1] = { r };
+    const struct region_recipe *list[1] = {r};
     cr_assert(batch_compile(&batch, list, 1));
     l->t->recipe = *r;
     l->t->fn = batch.fn[0];
-    struct codebuf_span none = { .size = 0 };
+    struct codebuf_span none = {.size = 0};
     cr_assert(region_publish(&l->bed->jit, r, pages, batch.fn[0], 0, &none));
     check(l, true, "formed");
     end(l);
@@ -293,7 +300,7 @@ Test(jit_region, code_memory_is_freed, .timeout = 60)
     for (unsigned n = 0; n < 200; n++) {
         struct codebuf_span span;
         struct region_recipe *copy = malloc(sizeof *copy);
-        gpa_t pages[REGION_MAX_PAGES] = { bed_code_pa(0), bed_code_pa(1) };
+        gpa_t pages[REGION_MAX_PAGES] = {bed_code_pa(0), bed_code_pa(1)};
         cr_assert(copy);
         *copy = l->t->recipe;
         cr_assert(codebuf_alloc(&l->tier.code, 64u << 10, 64, &span), "no room in round %u", n);
@@ -314,6 +321,7 @@ Test(jit_region, code_memory_is_freed, .timeout = 60)
     }
     codebuf_stats(&l->tier.code, &stats);
     cr_expect(stats.used <= 128u << 10, "%zu bytes in use", stats.used);
-    end(l);
+    l->bed->jit.tier = NULL;
     codebuf_fini(&l->tier.code);
+    end(l);
 }

@@ -29,7 +29,8 @@ static struct trial *make(struct bed *b, const struct sort *sort, uint64_t *rand
             program_graph(&t->program, random, 3 + (unsigned)(diff_random(random) >> 32) % 8,
                           1 + (unsigned)(diff_random(random) >> 32) % 3, sort->mix);
         else
-            program_straight(&t->program, random, 6 + (unsigned)(diff_random(random) >> 32) % 12, sort->mix);
+            program_straight(&t->program, random, 6 + (unsigned)(diff_random(random) >> 32) % 12,
+                             sort->mix);
     } while (!trial_form(t, b));
     return t;
 }
@@ -39,7 +40,7 @@ static void blame(const struct trial *t, struct bed *b, const struct bed_state *
 {
     struct trial *shorter[24];
     unsigned n = 0;
-    struct trial_stats stats = { 0 };
+    struct trial_stats stats = {0};
     struct batch batch;
     while (n < t->recipe.n_insns - 1 && n < ARRAY_SIZE(shorter)) {
         shorter[n] = malloc(sizeof *t);
@@ -60,12 +61,13 @@ static void blame(const struct trial *t, struct bed *b, const struct bed_state *
 }
 
 // Every row of the decode tables, a few to a line.
-static void make_row(struct trial *t, struct bed *b, const uint16_t *rows, unsigned n, uint64_t *random)
+static void make_row(struct trial *t, struct bed *b, const uint16_t *rows, unsigned n,
+                     uint64_t *random)
 {
     memset(t, 0, sizeof *t);
     bed_random_state(random, &t->base, 1);
     t->base.fpcr = 0;
-    t->program.roots = (struct batch_roots){ .nr_entries = 1, .end = PAGE_SIZE };
+    t->program.roots = (struct batch_roots){.nr_entries = 1, .end = PAGE_SIZE};
     unsigned at = 0;
     for (unsigned k = 0; k < n; k++) {
         uint32_t insn = program_row(random, rows[k]);
@@ -98,9 +100,10 @@ static bool run_one(const struct trial *t, struct bed *b, const struct sort *sor
 static void run(const struct sort *sort, unsigned normal)
 {
     struct bed *b = bed_create();
-    uint64_t random = UINT64_C(0x9e3779b97f4a7c15) * (sort->mix + 100 * sort->graph + 1000 * trial_count("REGION_SEED", 1));
+    uint64_t random = UINT64_C(0x9e3779b97f4a7c15) *
+                      (sort->mix + 100 * sort->graph + 1000 * trial_count("REGION_SEED", 1));
     unsigned left = trial_count("REGION_CASES", normal), bad = 0, regions = left;
-    struct trial_stats stats = { 0 };
+    struct trial_stats stats = {0};
     while (left && bad < 3) {
         struct trial *trials[BATCH];
         struct batch batch;
@@ -116,9 +119,10 @@ static void run(const struct sort *sort, unsigned normal)
         left -= n;
     }
     bed_destroy(b);
-    cr_log_info("%s: %u regions, %llu runs, %llu instructions, %llu bails (%llu of them exceptions)\n", sort->name, regions,
-                (unsigned long long)stats.runs, (unsigned long long)stats.insns, (unsigned long long)stats.bails,
-                (unsigned long long)stats.exceptions);
+    cr_log_info(
+        "%s: %u regions, %llu runs, %llu instructions, %llu bails (%llu of them exceptions)\n",
+        sort->name, regions, (unsigned long long)stats.runs, (unsigned long long)stats.insns,
+        (unsigned long long)stats.bails, (unsigned long long)stats.exceptions);
     cr_assert_eq(bad, 0, "%u regions differ from the interpreter", bad);
     cr_assert(stats.insns > 3 * stats.runs, "only %llu instructions in %llu runs",
               (unsigned long long)stats.insns, (unsigned long long)stats.runs);
@@ -127,12 +131,12 @@ static void run(const struct sort *sort, unsigned normal)
 Test(jit_region, every_row, .timeout = 3000)
 {
     enum { in_line = 8 };
-    static const struct sort sort = { "every_row", PROGRAM_ALL, false };
+    static const struct sort sort = {"every_row", PROGRAM_ALL, false};
     struct bed *b = bed_create();
     uint16_t rows[1024];
     unsigned n = program_rows(PROGRAM_ALL, rows, ARRAY_SIZE(rows)), bad = 0;
     uint64_t random = UINT64_C(0x853c49e6748fea9b) + trial_count("REGION_SEED", 1);
-    struct trial_stats stats = { 0 };
+    struct trial_stats stats = {0};
     cr_assert(n > 700 && n < ARRAY_SIZE(rows), "%u rows", n);
     for (unsigned first = 0; first < n && bad < 3;) {
         struct trial *trials[BATCH];
@@ -141,7 +145,8 @@ Test(jit_region, every_row, .timeout = 3000)
         for (; k < BATCH && first < n; k++, first += in_line) {
             trials[k] = calloc(1, sizeof *trials[k]);
             cr_assert(trials[k]);
-            make_row(trials[k], b, rows + first, n - first < in_line ? n - first : in_line, &random);
+            make_row(trials[k], b, rows + first, n - first < in_line ? n - first : in_line,
+                     &random);
         }
         cr_assert(trial_compile(trials, k, &batch));
         while (k > 0) {
@@ -151,16 +156,16 @@ Test(jit_region, every_row, .timeout = 3000)
         batch_free(&batch);
     }
     bed_destroy(b);
-    cr_log_info("every_row: %u rows, %llu runs, %llu instructions\n", n, (unsigned long long)stats.runs,
-                (unsigned long long)stats.insns);
+    cr_log_info("every_row: %u rows, %llu runs, %llu instructions\n", n,
+                (unsigned long long)stats.runs, (unsigned long long)stats.insns);
     cr_assert_eq(bad, 0, "%u lines differ from the interpreter", bad);
     cr_assert(stats.insns > in_line * stats.runs / 2);
 }
 
-#define SORT(test, mix, graph, normal)                                                           \
-    Test(jit_region, test, .timeout = 3000)                                                      \
-    {                                                                                            \
-        run(&(const struct sort){ #test, mix, graph }, normal);                                  \
+#define SORT(test, mix, graph, normal)                                                             \
+    Test(jit_region, test, .timeout = 3000)                                                        \
+    {                                                                                              \
+        run(&(const struct sort){#test, mix, graph}, normal);                                      \
     }
 SORT(straight_integer, PROGRAM_INTEGER | PROGRAM_FLAGS, false, 40)
 SORT(straight_memory, PROGRAM_MEMORY, false, 60)

@@ -30,13 +30,14 @@ static void step(int sig, siginfo_t *info, void *context)
 }
 
 // Beyond the red zone of whoever we are inlined into.
-#define SET_TRAP_FLAG(how)                                                                       \
-    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\t" how ", (%%rsp)\n\tpopfq\n\t"         \
-                     "lea 128(%%rsp), %%rsp" ::: "memory", "cc")
+#define SET_TRAP_FLAG(how)                                                                         \
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\t" how ", (%%rsp)\n\tpopfq\n\t"           \
+                     "lea 128(%%rsp), %%rsp" ::                                                    \
+                         : "memory", "cc")
 
 static void run_traced(struct bed *b, const struct batch *batch, const struct trial *t)
 {
-    struct sigaction sa = { .sa_sigaction = step, .sa_flags = SA_SIGINFO };
+    struct sigaction sa = {.sa_sigaction = step, .sa_flags = SA_SIGINFO};
     memset(&trace, 0, sizeof trace);
     trace.start = batch->span.exec;
     trace.size = batch->span.size;
@@ -55,7 +56,8 @@ struct cost {
 
 static bool writes_memory(const char *insn)
 {
-    static const char *const no[] = { "cmp", "test", "nop", "prefetch", "jmp", "lea", "ucomis", "comis", "vucomis", "vcomis", "bt " };
+    static const char *const no[] = {"cmp",    "test",  "nop",     "prefetch", "jmp", "lea",
+                                     "ucomis", "comis", "vucomis", "vcomis",   "bt "};
     for (unsigned n = 0; n < ARRAY_SIZE(no); n++)
         if (!strncmp(insn, no[n], strlen(no[n])))
             return false;
@@ -63,18 +65,21 @@ static bool writes_memory(const char *insn)
     if (!strncmp(insn, "push", 4))
         return true;
     // The last operand is the one that is written.
-    return last && !strchr(last, ',') ? true : last && strchr(last, ')') && !strchr(strchr(last, ')'), ',');
+    return last && !strchr(last, ',')
+               ? true
+               : last && strchr(last, ')') && !strchr(strchr(last, ')'), ',');
 }
 
 static struct cost cost_of(const struct batch *batch, char **listing)
 {
-    struct cost c = { 0 };
+    struct cost c = {0};
     char path[] = "/tmp/armlet-stores-XXXXXX", command[160], line[256];
     size_t size;
     FILE *out = open_memstream(listing, &size);
     int fd = mkstemp(path);
     cr_assert(fd >= 0 && write(fd, batch->span.exec, trace.size) == (ssize_t)trace.size);
-    snprintf(command, sizeof command, "objdump -D -b binary -m i386:x86-64 --no-show-raw-insn %s", path);
+    snprintf(command, sizeof command, "objdump -D -b binary -m i386:x86-64 --no-show-raw-insn %s",
+             path);
     FILE *in = popen(command, "r");
     cr_assert(in);
     while (fgets(line, sizeof line, in)) {
@@ -100,6 +105,7 @@ static struct cost cost_of(const struct batch *batch, char **listing)
     return c;
 }
 
+// clang-format off
 static const struct loop {
     const char *name;
     uint32_t code[24];
@@ -116,6 +122,7 @@ static const struct loop {
     { "branches", { 0x8b010042, 0x36000062, 0xca020063, 0x14000002, 0x8b020063, 0xeb03003f, 0x9a838084, 0xf100079c, 0x54ffff01 },
       0, 8, 0 },
 };
+// clang-format on
 
 Test(jit_region, stores_per_round, .timeout = 300)
 {
@@ -125,7 +132,7 @@ Test(jit_region, stores_per_round, .timeout = 300)
     for (unsigned k = 0; k < BED_DATA_SIZE; k++)
         b->seed[k] = k % 8 == 7 ? 0x3f : k % 8 == 6 ? 0x50 : 0;
     for (unsigned n = 0; n < ARRAY_SIZE(loops); n++) {
-        struct trial *t = &trials[n], *list[1] = { t };
+        struct trial *t = &trials[n], *list[1] = {t};
         struct batch batch;
         uint64_t random = 3;
         bed_random_state(&random, &t->base, ROUNDS);
@@ -141,24 +148,30 @@ Test(jit_region, stores_per_round, .timeout = 300)
         while (loops[n].code[end])
             end++;
         t->program.code[end] = INSN_SVC;
-        t->program.roots = (struct batch_roots){ .nr_entries = 1, .nr_indirect = 1, .indirect = { 4 }, .end = PAGE_SIZE };
+        t->program.roots = (struct batch_roots){
+            .nr_entries = 1, .nr_indirect = 1, .indirect = {4}, .end = PAGE_SIZE};
         cr_assert(trial_form(t, b));
         cr_assert(trial_compile(list, 1, &batch));
         trial_install(t, b);
-        struct trial_stats stats = { 0 };
+        struct trial_stats stats = {0};
         cr_expect(trial_run_all(t, b, &t->base, &stats, loops[n].name));
-        cr_expect(stats.insns >= loops[n].guest_insns * ROUNDS / 2, "%s: %llu instructions", loops[n].name,
-                  (unsigned long long)stats.insns);
+        cr_expect(stats.insns >= loops[n].guest_insns * ROUNDS / 2, "%s: %llu instructions",
+                  loops[n].name, (unsigned long long)stats.insns);
         run_traced(b, &batch, t);
         char *listing;
         struct cost c = cost_of(&batch, &listing);
-        cr_log_info("%-9s %u guest instructions: %u.%02u host, %u.%02u stores (%u the guest's), %u.%02u loads, %u calls\n",
-                    loops[n].name, loops[n].guest_insns, c.insns / 100, c.insns % 100, c.stores / 100, c.stores % 100,
-                    loops[n].guest_stores, c.loads / 100, c.loads % 100, c.calls / 100);
-        cr_expect(c.insns >= 100 * loops[n].guest_insns / 2, "%s: the trace is empty", loops[n].name);
-        cr_expect(!c.calls && c.stores <= 100 * (loops[n].guest_stores + loops[n].more),
-                  "%s: a round stores %u times (%u the guest's, %u more allowed) and calls %u times:\n%s", loops[n].name,
-                  c.stores / 100, loops[n].guest_stores, loops[n].more, c.calls / 100, listing);
+        cr_log_info("%-9s %u guest instructions: %u.%02u host, %u.%02u stores (%u the guest's), "
+                    "%u.%02u loads, %u calls\n",
+                    loops[n].name, loops[n].guest_insns, c.insns / 100, c.insns % 100,
+                    c.stores / 100, c.stores % 100, loops[n].guest_stores, c.loads / 100,
+                    c.loads % 100, c.calls / 100);
+        cr_expect(c.insns >= 100 * loops[n].guest_insns / 2, "%s: the trace is empty",
+                  loops[n].name);
+        cr_expect(
+            !c.calls && c.stores <= 100 * (loops[n].guest_stores + loops[n].more),
+            "%s: a round stores %u times (%u the guest's, %u more allowed) and calls %u times:\n%s",
+            loops[n].name, c.stores / 100, loops[n].guest_stores, loops[n].more, c.calls / 100,
+            listing);
         if (getenv("REGION_LIST"))
             fputs(listing, stderr);
         free(listing);

@@ -14,12 +14,13 @@
 bool trial_form(struct trial *t, struct bed *b)
 {
     b->align = t->align;
-    return batch_form(&t->recipe, bed_mode(b, &t->base), (const uint8_t *)t->program.code, &t->program.roots);
+    return batch_form(&t->recipe, bed_mode(b, &t->base), (const uint8_t *)t->program.code,
+                      &t->program.roots);
 }
 
 bool trial_compile(struct trial *const *trials, unsigned n, struct batch *batch)
 {
-    const struct region_recipe *recipes[BATCH_MAX] = { NULL };
+    const struct region_recipe *recipes[BATCH_MAX] = {NULL};
     for (unsigned k = 0; k < n; k++)
         recipes[k] = &trials[k]->recipe;
     if (!batch_compile(batch, recipes, n))
@@ -40,7 +41,8 @@ void trial_install(const struct trial *t, struct bed *b)
 unsigned trial_block_off(const struct trial *t, unsigned n)
 {
     const struct region_block *rb = &t->recipe.blocks[n];
-    return batch_page0(&t->program.roots) + (unsigned)t->recipe.pages[rb->page].delta * PAGE_SIZE + rb->off;
+    return batch_page0(&t->program.roots) + (unsigned)t->recipe.pages[rb->page].delta * PAGE_SIZE +
+           rb->off;
 }
 
 static bool is_block(const struct trial *t, uint64_t pc, unsigned flags)
@@ -77,8 +79,9 @@ static void go_on(struct bed *b, struct ends *e)
     bed_end(b, &e->last);
 }
 
-static const char *wrong_way_out(const struct trial *t, const struct bed *b, const struct bed_state *s,
-                                 enum region_result r, const struct ends *want, const struct ends *got)
+static const char *wrong_way_out(const struct trial *t, const struct bed *b,
+                                 const struct bed_state *s, enum region_result r,
+                                 const struct ends *want, const struct ends *got)
 {
     bool declined = got->at.icount == 0 && s->fpcr & FPCR_FZ;
     if (r != REGION_LEFT && r != REGION_BAIL)
@@ -94,8 +97,8 @@ static const char *wrong_way_out(const struct trial *t, const struct bed *b, con
 static void report(const struct trial *t, const struct bed_state *s, unsigned n, const char *what,
                    const char *why)
 {
-    fprintf(stderr, "%s: %s; from block %u (+%#x), mode %#" PRIx64 "\n", what, why, n, trial_block_off(t, n),
-            t->recipe.mode);
+    fprintf(stderr, "%s: %s; from block %u (+%#x), mode %#" PRIx64 "\n", what, why, n,
+            trial_block_off(t, n), t->recipe.mode);
     batch_print(&t->recipe, BED_CODE + batch_page0(&t->program.roots));
     bed_print_state(s);
 }
@@ -107,12 +110,14 @@ bool trial_run(const struct trial *t, struct bed *b, const struct bed_state *s, 
     unsigned off = trial_block_off(t, n);
     bed_start(b, s, off);
     assert(b->cpu->v.mode == t->recipe.mode);
-    enum region_result r = bed_run_region(b, t->fn, batch_page0(&t->program.roots), t->recipe.blocks[n].entry);
+    enum region_result r =
+        bed_run_region(b, t->fn, batch_page0(&t->program.roots), t->recipe.blocks[n].entry);
     go_on(b, &got);
     bed_start(b, s, off);
     want.before = INSN_NOP;
     if (got.at.icount && bed_interpret(b, got.at.icount - 1))
-        want.before = *bed_code(b, (unsigned)(b->cpu->v.pc - BED_CODE) % (BED_CODE_PAGES * PAGE_SIZE));
+        want.before =
+            *bed_code(b, (unsigned)(b->cpu->v.pc - BED_CODE) % (BED_CODE_PAGES * PAGE_SIZE));
     bed_interpret(b, got.at.icount);
     go_on(b, &want);
     stats->runs++;
@@ -133,7 +138,8 @@ bool trial_run(const struct trial *t, struct bed *b, const struct bed_state *s, 
     if (!why)
         return true;
     report(t, s, n, what, why);
-    fprintf(stderr, "    result %d at %" PRIx64 " after %" PRIu64 "\n", r, got.at.pc, got.at.icount);
+    fprintf(stderr, "    result %d at %" PRIx64 " after %" PRIu64 "\n", r, got.at.pc,
+            got.at.icount);
     if (bed_same(&want.at, &got.at))
         bed_same(&want.last, &got.last);
     return false;

@@ -17,7 +17,7 @@ struct trial {
 struct trial_stats {
     uint64_t runs, insns; // calls of regions, guest instructions they did
     uint64_t bails, left;
-    uint64_t exceptions;  // bails whose instruction raised one
+    uint64_t exceptions; // bails whose instruction raised one
 };
 
 // Forms the recipe of t->program for the mode that t->base and t->align give. Sets up b for it.
