@@ -399,6 +399,7 @@ L_REGION:
     cpu->icount -= tb->n_insns;
     if (region_enter(cpu, ip) == REGION_LEFT)
         goto changed;
+    cpu->stats.region_bails++;
     // The interpreter's turn, with the block at pc itself, even if a region starts there.
     tb = tb_find(cpu, cpu->pc);
     if (unlikely(!tb))
