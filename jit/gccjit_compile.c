@@ -454,12 +454,16 @@ static bool lower_region(struct gc *g, unsigned n, struct error *err)
     g->nzcv = gc_local(g, g->u32, "nzcv");
     g->fa = gc_local(g, g->u64, "fa");
     g->fb = gc_local(g, g->u64, "fb");
+    g->fva = gc_local(g, g->v2, "fva");
+    g->fvb = gc_local(g, g->v2, "fvb");
     g->icount = gc_local(g, g->u64, "icount");
     g->at = g->head;
     gc_set(g, g->nzcv, gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, nzcv), g->u32)));
     gc_set(g, g->icount, gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, icount), g->u64)));
     gc_set(g, g->fa, gc_u64(g, 0));
     gc_set(g, g->fb, gc_u64(g, 0));
+    gc_set(g, g->fva, gc_vec_of(g, gc_u64(g, 0), gc_u64(g, 0)));
+    gc_set(g, g->fvb, gc_vec_of(g, gc_u64(g, 0), gc_u64(g, 0)));
     struct uses uses = { 0 };
     for (uint32_t b = 0; b < g->recipe->nr_blocks; b++) {
         if (!translate(g, b, err))
@@ -511,6 +515,7 @@ static gcc_jit_context *new_context(void)
         gcc_jit_context_add_command_line_option(ctx, options[n]);
     gcc_jit_context_set_int_option(ctx, GCC_JIT_INT_OPTION_OPTIMIZATION_LEVEL, OPTIMIZATION_LEVEL);
     gcc_jit_context_set_bool_allow_unreachable_blocks(ctx, 1);
+    gc_fp_constants(ctx);
     return ctx;
 }
 

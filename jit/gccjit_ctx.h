@@ -21,6 +21,7 @@ enum flag_kind {
     FLAGS_ADD,    // of fa + fb
     FLAGS_SUB,    // of fa - fb
     FLAGS_LOGIC,  // of fa
+    FLAGS_FCMP,   // of the floating-point comparison of fva with fvb; wide: doubles
 };
 
 struct flags {
@@ -29,7 +30,7 @@ struct flags {
 };
 
 // A flag state as an index: packed, or kind and width.
-#define GC_NR_FLAG_STATES 7
+#define GC_NR_FLAG_STATES 9
 
 // A block is lowered once for every flag state it is reached with, up to GC_MAX_STATES; further
 // ones are packed first. So a comparison keeps its operands on its way to where they are needed.
@@ -57,9 +58,9 @@ struct gc {
     unsigned nr_states[REGION_MAX_BLOCKS];                       // of them
     bool flags_dead[REGION_MAX_BLOCKS]; // NZCV is overwritten before anybody can see it
     gcc_jit_block *leave;      // writes everything back and returns `result`
-    gcc_jit_block *leave_with[4][2]; // packs flags of a kind first
+    gcc_jit_block *leave_with[5][2]; // packs flags of a kind first
     lval pc, result;           // pc: distance from page0; of the exit being taken
-    lval nzcv, fa, fb, icount;
+    lval nzcv, fa, fb, fva, fvb, icount;
     lval r[VCPU_NR_R], v[VCPU_NR_V];
     bool r_hot[VCPU_NR_R], v_hot[VCPU_NR_V]; // worth a local; the others are used where they live
     bool r_dirty[VCPU_NR_R], v_dirty[VCPU_NR_V];
@@ -125,6 +126,9 @@ rval gc_condition(struct gc *g, unsigned mask);       // a bool
 bool gc_lower_int(struct gc *g, const struct ir_insn *i);
 bool gc_lower_mem(struct gc *g, const struct ir_insn *i);
 bool gc_lower_vec(struct gc *g, const struct ir_insn *i);
+bool gc_lower_fp(struct gc *g, const struct ir_insn *i);
+// What its code refers to; once in a context.
+void gc_fp_constants(gcc_jit_context *ctx);
 // Any op that is a function, through the table in the vcpu.
 void gc_lower_call(struct gc *g, const struct ir_insn *i);
 

@@ -158,7 +158,9 @@ void tier_look(struct vcpu *cpu, struct tb *tb)
     if (!t || tb->entry == tb->code || tb->looked == TIER_DONE)
         return;
     tb->looked++;
-    if (t->cache && tb->looked == t->policy.cache_looks && from_cache(t, cpu, tb))
+    // More than once: one of the region's pages may be unknown to the instruction TLB at first.
+    bool ask = tb->looked >= t->policy.cache_looks && !(tb->looked & (tb->looked - 1));
+    if (t->cache && ask && from_cache(t, cpu, tb))
         tb->looked = TIER_DONE;
     else if (tb->looked >= t->policy.compile_looks)
         compile(t, cpu, tb);

@@ -9,7 +9,8 @@
 
 struct tier_policy {
     // Looks (one every TB_LOOK_EVERY executions) at a block before the cache is asked for a region
-    // that starts there. Asking costs a hash; a region found pays after a few hundred executions.
+    // that starts there, and again at twice, four times as many. Asking costs a hash; a region found
+    // pays after a few hundred executions.
     unsigned cache_looks;
     // Looks before a region is compiled. A compile costs some 100 ms of another core; a block that
     // was executed 16,000 times in the interpreter (0.1 to 1 ms) goes on mostly for much longer.
