@@ -26,9 +26,9 @@
 static void site_init(struct gc *g, struct gc_site *s)
 {
     s->page = gc_local(g, g->u64, "page");
-    s->host = gc_local(g, g->u64, "host");
+    s->addend = gc_local(g, g->u64, "addend");
     gcc_jit_block_add_assignment(g->head, NULL, s->page, gc_u64(g, REGION_NO_PAGE));
-    gcc_jit_block_add_assignment(g->head, NULL, s->host, gc_u64(g, 0));
+    gcc_jit_block_add_assignment(g->head, NULL, s->addend, gc_u64(g, 0));
 }
 
 struct gc_site *gc_site(struct gc *g, ir_val base, bool indexed, bool store)

@@ -60,6 +60,17 @@ static rval through(struct gc *g, const struct operands *o, rval v, gcc_jit_type
     return gc_cast(g, gc_cast(g, gc_cast(g, v, narrow), sign), o->t);
 }
 
+// The low half, by asm: GCC makes of the extension and a shift behind it two operations on the chain
+// to an address, where a move and the address itself would do.
+static rval low_half(struct gc *g, rval v)
+{
+    lval d = gc_local(g, g->u64, "low");
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, "movl %k1, %k0");
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=r", d);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", v);
+    return gcc_jit_lvalue_as_rvalue(d);
+}
+
 static rval wide_product(struct gc *g, const struct operands *o, bool is_signed)
 {
     gcc_jit_type *t = is_signed ? g->s32 : g->u32, *to = is_signed ? g->s64 : g->u64;
@@ -156,7 +167,7 @@ static rval simple3(struct gc *g, const struct ir_insn *i, const struct operands
     case IR_ADD_SHL: return bin(g, o, OP(PLUS), o->a, bin(g, o, OP(LSHIFT), o->b, sh));
     case IR_SUB_SHL: return bin(g, o, OP(MINUS), o->a, bin(g, o, OP(LSHIFT), o->b, sh));
     case IR_ADD_SXTW: return bin(g, o, OP(PLUS), o->a, bin(g, o, OP(LSHIFT), through(g, o, o->b, g->s32, g->s64), sh));
-    case IR_ADD_UXTW: return bin(g, o, OP(PLUS), o->a, bin(g, o, OP(LSHIFT), through(g, o, o->b, g->u32, g->u64), sh));
+    case IR_ADD_UXTW: return bin(g, o, OP(PLUS), o->a, bin(g, o, OP(LSHIFT), low_half(g, o->b), sh));
     case IR_MADD: return bin(g, o, OP(PLUS), o->c, bin(g, o, OP(MULT), o->a, o->b));
     case IR_MSUB: return bin(g, o, OP(MINUS), o->c, bin(g, o, OP(MULT), o->a, o->b));
     case IR_SMADDL: return bin(g, o, OP(PLUS), o->c, wide_product(g, o, true));

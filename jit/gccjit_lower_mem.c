@@ -2,10 +2,10 @@
 // Guest memory in compiled regions.
 //
 // A *site* remembers the page of the last access through a base register (and a direction): its
-// guest address and where it is on the host, in two locals. The check is a subtraction and a
-// comparison, off the chain of loads. A miss asks a thunk (region_slow.h) for the host address and
-// what to remember; what is not plain RAM the thunk does itself and gives a scratch address back,
-// so that one piece of code makes the access in every case. Translations change only where helpers
+// guest address and what to add to one in it for the host's, in two locals. The check is a subtraction
+// and a comparison, off the chain of loads. A miss looks into the TLB, and then asks a thunk
+// (region_slow.h) for what to add and what to remember; what is not plain RAM the thunk does itself
+// and leads to a scratch address, so that one piece of code makes the access in every case. Translations change only where helpers
 // run, and there sites are forgotten (gc_sites_forget). The accesses themselves are volatile asm: GCC
 // must not move, merge, split or repeat them, and libgccjit drops the volatility of what a pointer
 // points to.
@@ -43,7 +43,7 @@ static rval address_of(struct gc *g, const struct ir_insn *i, bool indexed)
 
 // Where an access is on the host: the sum of the two, which an x86 address does for nothing.
 struct place {
-    rval host, within;
+    rval addend, va;
 };
 
 static lval xfer(struct gc *g, unsigned byte, gcc_jit_type *type)
@@ -51,46 +51,49 @@ static lval xfer(struct gc *g, unsigned byte, gcc_jit_type *type)
     return gc_field(g, offsetof(struct vcpu, xfer) + byte, type);
 }
 
-// The thunk: rax the guest address in, the host address out; rdx the descriptor in, failure out;
-// rcx the page to remember out. What a store writes is in vcpu.xfer.
-static void ask_thunk(struct gc *g, const struct access *a, lval distance, gcc_jit_block *hit)
+// The TLB itself (tlb.h: index, tag), and the thunk behind it: in line, because a site that wanders
+// from page to page comes here each time, and then the addend's load is on the chain. rax: out, the
+// addend; rdx: failure; rcx: the page to remember. What a store writes is in vcpu.xfer.
+static void ask_tlb(struct gc *g, const struct access *a, gcc_jit_block *hit)
 {
-    char call[48];
-    snprintf(call, sizeof call, "call *%zu(%%%%rdi)",
+    char text[640];
+    size_t table = a->store ? offsetof(struct vcpu, wtlb) : offsetof(struct vcpu, rtlb);
+    snprintf(text, sizeof text,
+             "movl %%k3, %%%%ecx\n\tleaq %u(%%3), %%%%rdx\n\tshrl $%u, %%%%ecx\n\tmovl %zu(%%%%rdi), %%%%eax\n\t"
+             "andq $-%u, %%%%rdx\n\tandl $%u, %%%%ecx\n\torq %%%%rdx, %%%%rax\n\tcmpq %zu(%%%%rdi,%%%%rcx), %%%%rax\n\tjne 1f\n\t"
+             "movq %zu(%%%%rdi,%%%%rcx), %%%%rax\n\tmovq %%%%rdx, %%%%rcx\n\txorl %%%%edx, %%%%edx\n2:\n\t"
+             ".subsection 1\n1:\tmovq %%3, %%%%rax\n\tmovl $%u, %%%%edx\n\tcall *%zu(%%%%rdi)\n\tjmp 2b\n\t.subsection 0",
+             a->size - 1, PAGE_BITS - 4, offsetof(struct vcpu, dctx), (unsigned)PAGE_SIZE, (TLB_SIZE - 1) << 4,
+             table + offsetof(struct tlb_entry, tag), table + offsetof(struct tlb_entry, addend), a->size | a->attr << 8,
              a->store ? offsetof(struct vcpu, region_store) : offsetof(struct vcpu, region_load));
-    lval rax = gc_local(g, g->u64, "rax"), rdx = gc_local(g, g->u64, "rdx");
-    gc_set(g, rax, a->va);
-    gc_set(g, rdx, gc_u64(g, a->size | (uint64_t)a->attr << 8));
-    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, call);
+    lval failed = gc_local(g, g->u64, "failed");
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
     gcc_jit_extended_asm_set_volatile_flag(as, 1);
-    gcc_jit_extended_asm_add_output_operand(as, NULL, "+a", rax);
-    gcc_jit_extended_asm_add_output_operand(as, NULL, "+d", rdx);
-    gcc_jit_extended_asm_add_output_operand(as, NULL, "=c", a->site->page);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=&a", a->site->addend);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=&d", failed);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=&c", a->site->page);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", a->va);
     gcc_jit_extended_asm_add_input_operand(as, NULL, "D", gcc_jit_param_as_rvalue(g->cpu));
     gcc_jit_extended_asm_add_clobber(as, "memory");
     gcc_jit_extended_asm_add_clobber(as, "cc");
-    gc_set(g, distance, gc_bin(g, OP(MINUS), g->u64, a->va, gcc_jit_lvalue_as_rvalue(a->site->page)));
-    gc_set(g, a->site->host, gc_bin(g, OP(MINUS), g->u64, gcc_jit_lvalue_as_rvalue(rax), gcc_jit_lvalue_as_rvalue(distance)));
-    rval failed = gc_cmp(g, CMP(NE), gcc_jit_lvalue_as_rvalue(rdx), gc_u64(g, 0));
-    gc_branch_rarely(g, failed, gc_bail_block(g), hit);
+    rval bad = gc_cmp(g, CMP(NE), gcc_jit_lvalue_as_rvalue(failed), gc_u64(g, 0));
+    gc_branch_rarely(g, bad, gc_bail_block(g), hit);
 }
 
 // Where the access is on the host: code goes on with a usable address in every case. values: what
 // a store writes, count of them, as type.
 static struct place translate(struct gc *g, const struct access *a, const rval *values, unsigned count, gcc_jit_type *type)
 {
-    rval page = gcc_jit_lvalue_as_rvalue(a->site->page), host = gcc_jit_lvalue_as_rvalue(a->site->host);
+    rval page = gcc_jit_lvalue_as_rvalue(a->site->page);
     gcc_jit_block *hit = gc_block(g), *miss = gc_block(g);
-    lval distance = gc_local(g, g->u64, "within");
-    gc_set(g, distance, gc_bin(g, OP(MINUS), g->u64, a->va, page));
-    rval within = gcc_jit_lvalue_as_rvalue(distance);
+    rval within = gc_bin(g, OP(MINUS), g->u64, a->va, page);
     gc_branch_rarely(g, gc_cmp(g, CMP(GT), within, gc_u64(g, PAGE_SIZE - a->size)), miss, hit);
     g->at = miss;
     for (unsigned n = 0; n < count; n++)
         gc_set(g, xfer(g, n * (a->size / count), type), values[n]);
-    ask_thunk(g, a, distance, hit);
+    ask_tlb(g, a, hit);
     g->at = hit;
-    return (struct place){ host, within };
+    return (struct place){ gcc_jit_lvalue_as_rvalue(a->site->addend), a->va };
 }
 
 static unsigned log2_of(unsigned size)
@@ -115,8 +118,8 @@ static rval load_from(struct gc *g, const char *what, const struct place *p, uns
     lval v = gc_local(g, type, "ld");
     gcc_jit_extended_asm *as = move(g, what, offset);
     gcc_jit_extended_asm_add_output_operand(as, NULL, type == g->v2 ? "=x" : "=r", v);
-    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->host);
-    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->within);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->addend);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->va);
     return gcc_jit_lvalue_as_rvalue(v);
 }
 
@@ -125,8 +128,8 @@ static void store_to(struct gc *g, const char *what, const struct place *p, unsi
 {
     gcc_jit_extended_asm *as = move(g, what, offset);
     gcc_jit_extended_asm_add_input_operand(as, NULL, constraint, v);
-    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->host);
-    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->within);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->addend);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->va);
 }
 
 // By log2 of the size: extended with zeros, with the sign to 64 bits, to 32.

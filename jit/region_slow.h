@@ -3,9 +3,9 @@
 // that the fast path spills nothing.
 //
 // A thunk's contract. In: rdi the vcpu, rax the guest address, edx bytes | MEM_* << 8; for a store
-// what it writes is in vcpu.xfer. Out: rax a host address where the access may be made, rcx the
-// guest page that was found there (or REGION_NO_PAGE: do not remember it), rdx zero; or rdx not
-// zero: nothing has happened and a fault is recorded. Everything else is preserved; flags are not.
+// what it writes is in vcpu.xfer. Out: rax what to add to the guest address for a host address where
+// the access may be made, rcx the guest page that was found there (or REGION_NO_PAGE: do not
+// remember it), rdx zero; or rdx not zero: nothing has happened and a fault is recorded. Everything else is preserved; flags are not.
 //
 // What is not plain RAM is done here: a load then finds its bytes, and a store's go nowhere, at
 // vcpu.xfer.
