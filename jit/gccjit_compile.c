@@ -23,11 +23,16 @@
 
 #define MAX_SITES (2 * VCPU_NR_R + 256)
 
+static rval no_page(struct gc *g)
+{
+    return gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, no_page), g->u64));
+}
+
 static void site_init(struct gc *g, struct gc_site *s)
 {
     s->page = gc_local(g, g->u64, "page");
     s->addend = gc_local(g, g->u64, "addend");
-    gcc_jit_block_add_assignment(g->head, NULL, s->page, gc_u64(g, REGION_NO_PAGE));
+    gcc_jit_block_add_assignment(g->head, NULL, s->page, no_page(g));
     gcc_jit_block_add_assignment(g->head, NULL, s->addend, gc_u64(g, 0));
 }
 
@@ -50,7 +55,7 @@ void gc_sites_forget(struct gc *g)
 {
     for (unsigned n = 0; n < MAX_SITES; n++)
         if (g->sites[n].page)
-            gc_set(g, g->sites[n].page, gc_u64(g, REGION_NO_PAGE));
+            gc_set(g, g->sites[n].page, no_page(g));
 }
 
 // Leaving ----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
 #include "jit/region_slow.h"
 
 struct gc_site {
-    lval page;   // guest address of the page, or REGION_NO_PAGE
+    lval page;   // guest address of the page, or vcpu.no_page
     lval addend; // from a guest address in it to the host's
 };
 

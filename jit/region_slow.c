@@ -5,6 +5,18 @@
 #include "jit/tlb.h"
 #include "jit/verify.h"
 
+#include <assert.h>
+#include <sys/random.h>
+
+uint64_t region_no_page(void)
+{
+    uint64_t lot = 0;
+    ssize_t n = getrandom(&lot, sizeof lot, 0);
+    assert(n == (ssize_t)sizeof lot);
+    (void)n;
+    return (lot & PAGE_MASK & ~(BIT(55) | BIT(54))) | BIT(55);
+}
+
 // What a site adds to a guest address to find it at host.
 static uint64_t addend_for(uint64_t host, gva_t va)
 {
@@ -17,7 +29,7 @@ uint64_t region_slow_access(struct vcpu *cpu, gva_t va, uint64_t desc, bool stor
     unsigned size = desc & 0xff, attr = desc >> 8 & 0xffff;
     if (unlikely(cpu->verify))
         return addend_for(verify_slow_access(cpu, va, size, attr, store, out), va);
-    out[0] = REGION_NO_PAGE;
+    out[0] = cpu->no_page;
     out[1] = !mem_probe(cpu, va, size, store ? MEM_WRITE : MEM_READ, attr);
     if (out[1])
         return 0;
