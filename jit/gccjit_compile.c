@@ -459,6 +459,8 @@ static bool lower_region(struct gc *g, unsigned n, struct error *err)
     g->nzcv = gc_local(g, g->u32, "nzcv");
     g->fa = gc_local(g, g->u64, "fa");
     g->fb = gc_local(g, g->u64, "fb");
+    g->fc = gc_local(g, g->u32, "fc");
+    g->fv = gc_local(g, g->u32, "fv");
     g->fva = gc_local(g, g->v2, "fva");
     g->fvb = gc_local(g, g->v2, "fvb");
     g->icount = gc_local(g, g->u64, "icount");
@@ -467,6 +469,8 @@ static bool lower_region(struct gc *g, unsigned n, struct error *err)
     gc_set(g, g->icount, gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, icount), g->u64)));
     gc_set(g, g->fa, gc_u64(g, 0));
     gc_set(g, g->fb, gc_u64(g, 0));
+    gc_set(g, g->fc, gc_u32(g, 0));
+    gc_set(g, g->fv, gc_u32(g, 0));
     gc_set(g, g->fva, gc_vec_of(g, gc_u64(g, 0), gc_u64(g, 0)));
     gc_set(g, g->fvb, gc_vec_of(g, gc_u64(g, 0), gc_u64(g, 0)));
     struct uses uses = { 0 };

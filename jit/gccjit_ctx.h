@@ -21,6 +21,7 @@ enum flag_kind {
     FLAGS_ADD,    // of fa + fb
     FLAGS_SUB,    // of fa - fb
     FLAGS_LOGIC,  // of fa
+    FLAGS_CARRY,  // N and Z of fa; C and V in fc and fv
     FLAGS_FCMP,   // of the floating-point comparison of fva with fvb; wide: doubles
 };
 
@@ -30,7 +31,7 @@ struct flags {
 };
 
 // A flag state as an index: packed, or kind and width.
-#define GC_NR_FLAG_STATES 9
+#define GC_NR_FLAG_STATES 11
 
 // A block is lowered once for every flag state it is reached with, up to GC_MAX_STATES; further
 // ones are packed first. So a comparison keeps its operands on its way to where they are needed.
@@ -58,9 +59,9 @@ struct gc {
     unsigned nr_states[REGION_MAX_BLOCKS];                       // of them
     bool flags_dead[REGION_MAX_BLOCKS]; // NZCV is overwritten before anybody can see it
     gcc_jit_block *leave;      // writes everything back and returns `result`
-    gcc_jit_block *leave_with[5][2]; // packs flags of a kind first
+    gcc_jit_block *leave_with[6][2]; // packs flags of a kind first
     lval pc, result;           // pc: distance from page0; of the exit being taken
-    lval nzcv, fa, fb, fva, fvb, icount;
+    lval nzcv, fa, fb, fc, fv, fva, fvb, icount;
     lval r[VCPU_NR_R], v[VCPU_NR_V];
     bool r_hot[VCPU_NR_R], v_hot[VCPU_NR_V]; // worth a local; the others are used where they live
     bool r_dirty[VCPU_NR_R], v_dirty[VCPU_NR_V];

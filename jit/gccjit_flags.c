@@ -26,7 +26,7 @@ static struct parts parts_of(struct gc *g, struct flags f)
     struct parts p = { f.wide ? g->u64 : g->u32, f.wide ? g->s64 : g->s32, NULL, NULL, NULL };
     p.a = gc_cast(g, gcc_jit_lvalue_as_rvalue(g->fa), p.t);
     p.b = gc_cast(g, gcc_jit_lvalue_as_rvalue(g->fb), p.t);
-    p.r = f.kind == FLAGS_LOGIC ? p.a
+    p.r = f.kind == FLAGS_LOGIC || f.kind == FLAGS_CARRY ? p.a
                                 : gc_bin(g, f.kind == FLAGS_ADD ? OP(PLUS) : OP(MINUS), p.t, p.a, p.b);
     return p;
 }
@@ -45,12 +45,16 @@ static rval carry(struct gc *g, struct flags f, const struct parts *p)
 {
     if (f.kind == FLAGS_SUB)
         return gc_cmp(g, CMP(GE), p->a, p->b);
+    if (f.kind == FLAGS_CARRY)
+        return gc_cmp(g, CMP(NE), gcc_jit_lvalue_as_rvalue(g->fc), gc_u32(g, 0));
     return gc_cmp(g, CMP(LT), p->r, p->a);
 }
 
 // The sign bit of what overflows.
 static rval overflow(struct gc *g, struct flags f, const struct parts *p)
 {
+    if (f.kind == FLAGS_CARRY)
+        return gc_cmp(g, CMP(NE), gcc_jit_lvalue_as_rvalue(g->fv), gc_u32(g, 0));
     rval x = gc_bin(g, OP(BITWISE_XOR), p->t, p->a, f.kind == FLAGS_SUB ? p->b : p->r);
     rval y = gc_bin(g, OP(BITWISE_XOR), p->t, f.kind == FLAGS_SUB ? p->a : p->b, p->r);
     return negative(g, p, gc_bin(g, OP(BITWISE_AND), p->t, x, y));

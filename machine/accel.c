@@ -38,8 +38,8 @@ bool accel_init(struct machine *m, struct error *err)
         return true;
 #ifdef HAVE_GCCJIT
     // What gccjit_compile.c has code made for.
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2")) {
-        say(m, "this processor has no AVX2, FMA or BMI2: everything is interpreted");
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("lzcnt")) {
+        say(m, "this processor has no AVX2, FMA, BMI2 or LZCNT: everything is interpreted");
         return true;
     }
     char compiler[64];
