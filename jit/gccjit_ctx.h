@@ -93,7 +93,9 @@ rval gc_un(struct gc *g, enum gcc_jit_unary_op op, gcc_jit_type *type, rval a);
 rval gc_cmp(struct gc *g, enum gcc_jit_comparison op, rval a, rval b);
 rval gc_select(struct gc *g, rval condition, rval a, rval b, gcc_jit_type *type);
 lval gc_local(struct gc *g, gcc_jit_type *type, const char *name);
-rval gc_copy(struct gc *g, rval v, gcc_jit_type *type); // evaluated here, once
+// Evaluated here, once. What goes into an asm has to be such a one: the compiler crashes over operands
+// that are in memory.
+rval gc_copy(struct gc *g, rval v, gcc_jit_type *type);
 void gc_set(struct gc *g, lval to, rval v);
 gcc_jit_block *gc_block(struct gc *g);
 lval gc_field(struct gc *g, size_t offset, gcc_jit_type *type); // of *cpu
@@ -127,6 +129,7 @@ rval gc_condition(struct gc *g, unsigned mask);       // a bool
 bool gc_lower_int(struct gc *g, const struct ir_insn *i);
 bool gc_lower_mem(struct gc *g, const struct ir_insn *i);
 bool gc_lower_vec(struct gc *g, const struct ir_insn *i);
+bool gc_lower_simd(struct gc *g, const struct ir_insn *i);
 bool gc_lower_fp(struct gc *g, const struct ir_insn *i);
 // What its code refers to; once in a context.
 void gc_fp_constants(gcc_jit_context *ctx);

@@ -327,6 +327,7 @@ static bool word_to_fp(struct gc *g, const struct ir_insn *i)
     rval v = gc_src(g, i->a);
     if (!is64)
         v = gc_cast(g, gc_cast(g, gc_cast(g, v, g->u32), is_unsigned ? g->u32 : g->s32), g->u64);
+    v = gc_copy(g, v, g->u64);
     char text[80];
     snprintf(text, sizeof text, "vpxor %%0, %%0, %%0\n\tvcvtsi2s%cq %%1, %%0, %%0", lane == IR_LANE64 ? 'd' : 's');
     lval d = gc_local(g, g->v2, "d");

@@ -65,6 +65,7 @@ static rval through(struct gc *g, const struct operands *o, rval v, gcc_jit_type
 static rval low_half(struct gc *g, rval v)
 {
     lval d = gc_local(g, g->u64, "low");
+    v = gc_copy(g, v, g->u64);
     gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, "movl %k1, %k0");
     gcc_jit_extended_asm_add_output_operand(as, NULL, "=r", d);
     gcc_jit_extended_asm_add_input_operand(as, NULL, "r", v);
@@ -102,6 +103,7 @@ static rval carry_in(struct gc *g, const struct operands *o)
 static rval unary_asm(struct gc *g, const struct operands *o, const char *text, rval v)
 {
     lval d = gc_local(g, o->t, "u");
+    v = gc_copy(g, v, o->t);
     gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
     gcc_jit_extended_asm_add_output_operand(as, NULL, "=r", d);
     gcc_jit_extended_asm_add_input_operand(as, NULL, "r", v);

@@ -234,5 +234,5 @@ static bool move_op(struct gc *g, const struct ir_insn *i)
 
 bool gc_lower_vec(struct gc *g, const struct ir_insn *i)
 {
-    return int_op(g, i) || shift_op(g, i) || byte_shift_op(g, i) || widening_op(g, i) || pairwise_op(g, i) || move_op(g, i) || gc_lower_fp(g, i);
+    return int_op(g, i) || shift_op(g, i) || byte_shift_op(g, i) || widening_op(g, i) || pairwise_op(g, i) || move_op(g, i) || gc_lower_simd(g, i) || gc_lower_fp(g, i);
 }
