@@ -309,6 +309,14 @@ static bool lower_end(struct gc *g, const struct ir_insn *i)
     return false;
 }
 
+void gc_fence(struct gc *g)
+{
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, "lock orl $0, (%%rsp)");
+    gcc_jit_extended_asm_set_volatile_flag(as, 1);
+    gcc_jit_extended_asm_add_clobber(as, "memory");
+    gcc_jit_extended_asm_add_clobber(as, "cc");
+}
+
 static bool lower_control(struct gc *g, const struct ir_insn *i)
 {
     gcc_jit_block *on;
@@ -329,13 +337,7 @@ static bool lower_control(struct gc *g, const struct ir_insn *i)
         g->at = on;
         return true;
     case IR_CLREX: gc_set(g, gc_field(g, offsetof(struct vcpu, excl_size), g->u32), gc_u32(g, 0)); return true;
-    case IR_FENCE: {
-        gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, "lock orl $0, (%%rsp)");
-        gcc_jit_extended_asm_set_volatile_flag(as, 1);
-        gcc_jit_extended_asm_add_clobber(as, "memory");
-        gcc_jit_extended_asm_add_clobber(as, "cc");
-        return true;
-    }
+    case IR_FENCE: gc_fence(g); return true;
     }
     return false;
 }
@@ -352,6 +354,7 @@ static void lower(struct gc *g, const struct ir_insn *i)
     }
     bool done = form <= IR_FORM_FLG3 ? gc_lower_int(g, i)
               : form != IR_FORM_CTL ? gc_lower_mem(g, i)
+              : i->op == IR_ATOMIC ? gc_lower_atomic(g, i)
               : i->op == IR_VEC ? gc_lower_vec(g, i)
                                 : lower_control(g, i);
     if (!done)

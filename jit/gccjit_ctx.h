@@ -128,6 +128,7 @@ rval gc_condition(struct gc *g, unsigned mask);       // a bool
 // Lowerings: false when the op has none here.
 bool gc_lower_int(struct gc *g, const struct ir_insn *i);
 bool gc_lower_mem(struct gc *g, const struct ir_insn *i);
+bool gc_lower_atomic(struct gc *g, const struct ir_insn *i);
 bool gc_lower_vec(struct gc *g, const struct ir_insn *i);
 bool gc_lower_simd(struct gc *g, const struct ir_insn *i);
 bool gc_lower_fp(struct gc *g, const struct ir_insn *i);
@@ -136,6 +137,7 @@ void gc_fp_constants(gcc_jit_context *ctx);
 // Any op that is a function, through the table in the vcpu.
 void gc_lower_call(struct gc *g, const struct ir_insn *i);
 
+void gc_fence(struct gc *g); // full
 // Leaving: pc is the page offset (of the present page) to go on at.
 void gc_leave(struct gc *g, int64_t pc, enum region_result result); // ends g->at
 gcc_jit_block *gc_bail_block(struct gc *g);           // leaves at the present instruction

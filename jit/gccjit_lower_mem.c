@@ -26,6 +26,7 @@ struct access {
     bool store;
     rval va;
     struct gc_site *site;
+    gcc_jit_block *bad; // where to go with what is not in the TLB; NULL: the thunk is asked
 };
 
 static rval plus(struct gc *g, rval a, uint64_t b)
@@ -53,19 +54,25 @@ static lval xfer(struct gc *g, unsigned byte, gcc_jit_type *type)
 
 // The TLB itself (tlb.h: index, tag), and the thunk behind it: in line, because a site that wanders
 // from page to page comes here each time, and then the addend's load is on the chain. rax: out, the
-// addend; rdx: failure; rcx: the page to remember. What a store writes is in vcpu.xfer.
-static void ask_tlb(struct gc *g, const struct access *a, gcc_jit_block *hit)
+// addend; rdx: failure; rcx: the page to remember. What a store writes is in vcpu.xfer. With `bad`
+// the thunk is not asked: what the TLB does not have goes there, and the site remembers nothing.
+static void ask_tlb(struct gc *g, const struct access *a, gcc_jit_block *hit, gcc_jit_block *bad)
 {
-    char text[640];
+    char text[640], behind[96];
+    if (bad)
+        snprintf(behind, sizeof behind, "movl $1, %%%%edx\n\tmovq %zu(%%%%rdi), %%%%rcx", offsetof(struct vcpu, no_page));
+    else
+        snprintf(behind, sizeof behind, "movq %%3, %%%%rax\n\tmovl $%u, %%%%edx\n\tcall *%zu(%%%%rdi)", a->size | a->attr << 8,
+             a->store ? offsetof(struct vcpu, region_store) : offsetof(struct vcpu, region_load));
     size_t table = a->store ? offsetof(struct vcpu, wtlb) : offsetof(struct vcpu, rtlb);
     snprintf(text, sizeof text,
              "movl %%k3, %%%%ecx\n\tleaq %u(%%3), %%%%rdx\n\tshrl $%u, %%%%ecx\n\tmovl %zu(%%%%rdi), %%%%eax\n\t"
              "andq $-%u, %%%%rdx\n\tandl $%u, %%%%ecx\n\torq %%%%rdx, %%%%rax\n\tcmpq %zu(%%%%rdi,%%%%rcx), %%%%rax\n\tjne 1f\n\t"
              "movq %zu(%%%%rdi,%%%%rcx), %%%%rax\n\tmovq %%%%rdx, %%%%rcx\n\txorl %%%%edx, %%%%edx\n2:\n\t"
-             ".subsection 1\n1:\tmovq %%3, %%%%rax\n\tmovl $%u, %%%%edx\n\tcall *%zu(%%%%rdi)\n\tjmp 2b\n\t.subsection 0",
+             ".subsection 1\n1:\t%s\n\tjmp 2b\n\t.subsection 0",
              a->size - 1, PAGE_BITS - 4, offsetof(struct vcpu, dctx), (unsigned)PAGE_SIZE, (TLB_SIZE - 1) << 4,
-             table + offsetof(struct tlb_entry, tag), table + offsetof(struct tlb_entry, addend), a->size | a->attr << 8,
-             a->store ? offsetof(struct vcpu, region_store) : offsetof(struct vcpu, region_load));
+             table + offsetof(struct tlb_entry, tag), table + offsetof(struct tlb_entry, addend),
+             behind);
     lval failed = gc_local(g, g->u64, "failed");
     gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
     gcc_jit_extended_asm_set_volatile_flag(as, 1);
@@ -76,8 +83,8 @@ static void ask_tlb(struct gc *g, const struct access *a, gcc_jit_block *hit)
     gcc_jit_extended_asm_add_input_operand(as, NULL, "D", gcc_jit_param_as_rvalue(g->cpu));
     gcc_jit_extended_asm_add_clobber(as, "memory");
     gcc_jit_extended_asm_add_clobber(as, "cc");
-    rval bad = gc_cmp(g, CMP(NE), gcc_jit_lvalue_as_rvalue(failed), gc_u64(g, 0));
-    gc_branch_rarely(g, bad, gc_bail_block(g), hit);
+    rval is_bad = gc_cmp(g, CMP(NE), gcc_jit_lvalue_as_rvalue(failed), gc_u64(g, 0));
+    gc_branch_rarely(g, is_bad, bad ? bad : gc_bail_block(g), hit);
 }
 
 // Where the access is on the host: code goes on with a usable address in every case. values: what
@@ -91,7 +98,7 @@ static struct place translate(struct gc *g, const struct access *a, const rval *
     g->at = miss;
     for (unsigned n = 0; n < count; n++)
         gc_set(g, xfer(g, n * (a->size / count), type), values[n]);
-    ask_tlb(g, a, hit);
+    ask_tlb(g, a, hit, a->bad);
     g->at = hit;
     return (struct place){ gcc_jit_lvalue_as_rvalue(a->site->addend), a->va };
 }
@@ -211,23 +218,119 @@ static const struct shape shapes[IR_NR_OPS] = {
 #include "jit/ir_ops.def"
 };
 
+// What the fast way cannot do is a call, in a block of its own.
+static gcc_jit_block *call_block(struct gc *g, const struct ir_insn *i, gcc_jit_block *on)
+{
+    gcc_jit_block *at = g->at, *slow = gc_block(g);
+    g->at = slow;
+    gc_lower_call(g, i);
+    gcc_jit_block_end_with_jump(g->at, NULL, on);
+    g->at = at;
+    return slow;
+}
+
+static void unless_aligned(struct gc *g, rval va, unsigned size, gcc_jit_block *slow)
+{
+    gcc_jit_block *on = gc_block(g);
+    rval low = gc_bin(g, OP(BITWISE_AND), g->u64, va, gc_u64(g, size - 1));
+    gc_branch_rarely(g, gc_cmp(g, CMP(NE), low, gc_u64(g, 0)), slow, on);
+    g->at = on;
+}
+
+// Acquire and release: plain accesses of the host's, if they are aligned; a fence behind a release.
+static gcc_jit_block *begin_ordered(struct gc *g, const struct ir_insn *i, const struct access *a)
+{
+    gcc_jit_block *on = gc_block(g);
+    unless_aligned(g, a->va, a->size, call_block(g, i, on));
+    return on;
+}
+
+static void end_ordered(struct gc *g, const struct ir_insn *i, gcc_jit_block *on)
+{
+    if (i->attr & MEM_RELEASE)
+        gc_fence(g);
+    gcc_jit_block_end_with_jump(g->at, NULL, on);
+    g->at = on;
+}
+
+// Is it a temporary? A call leaves one in another form than the fast way does.
+static bool is_tmp(ir_val v)
+{
+    return ir_kind(v) == IR_KIND_TMP;
+}
+
 bool gc_lower_mem(struct gc *g, const struct ir_insn *i)
 {
     unsigned form = ir_op_info[i->op].form;
-    if (form < IR_FORM_LOAD || form > IR_FORM_STOREVP || i->attr)
+    if (form < IR_FORM_LOAD || form > IR_FORM_STOREVP || i->attr & ~(MEM_ACQUIRE | MEM_RELEASE | MEM_ALIGNED) ||
+        (i->attr && ((form != IR_FORM_LOAD && form != IR_FORM_STORE) || is_tmp(i->d))))
         return false;
     bool pair = form == IR_FORM_LOADP || form == IR_FORM_STOREP || form == IR_FORM_LOADVP || form == IR_FORM_STOREVP;
     bool is_store = form == IR_FORM_STORE || form == IR_FORM_STOREP || form == IR_FORM_STOREV || form == IR_FORM_STOREVP;
     const struct shape *s = &shapes[i->op];
     bool indexed = !pair && i->b != IR_NONE;
-    struct access a = { .size = s->size * (pair ? 2u : 1u), .attr = pair ? MEM_PAIR : 0, .store = is_store };
+    struct access a = { .size = s->size * (pair ? 2u : 1u), .attr = i->attr | (pair ? MEM_PAIR : 0), .store = is_store };
     a.va = gc_copy(g, address_of(g, i, indexed), g->u64);
     a.site = gc_site(g, i->a, indexed, is_store);
+    gcc_jit_block *on = i->attr ? begin_ordered(g, i, &a) : NULL;
     switch (form) {
     case IR_FORM_LOAD: load(g, i, &a, s->sign, s->to32); break;
     case IR_FORM_LOADP: load_pair(g, i, &a, s->size); break;
     case IR_FORM_LOADV: case IR_FORM_LOADVP: load_vec(g, i, &a, s->size); break;
     default: store(g, i, &a, s->size, form == IR_FORM_STOREV || form == IR_FORM_STOREVP); break;
     }
+    if (on)
+        end_ordered(g, i, on);
+    return true;
+}
+
+// Read-modify-writes --------------------------------------------------------------------------------
+
+// By kind: with the old value as a result, without; what has neither is a call. %0: operand and old
+// value, %1 a scratch register, %2, %3 the place; suffixes by size where there is a #, registers @.
+static const char *const atomics[IR_ATOMIC_CAS + 1][2] = {
+    [IR_ATOMIC_ADD] = { "lock xadd# %@0, (%2,%3)", "lock add# %@0, (%2,%3)" },
+    [IR_ATOMIC_CLR] = { NULL, "notq %q0\n\tlock and# %@0, (%2,%3)" },
+    [IR_ATOMIC_XOR] = { NULL, "lock xor# %@0, (%2,%3)" },
+    [IR_ATOMIC_SET] = { NULL, "lock or# %@0, (%2,%3)" },
+    [IR_ATOMIC_SWP] = { "xchg# %@0, (%2,%3)", "xchg# %@0, (%2,%3)" },
+    [IR_ATOMIC_CAS] = { "lock cmpxchg# %@1, (%2,%3)", "lock cmpxchg# %@1, (%2,%3)" },
+};
+
+static void sized(char *out, size_t room, const char *text, unsigned log2)
+{
+    size_t n = 0;
+    for (; *text && n + 1 < room; text++)
+        out[n++] = *text == '#' ? "bwlq"[log2] : *text == '@' ? "bwkq"[log2] : *text;
+    out[n] = 0;
+}
+
+bool gc_lower_atomic(struct gc *g, const struct ir_insn *i)
+{
+    const char *what = i->op == IR_ATOMIC && i->imm <= IR_ATOMIC_CAS ? atomics[i->imm][i->d == IR_NONE] : NULL;
+    if (!what || is_tmp(i->d) || i->attr & (MEM_UNPRIV | MEM_CACHE | MEM_PAIR))
+        return false;
+    gcc_jit_type *const plain[4] = { g->u8, g->u16, g->u32, g->u64 };
+    gcc_jit_block *on = gc_block(g), *slow = call_block(g, i, on);
+    struct access a = { .size = 1u << i->type, .store = true, .bad = slow };
+    a.va = gc_copy(g, gc_src(g, i->a), g->u64);
+    a.site = gc_site(g, i->a, false, true);
+    lval old = gc_local(g, g->u64, "old"), with = gc_local(g, g->u64, "with");
+    unless_aligned(g, a.va, a.size, slow);
+    gc_set(g, old, gc_src(g, i->b));
+    gc_set(g, with, gc_src(g, i->c));
+    struct place p = translate(g, &a, NULL, 0, NULL);
+    char text[80];
+    sized(text, sizeof text, what, i->type);
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
+    gcc_jit_extended_asm_set_volatile_flag(as, 1);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, i->imm == IR_ATOMIC_CAS ? "+&a" : "+&r", old);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "+&r", with);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p.addend);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p.va);
+    gcc_jit_extended_asm_add_clobber(as, "cc");
+    gc_dst(g, i->d, gc_cast(g, gc_cast(g, gcc_jit_lvalue_as_rvalue(old), plain[i->type]), g->u64));
+    gcc_jit_block_end_with_jump(g->at, NULL, on);
+    g->at = on;
     return true;
 }
