@@ -4,6 +4,7 @@
 #include "jit/fp_host.h"
 #include "jit/interp.h"
 #include "jit/ir.h"
+#include "jit/quick.h"
 #include "jit/tb.h"
 
 // So many exceptions in a row without an instruction in between will go on for ever.
@@ -36,7 +37,7 @@ enum vcpu_exit exec_run(struct vcpu *cpu)
     enum vcpu_exit why = VCPU_EXIT_NONE;
     fp_host_enter(&cpu->fp);
     while (why == VCPU_EXIT_NONE && (why = serve(cpu)) == VCPU_EXIT_NONE) {
-        interp_run(cpu);
+        cpu->jit->quick ? quick_run(cpu) : interp_run(cpu);
         why = take_halt(cpu);
     }
     fp_host_leave(&cpu->fp);
@@ -57,6 +58,8 @@ static void run_block(struct vcpu *cpu, uint64_t max_insns)
         max_insns = 1;
     if (tb->n_insns > max_insns)
         tb = shortened = tb_make_short(cpu, tb, (unsigned)max_insns);
+    else
+        tb_need_interp(cpu, tb);
     cpu->io = tb->n_insns == 1 ? VCPU_IO_FREE : VCPU_IO_REFUSED;
     vcpu_kick(cpu, EXIT_REQ_BLOCK);
     interp_run_from(cpu, tb);

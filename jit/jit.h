@@ -37,7 +37,8 @@ struct jit {
     struct region *compiled;                   // regions in use
     struct region *retired_regions;            // to be freed at the next safe point
     bool code_full;                            // atomic; there: everything goes, for room
-    struct tier *tier;                         // promotion; NULL: everything is interpreted
+    struct quick *quick;                       // the engine of all blocks; NULL: they are interpreted
+    struct tier *tier;                         // promotion; NULL: none
     struct verify *verify;                     // regions are verified (jit/verify.h), or NULL
 };
 

@@ -74,6 +74,7 @@ struct itlb_entry {
     uint64_t tag;  // virtual page | fetch context id
     uint64_t mode; // mode bits the page's blocks were made for
     struct code_page *page;
+    uint64_t unused; // generated code indexes by shifting
 };
 
 // Cold facts about the TLB entry with the same index.
@@ -94,11 +95,16 @@ struct vcpu {
     uint64_t pc_page;      // virtual page of the running block
     uint64_t pc;           // next instruction, exact whenever no block runs
     uint64_t icount;       // instructions executed, exact whenever no block runs
-    uint32_t dctx, uctx;   // data contexts: the current one, and the unprivileged one
-    uint32_t ictx;         // fetch context
+    uint64_t dctx, uctx;   // data contexts: the current one, and the unprivileged one
+    uint64_t ictx;         // fetch context
     uint64_t mode;         // mode bits that key a block; written through the frontend only
     bool bail;             // a helper gave up; nothing of its instruction is committed
     uint8_t halt;          // a helper asks to leave at the end of this block (enum vcpu_exit)
+
+    // The quick engine's (jit/quick.h), while it runs.
+    uint32_t qflags;    // the four flags as the host keeps them
+    int32_t hot_disp;   // which of r[] is in the host register for the mode's own one
+    uint64_t slice_end; // icount at which it looks up
 
     // The local exclusive monitor: address, the bytes seen, their number (0: open).
     uint64_t excl_addr, excl_value[2];

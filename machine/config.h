@@ -20,9 +20,10 @@ enum {
 };
 
 enum config_accel {
+    CONFIG_ACCEL_TIERED, // quick, and libgccjit for what stays hot
+    CONFIG_ACCEL_QUICK,  // one pass from IR to the host's code, for every block
     CONFIG_ACCEL_INTERP,
-    CONFIG_ACCEL_TIERED, // the interpreter, and libgccjit for what stays hot
-    CONFIG_ACCEL_GCCJIT, // the same, but waiting for every compile
+    CONFIG_ACCEL_GCCJIT, // the interpreter, and libgccjit, waiting for every compile
     CONFIG_ACCEL_VERIFY, // one of the two, and the interpreter checks what compiled code does
 };
 

@@ -6,6 +6,7 @@
 #include "devices/char/stdio.h"
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
+#include "jit/quick.h"
 #include "jit/tb.h"
 #include "machine/accel.h"
 #include "machine/accel_verify.h"
@@ -240,6 +241,7 @@ void machine_fini(struct machine *m)
         chardev_destroy(m->chardevs[n]);
     if (m->jit.guest)
         jit_fini(&m->jit); // looks at the CPUs once more
+    quick_destroy(m->quick); // its code goes after the blocks
     for (unsigned n = 0; n < m->nr_cpus; n++) {
         vcpu_thread_fini(&m->threads[n]);
         free(m->cpus[n]);

@@ -38,7 +38,9 @@ struct machine {
     struct bus bus;
     struct ram ram;
     struct jit jit;
-    struct tier *tier;   // the engine beyond the interpreter, or NULL
+    struct quick *quick; // what runs every block; NULL: the interpreter does
+    struct tier *tier;   // libgccjit for what stays hot, or NULL
+    struct perf_map *perf_map; // names of generated code, or NULL
     struct board_log *board_log; // of -accel verify, or NULL
     struct a64_board board;
     struct a64_cpu *cpus[JIT_MAX_CPUS];

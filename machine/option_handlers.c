@@ -69,9 +69,10 @@ static const struct keyval_choice gic_versions[] = {
 };
 
 static const struct keyval_choice accels[] = {
-    { "interp", CONFIG_ACCEL_INTERP, "the interpreter (default)" },
-    { "tiered", CONFIG_ACCEL_TIERED, "the interpreter, and libgccjit for what stays hot" },
-    { "gccjit", CONFIG_ACCEL_GCCJIT, "the same, waiting for every compile (for tests)" },
+    { "tiered", CONFIG_ACCEL_TIERED, "quick, and libgccjit for what stays hot (default)" },
+    { "quick", CONFIG_ACCEL_QUICK, "every block is translated in one pass before it runs" },
+    { "interp", CONFIG_ACCEL_INTERP, "the interpreter" },
+    { "gccjit", CONFIG_ACCEL_GCCJIT, "the interpreter, and libgccjit, waiting for every compile (for tests)" },
     { "verify", CONFIG_ACCEL_VERIFY, "compiled code checked against the interpreter as it runs: "
                                      "verify[,engine=tiered|gccjit][,every=N][,how=turns|logged|shadow]" }, { NULL }
 };
@@ -138,8 +139,8 @@ bool opt_accel(struct options *o, const char *arg)
         return error_set(o->err, "-accel: engine=, how= and every= are verify's");
     if (p->workers > COMPILE_MAX_WORKERS)
         return error_set(o->err, "-accel: more than %d workers", COMPILE_MAX_WORKERS);
-    if (p->workers && p->accel == CONFIG_ACCEL_INTERP)
-        return error_set(o->err, "-accel interp: it has no workers");
+    if (p->workers && (p->accel == CONFIG_ACCEL_INTERP || p->accel == CONFIG_ACCEL_QUICK))
+        return error_set(o->err, "-accel %s: it has no workers", arg);
     return true;
 }
 
