@@ -110,6 +110,24 @@ static void branch(struct quick_tr *t, const struct ir_insn *i, enum x86_cc cc)
     go(t, CC_ALWAYS, cc == CC_ALWAYS ? (int64_t)i->imm : (int64_t)t->off + 4);
 }
 
+static void emit_look(struct quick_tr *t, struct quick_cold *c)
+{
+    x86_here(&t->as, c->from[0]);
+    address(t, c->imm);
+    x86_jmp(&t->as, t->q->exit);
+}
+
+// A block that ends behind a helper may end there because interrupts are to be looked at.
+static void look_again(struct quick_tr *t, const struct ir_insn *i)
+{
+    if (!t->n || i[-1].op != IR_CALL)
+        return;
+    struct quick_cold *c = quick_cold(t, emit_look);
+    x86_alu_imm(&t->as, X86_G_CMP, false, Q_STATE(exit_request), 0);
+    c->from[0] = x86_jcc_ahead(&t->as, CC_NE);
+    c->imm = (int64_t)i->imm;
+}
+
 static void test_zero(struct quick_tr *t, const struct ir_insn *i)
 {
     bool w = i->type == IR_I64;
@@ -155,11 +173,12 @@ bool quick_lower_end(struct quick_tr *t, const struct ir_insn *i)
 {
     struct x86_asm *as = &t->as;
     switch (i->op) {
-    case IR_BR: branch(t, i, CC_ALWAYS); return true;
+    case IR_BR:
+        look_again(t, i);
+        branch(t, i, CC_ALWAYS);
+        return true;
     case IR_BR_COND: {
-        enum x86_cc cc = quick_cc(i->attr);
-        if (cc != CC_ALWAYS)
-            quick_flags_want(t);
+        enum x86_cc cc = quick_condition(t, i->attr);
         branch(t, i, cc);
         return true;
     }

@@ -94,45 +94,6 @@ static uint16_t slot(struct quick_tr *t, ir_val v)
     return (uint16_t)(dest(t, v) / 8);
 }
 
-static void check_sp(struct quick_tr *t, const struct ir_insn *i);
-
-static void get_flags(struct quick_tr *t, const struct ir_insn *i)
-{
-    // d = NZCV << 28: through a table of what bits 15, 14, 8 and 0 are.
-    struct x86_asm *as = &t->as;
-    x86_emit(as, X86_MOV, false, RAX, Q_STATE(qflags), 0);
-    x86_rr(as, X86_MOV, false, RCX, RAX);
-    x86_shift_imm(as, X86_G_SHL, false, x86_r(RCX), 16);
-    x86_alu_imm(as, X86_G_AND, false, x86_r(RCX), (int32_t)0xc0000000);
-    x86_rr(as, X86_MOV, false, RDX, RAX);
-    x86_shift_imm(as, X86_G_SHL, false, x86_r(RDX), 21);
-    x86_alu_imm(as, X86_G_XOR, false, x86_r(RDX), 0x20000000);
-    x86_alu_imm(as, X86_G_AND, false, x86_r(RDX), 0x20000000);
-    x86_shift_imm(as, X86_G_SHL, false, x86_r(RAX), 28);
-    x86_alu_imm(as, X86_G_AND, false, x86_r(RAX), 0x10000000);
-    x86_rr(as, X86_OR, false, RAX, RCX);
-    x86_rr(as, X86_OR, false, RAX, RDX);
-    quick_store(t, i->d, RAX);
-}
-
-static void set_flags(struct quick_tr *t, const struct ir_insn *i)
-{
-    struct x86_asm *as = &t->as;
-    quick_load(t, false, RAX, i->a);
-    x86_rr(as, X86_MOV, false, RCX, RAX);
-    x86_shift_imm(as, X86_G_SHR, false, x86_r(RCX), 16);
-    x86_alu_imm(as, X86_G_AND, false, x86_r(RCX), 0xc000);
-    x86_rr(as, X86_MOV, false, RDX, RAX);
-    x86_shift_imm(as, X86_G_SHR, false, x86_r(RDX), 21);
-    x86_alu_imm(as, X86_G_XOR, false, x86_r(RDX), 0x100);
-    x86_alu_imm(as, X86_G_AND, false, x86_r(RDX), 0x100);
-    x86_shift_imm(as, X86_G_SHR, false, x86_r(RAX), 28);
-    x86_alu_imm(as, X86_G_AND, false, x86_r(RAX), 1);
-    x86_rr(as, X86_OR, false, RAX, RCX);
-    x86_rr(as, X86_OR, false, RAX, RDX);
-    x86_emit(as, X86_MOV_TO, false, RAX, Q_STATE(qflags), 0);
-}
-
 static void page_relative(struct quick_tr *t, const struct ir_insn *i)
 {
     struct x86_asm *as = &t->as;
@@ -184,8 +145,8 @@ void quick_lower_call(struct quick_tr *t, const struct ir_insn *i)
     switch (i->op) {
     case IR_INSN_START: return;
     case IR_PCREL: case IR_PCREL_PAGE: page_relative(t, i); return;
-    case IR_GET_NZCV: get_flags(t, i); return;
-    case IR_SET_NZCV: set_flags(t, i); return;
+    case IR_GET_NZCV: quick_flags_get(t, i->d); return;
+    case IR_SET_NZCV: quick_flags_set(t, i->a); return;
     case IR_CHECK_SP: check_sp(t, i); return;
     case IR_FENCE: // mfence
         x86_byte(&t->as, 0x0f);

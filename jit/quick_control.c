@@ -7,7 +7,6 @@
 
 #include "jit/tier.h"
 #include "jit/tlb.h"
-#include "jit/verify.h"
 
 static struct quick *quick_of(const struct vcpu *cpu)
 {
@@ -203,18 +202,11 @@ bool quick_do_call_full(struct vcpu *cpu, const struct quick_call *call)
     return done;
 }
 
+// The access is made here, once; a load finds its bytes in vcpu.xfer, a store's go nowhere there.
 struct quick_place quick_do_access(struct vcpu *cpu, gva_t va, uint32_t where)
 {
     unsigned size = where & 0x3f, attr = where >> 6 & 0x1ff;
-    bool store = where >> 15 & 1;
-    const struct tlb_entry *e = store ? &cpu->wtlb[tlb_index(va)] : &cpu->rtlb[tlb_index(va)];
     cpu->pc = cpu->pc_page + quick_where_off(where);
-    if (likely(!cpu->verify)) {
-        if (!mem_probe(cpu, va, size, store ? MEM_WRITE : MEM_READ, attr))
-            return (struct quick_place){ 0, false };
-        if (e->tag == tlb_want(va, size, attr & MEM_UNPRIV ? cpu->uctx : cpu->dctx))
-            return (struct quick_place){ e->addend, true };
-    }
-    bool ok = store ? mem_store(cpu, va, size, attr, cpu->xfer) : mem_load(cpu, va, size, attr, cpu->xfer);
+    bool ok = where >> 15 & 1 ? mem_store(cpu, va, size, attr, cpu->xfer) : mem_load(cpu, va, size, attr, cpu->xfer);
     return (struct quick_place){ (uint64_t)(uintptr_t)cpu->xfer - va, ok };
 }

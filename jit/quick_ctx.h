@@ -145,7 +145,10 @@ struct quick_cold *quick_cold(struct quick_tr *t, void (*emit)(struct quick_tr *
 void quick_flags_keep(struct quick_tr *t);
 // EFLAGS hold the guest's from here on. rax is lost.
 void quick_flags_want(struct quick_tr *t);
-enum x86_cc quick_cc(unsigned mask); // of a condition mask, on such EFLAGS
+// When the condition (a mask of the NZCV values it holds for) holds; rax, rcx, rdx are lost.
+enum x86_cc quick_condition(struct quick_tr *t, unsigned mask);
+void quick_flags_get(struct quick_tr *t, ir_val d);  // d = NZCV << 28
+void quick_flags_set(struct quick_tr *t, ir_val a);  // NZCV = a >> 28
 uint32_t quick_flags_from(uint32_t nzcv);
 uint32_t quick_flags_to(uint32_t qflags);
 
@@ -172,10 +175,9 @@ const void *quick_do_fault(struct vcpu *cpu, uint32_t where);
 const void *quick_do_region(struct vcpu *cpu, struct tb *tb);
 bool quick_do_call(struct vcpu *cpu, const struct quick_call *call);
 bool quick_do_call_full(struct vcpu *cpu, const struct quick_call *call);
-// The host address minus va, or 1: it failed.
 struct quick_place {
     uint64_t addend; // host address - va
-    uint64_t ok;
+    uint64_t ok;     // else a fault is recorded
 };
 struct quick_place quick_do_access(struct vcpu *cpu, gva_t va, uint32_t where);
 

@@ -409,7 +409,7 @@ static void add_shifted(struct quick_tr *t, const struct ir_insn *i, enum taken 
 static void select(struct quick_tr *t, const struct ir_insn *i)
 {
     struct x86_asm *as = &t->as;
-    enum x86_cc cc = quick_cc((unsigned)i->imm);
+    enum x86_cc cc = quick_condition(t, i->imm & 0xffff);
     bool w = wide(i);
     uint64_t a = 1, b = 1;
     if (cc == CC_ALWAYS) {
@@ -417,7 +417,6 @@ static void select(struct quick_tr *t, const struct ir_insn *i)
         quick_store(t, i->d, RAX);
         return;
     }
-    quick_flags_want(t);
     bool zeros = quick_const(t, i->a, &a) && quick_const(t, i->b, &b) && !a && !b;
     if (zeros && i->op == IR_SELINC) {
         x86_setcc(as, x86_cc_not(cc), RAX);
@@ -540,12 +539,10 @@ static void set_flags(struct quick_tr *t, const struct ir_insn *i)
 static void compare_if(struct quick_tr *t, const struct ir_insn *i)
 {
     struct x86_asm *as = &t->as;
-    enum x86_cc cc = quick_cc(i->imm & 0xffff);
+    enum x86_cc cc = quick_condition(t, i->imm & 0xffff);
     uint8_t *otherwise = NULL, *done = NULL;
-    if (cc != CC_ALWAYS) {
-        quick_flags_want(t);
+    if (cc != CC_ALWAYS)
         otherwise = x86_jcc_short(as, x86_cc_not(cc));
-    }
     if (i->op == IR_CCMP) {
         compare(t, wide(i), i->a, i->b);
     } else {

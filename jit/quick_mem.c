@@ -213,7 +213,7 @@ static unsigned vec_size(const struct ir_insn *i)
 static void load_vec(struct quick_tr *t, ir_val d, struct x86_rm from, unsigned size)
 {
     struct x86_asm *as = &t->as;
-    struct x86_rm to = x86_m(QR_STATE, quick_disp(t, d));
+    struct x86_rm to = d == IR_NONE ? Q_STATE(sink) : x86_m(QR_STATE, quick_disp(t, d));
     if (size <= 2) {
         x86_emit(as, size == 1 ? X86_MOVZX8 : X86_MOVZX16, false, RCX, from, 0);
         x86_emit(as, X86_MOVD, false, 0, x86_r(RCX), 0);
@@ -226,7 +226,7 @@ static void load_vec(struct quick_tr *t, ir_val d, struct x86_rm from, unsigned 
 static void store_vec(struct quick_tr *t, ir_val v, struct x86_rm to, unsigned size)
 {
     struct x86_asm *as = &t->as;
-    struct x86_rm from = x86_m(QR_STATE, quick_disp(t, v));
+    struct x86_rm from = quick_mem(t, v);
     switch (size) {
     case 16:
         x86_emit(as, X86_MOVAPS, false, 0, from, 0);

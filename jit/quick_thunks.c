@@ -202,6 +202,19 @@ static void make_call_vec(struct maker *m)
     ret(m);
 }
 
+// Returns. What was done in C may have to be looked at soon: then the slice ends here.
+static void look_soon(struct maker *m)
+{
+    struct x86_asm *as = &m->as;
+    x86_alu_imm(as, X86_G_CMP, false, Q_STATE(exit_request), 0);
+    uint8_t *request = x86_jcc_short(as, CC_NE);
+    ret(m);
+    x86_here_short(as, request);
+    x86_emit(as, X86_SUB_TO, true, QR_BUDGET, Q_STATE(slice_end), 0);
+    x86_rr(as, X86_XOR, false, QR_BUDGET, QR_BUDGET);
+    ret(m);
+}
+
 static const uint8_t *make_call(struct maker *m, const void *fn, bool all)
 {
     struct x86_asm *as = &m->as;
@@ -227,7 +240,7 @@ static const uint8_t *make_call(struct maker *m, const void *fn, bool all)
     x86_emit(as, X86_TEST8_IMM, false, 0, x86_r(RDX), 1);
     x86_byte(as, 0xff);
     uint8_t *failed = x86_jcc_short(as, CC_E);
-    ret(m);
+    look_soon(m);
     x86_here_short(as, failed);
     x86_alu_imm(as, X86_G_ADD, true, x86_r(RSP), 8);
     x86_emit(as, X86_MOV, false, RAX, x86_m(RAX, offsetof(struct quick_call, where)), 0);
@@ -255,14 +268,7 @@ static void make_access(struct maker *m)
     x86_pop(as, QR_TMP);
     x86_pop(as, QR_MODE);
     uint8_t *failed = x86_jcc_short(as, CC_E);
-    // What a device did may have to be looked at soon: the slice ends here.
-    x86_alu_imm(as, X86_G_CMP, false, Q_STATE(exit_request), 0);
-    uint8_t *request = x86_jcc_short(as, CC_NE);
-    ret(m);
-    x86_here_short(as, request);
-    x86_emit(as, X86_SUB_TO, true, QR_BUDGET, Q_STATE(slice_end), 0);
-    x86_rr(as, X86_XOR, false, QR_BUDGET, QR_BUDGET);
-    ret(m);
+    look_soon(m);
     x86_here_short(as, failed);
     x86_alu_imm(as, X86_G_ADD, true, x86_r(RSP), 8);
     x86_rr(as, X86_MOV, false, RAX, RDX);

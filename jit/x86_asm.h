@@ -103,6 +103,7 @@ enum x86_op {
     // One operand: reg is the group's number.
     X86_GROUP3 = X86_(0, 0, 0xf7, X86_FL), X86_GROUP5 = X86_(0, 0, 0xff, X86_FL),
     X86_SHIFT_CL = X86_(0, 0, 0xd3, X86_FL), X86_SHIFT_IMM = X86_(0, 0, 0xc1, X86_FL),
+    X86_BT = X86_(0, 1, 0xa3, X86_FL), // rm, reg
     X86_BT_IMM = X86_(0, 1, 0xba, X86_FL),
     X86_NOT = X86_(0, 0, 0xf7, 0), // group 3 without EFLAGS; reg 2
     X86_JMP_RM = X86_(0, 0, 0xff, 0), X86_MOV_IMM = X86_(0, 0, 0xc7, 0),
