@@ -35,6 +35,8 @@ static bool begin_buffer(struct quick *q)
     q->to_exec = q->chunk.exec - q->chunk.write;
     q->bytes = 0;
     quick_thunks(q);
+    if (q->verify)
+        quick_verify(q);
     return true;
 }
 
@@ -77,6 +79,12 @@ void quick_destroy(struct quick *q)
         return;
     codebuf_fini(&q->code);
     free(q);
+}
+
+void quick_verify(struct quick *q)
+{
+    q->verify = true;
+    q->lookup = q->lookup_slow;
 }
 
 void quick_flush(struct quick *q)
