@@ -17,6 +17,8 @@ enum {
     CONFIG_MAX_DEVICES = 32, // the board has as many virtio-mmio slots
     CONFIG_MAX_CHARDEVS = 16,
     CONFIG_MAX_SERIALS = 1,
+    CONFIG_FLASH_BANKS = 2,
+    CONFIG_UNIT_NEXT = -1,
 };
 
 enum config_accel {
@@ -29,6 +31,7 @@ enum config_accel {
 enum config_drive_if {
     CONFIG_IF_VIRTIO, // a virtio-blk-device comes with the drive
     CONFIG_IF_NONE,   // a -device names the drive by its id
+    CONFIG_IF_PFLASH, // contents of a flash bank
 };
 
 enum config_drive_format {
@@ -52,6 +55,14 @@ struct config_drive {
     bool readonly;
     bool snapshot; // writes go to a temporary layer; -snapshot sets it on every drive
     int discard;   // discards always reach the file
+    int unit;      // of if=pflash: which bank; CONFIG_UNIT_NEXT: the first free one
+};
+
+// What a flash bank holds; the first is where firmware starts.
+struct config_flash {
+    const char *file; // NULL: nothing
+    bool readonly;
+    bool forget; // what the guest writes is gone at the end
 };
 
 enum config_char_backend {
@@ -108,6 +119,8 @@ struct machine_config {
     const char *initrd;
     const char *dtb;
     const char *append;
+    const char *bios;                             // firmware as the user named it
+    struct config_flash flash[CONFIG_FLASH_BANKS]; // -bios and the if=pflash drives
 
     struct config_drive drives[CONFIG_MAX_DRIVES];
     size_t drive_count;

@@ -12,6 +12,7 @@
 #include "machine/board_cpu.h"
 #include "machine/devtree.h"
 #include "machine/exit_codes.h"
+#include "machine/firmware.h"
 #include "machine/loader.h"
 #include "machine/stats.h"
 #include "machine/virt.h"
@@ -142,9 +143,26 @@ static void *make_tree(struct machine *m, const struct loader_range *initrd, siz
     return devtree_make(&board, &chosen, size, err);
 }
 
-// Loads what -kernel, -initrd and -dtb name and points CPU 0 at it; at start and again at every
-// reset.
-static bool load(struct machine *m, struct error *err)
+// Firmware starts at address 0 and finds the tree where RAM begins.
+static bool load_firmware(struct machine *m, struct error *err)
+{
+    size_t size;
+    void *dtb = firmware_load(m, err) ? make_tree(m, &(struct loader_range){ 0 }, &size, err) : NULL;
+    if (!dtb)
+        return false;
+    bool ok = size <= m->ram.size;
+    if (ok)
+        memcpy(m->ram.host, dtb, size);
+    free(dtb);
+    m->entry = m->entry_arg = 0;
+    m->jit.protect_code = true; // it runs with caches off, and forgets about them
+    if (ok)
+        a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
+    return ok ? true : error_set(err, "the device tree does not fit into RAM");
+}
+
+// Loads what -kernel, -initrd and -dtb name and points CPU 0 at it.
+static bool load_kernel(struct machine *m, struct error *err)
 {
     const struct machine_config *c = m->config;
     struct loader_ram ram = { m->ram.host, VIRT_RAM_BASE, m->ram.size };
@@ -166,6 +184,12 @@ static bool load(struct machine *m, struct error *err)
     if (ok)
         a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
     return ok;
+}
+
+// At start and again at every reset.
+static bool load(struct machine *m, struct error *err)
+{
+    return m->config->flash[0].file ? load_firmware(m, err) : load_kernel(m, err);
 }
 
 static bool create_cpus(struct machine *m, struct error *err)
@@ -236,6 +260,7 @@ void machine_fini(struct machine *m)
 {
     accel_fini(m);
     virt_fini(m);
+    firmware_fini(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
     if (m->jit.guest)

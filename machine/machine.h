@@ -47,6 +47,7 @@ struct machine {
     unsigned nr_cpus;
     struct virt *virt;   // the devices
     struct fw_cfg *fw_cfg; // one of them: what firmware is told
+    void *fw_kernel, *fw_initrd; // what it holds of files
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request

@@ -294,6 +294,11 @@ bool opt_dtb(struct options *o, const char *arg)
     return set_file(o, "-dtb", &o->config->dtb, arg);
 }
 
+bool opt_bios(struct options *o, const char *arg)
+{
+    return set_file(o, "-bios", &o->config->bios, arg);
+}
+
 bool opt_append(struct options *o, const char *arg)
 {
     o->config->append = arg;
@@ -306,7 +311,8 @@ static const struct keyval_choice drive_formats[] = {
     { "raw", CONFIG_FORMAT_RAW, NULL }, { NULL }
 };
 static const struct keyval_choice drive_interfaces[] = {
-    { "virtio", CONFIG_IF_VIRTIO, NULL }, { "none", CONFIG_IF_NONE, NULL }, { NULL }
+    { "virtio", CONFIG_IF_VIRTIO, NULL }, { "none", CONFIG_IF_NONE, NULL },
+    { "pflash", CONFIG_IF_PFLASH, NULL }, { NULL }
 };
 static const struct keyval_choice drive_caches[] = {
     { "writeback", CONFIG_CACHE_WRITEBACK, NULL },
@@ -331,6 +337,7 @@ static const struct keyval_row drive_rows[] = {
     R(BOOL, "read-only", readonly, NULL),
     R(BOOL, "snapshot", snapshot, NULL),
     R(CHOICE, "discard", discard, drive_discards),
+    R(NUMBER, "unit", unit, NULL),
 #undef R
 };
 static const struct keyval_group drive_group = GROUP("-drive", NULL, drive_rows);
@@ -338,7 +345,7 @@ static const struct keyval_group drive_group = GROUP("-drive", NULL, drive_rows)
 bool opt_drive(struct options *o, const char *arg)
 {
     struct machine_config *c = o->config;
-    struct config_drive d = { 0 };
+    struct config_drive d = { .unit = CONFIG_UNIT_NEXT };
     if (wants_help(arg))
         return print_properties(o, &drive_group);
     if (c->drive_count == CONFIG_MAX_DRIVES)
@@ -347,6 +354,8 @@ bool opt_drive(struct options *o, const char *arg)
         return false;
     if (!d.file)
         return error_set(o->err, "-drive %s: no file=", arg);
+    if (d.interface == CONFIG_IF_PFLASH && d.unit >= CONFIG_FLASH_BANKS)
+        return error_set(o->err, "-drive %s: the board has flash banks 0 and 1", arg);
     c->drives[c->drive_count++] = d;
     return true;
 }
@@ -687,6 +696,39 @@ static bool connect_drives(struct options *o)
     return true;
 }
 
+static bool take_bank(struct options *o, int bank, const struct config_flash *contents)
+{
+    struct machine_config *c = o->config;
+    for (int n = 0; bank == CONFIG_UNIT_NEXT && n < CONFIG_FLASH_BANKS; n++)
+        if (!c->flash[n].file)
+            bank = n;
+    if (bank == CONFIG_UNIT_NEXT)
+        return error_set(o->err, "%s: the board has two flash banks", contents->file);
+    if (c->flash[bank].file)
+        return error_set(o->err, "%s: flash bank %d already holds %s", contents->file, bank,
+                         c->flash[bank].file);
+    c->flash[bank] = *contents;
+    return true;
+}
+
+// -bios is the first bank; the drives follow, those with a unit before the others.
+static bool fill_flash(struct options *o)
+{
+    struct machine_config *c = o->config;
+    if (c->bios && !take_bank(o, 0, &(struct config_flash){ c->bios, true, false }))
+        return false;
+    for (int named = 1; named >= 0; named--) {
+        for (size_t i = 0; i < c->drive_count; i++) {
+            const struct config_drive *d = &c->drives[i];
+            struct config_flash contents = { d->file, d->readonly, d->snapshot };
+            if (d->interface == CONFIG_IF_PFLASH && (d->unit >= 0) == named &&
+                !take_bank(o, d->unit, &contents))
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool check_stdio(struct options *o)
 {
     int users = 0;
@@ -702,7 +744,10 @@ bool options_check(struct options *o)
         return error_set(o->err, "-initrd goes with -kernel");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
-    if (!c->kernel && !c->machine.dumpdtb)
+    if (!resolve_serial(o) || !check_ids(o) || !check_stdio(o) || !connect_drives(o) ||
+        !fill_flash(o))
+        return false;
+    if (!c->kernel && !c->flash[0].file && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
-    return resolve_serial(o) && check_ids(o) && check_stdio(o) && connect_drives(o);
+    return true;
 }

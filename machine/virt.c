@@ -13,6 +13,7 @@
 #include "devices/virtio/mmio.h"
 #include "machine/board_cpu.h"
 #include "machine/devtree.h"
+#include "machine/flash.h"
 #include "machine/virtio_slots.h"
 
 #include <assert.h>
@@ -43,6 +44,7 @@ struct virt {
     struct slot slots[MAX_SLOTS];
     size_t slot_count;
     struct board_cpu board_cpu;
+    struct flash flash[CONFIG_FLASH_BANKS];
 };
 
 struct row {
@@ -55,6 +57,12 @@ struct row {
     struct device *(*create)(struct machine *m, const char *name, unsigned n, struct irq_line irq,
                              struct error *err);
 };
+
+static struct device *create_pflash(struct machine *m, const char *name, unsigned n,
+                                    struct irq_line irq, struct error *err)
+{
+    return flash_create(&m->virt->flash[n], m, name, n, err);
+}
 
 static struct device *create_pl011(struct machine *m, const char *name, unsigned n,
                                    struct irq_line irq, struct error *err)
@@ -99,6 +107,7 @@ static struct device *create_virtio(struct machine *m, const char *name, unsigne
 // clang-format off
 static const struct row rows[] = {
     // name       base        stride            count         spi  phandle                create
+    { "pflash", 0,          FLASH_BANK_SIZE,  CONFIG_FLASH_BANKS, NO_SPI, 0,            create_pflash },
     { "pl011",  0x09000000, 0,                1,            1,   0,                     create_pl011 },
     { "pl031",  0x09010000, 0,                1,            2,   0,                     create_pl031 },
     { "fw-cfg", 0x09020000, 0,                1,            NO_SPI, 0,                  create_fw_cfg },
