@@ -173,8 +173,6 @@ void board_cpu_init(struct board_cpu *b)
 {
     b->m->board = (struct a64_board){
         .opaque = b,
-        .icc_read = icc_read,
-        .icc_write = icc_write,
         .timer_read = timer_read,
         .timer_write = timer_write,
         .counter = counter,
@@ -186,6 +184,10 @@ void board_cpu_init(struct board_cpu *b)
         .cpu_off = cpu_off,
         .affinity_info = affinity_info,
     };
+    if (b->m->config->machine.gic_version == 3) {
+        b->m->board.icc_read = icc_read;
+        b->m->board.icc_write = icc_write;
+    }
     b->pmu_timers = calloc(b->m->nr_cpus, sizeof *b->pmu_timers);
     assert(b->pmu_timers);
     for (unsigned n = 0; n < b->m->nr_cpus; n++)

@@ -129,6 +129,7 @@ static void *make_tree(struct machine *m, const struct loader_range *initrd, siz
                                    .mpidr = gic_affinity,
                                    .devices = virt_fdt_nodes,
                                    .opaque = m,
+                                   .ppi_flags = virt_ppi_flags(m),
                                    .pmu_ppi = a64_model_has(&a64_models[c->cpu], A64_FEATURE_PMU)
                                                   ? BOARD_PPI_PMU
                                                   : 0 };

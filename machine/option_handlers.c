@@ -65,7 +65,7 @@ static const struct keyval_choice machine_types[] = {
 };
 
 static const struct keyval_choice gic_versions[] = {
-    { "3", 3, NULL }, { "max", 3, NULL }, { NULL }
+    { "2", 2, NULL }, { "3", 3, NULL }, { "max", 3, NULL }, { NULL }
 };
 
 static const struct keyval_choice accels[] = {

@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "devices/fw_cfg.h"
 #include "devices/gic.h"
+#include "devices/gicv2m.h"
 #include "devices/gtimer.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
@@ -23,7 +24,11 @@
 
 enum {
     GIC_DIST_BASE = 0x08000000,
-    GIC_REDIST_BASE = 0x080a0000,
+    GIC_CPU_BASE = 0x08010000,   // GICv2
+    GIC_V2M_BASE = 0x08020000,   // GICv2
+    GIC_REDIST_BASE = 0x080a0000, // GICv3
+    V2M_SPI = 48,
+    V2M_SPIS = 64,
     MAX_SLOTS = 64,
     NO_SPI = -1,
 };
@@ -39,6 +44,7 @@ struct slot {
 };
 
 struct virt {
+    struct device *v2m; // GICv2
     struct gic *gic;
     struct gtimer *gtimer;
     struct slot slots[MAX_SLOTS];
@@ -164,13 +170,31 @@ static void create_gtimer(struct machine *m)
     m->virt->gtimer = gtimer_create(&m->clock, m->nr_cpus, lines);
 }
 
+static bool is_gicv2(const struct machine *m)
+{
+    return m->config->machine.gic_version == 2;
+}
+
+static struct irq_line spi_line(void *opaque, unsigned n)
+{
+    return gic_spi_line(opaque, n);
+}
+
 static bool create_gic(struct machine *m, struct error *err)
 {
     struct virt *v = m->virt;
-    v->gic = gic_create(&(struct gic_config){
-        .cpus = m->nr_cpus, .cpu_irq = cpu_irq, .opaque = m, .log = &m->log });
-    return bus_map(&m->bus, GIC_DIST_BASE, gic_dist(v->gic), err) &&
-           bus_map(&m->bus, GIC_REDIST_BASE, gic_redist(v->gic), err);
+    v->gic = gic_create(&(struct gic_config){ .version = (unsigned)m->config->machine.gic_version,
+                                              .cpus = m->nr_cpus,
+                                              .cpu_irq = cpu_irq,
+                                              .opaque = m,
+                                              .log = &m->log });
+    if (!bus_map(&m->bus, GIC_DIST_BASE, gic_dist(v->gic), err))
+        return false;
+    if (!is_gicv2(m))
+        return bus_map(&m->bus, GIC_REDIST_BASE, gic_redist(v->gic), err);
+    v->v2m = gicv2m_create("gic-v2m", V2M_SPI, V2M_SPIS, spi_line, v->gic, &m->log);
+    return bus_map(&m->bus, GIC_CPU_BASE, gic_cpu_interface(v->gic), err) &&
+           bus_map(&m->bus, GIC_V2M_BASE, v->v2m, err);
 }
 
 bool virt_init(struct machine *m, struct error *err)
@@ -198,6 +222,7 @@ void virt_fini(struct machine *m)
     board_cpu_fini(&v->board_cpu);
     if (v->gtimer)
         gtimer_destroy(v->gtimer);
+    device_destroy(v->v2m);
     if (v->gic)
         gic_destroy(v->gic);
     free(v);
@@ -232,12 +257,26 @@ bool virt_load(struct machine *m, struct state_reader *r, struct error *err)
     return ok;
 }
 
+static int v2m_node(void *opaque, void *fdt)
+{
+    struct device *v2m = opaque;
+    struct fdt_place place = { .base = GIC_V2M_BASE, .spi = NO_SPI, .phandle = DEVTREE_PHANDLE_V2M };
+    return v2m->ops->fdt_node(v2m->opaque, fdt, &place);
+}
+
+// With GICv2 an interrupt of a CPU's own says which CPUs have it.
+uint32_t virt_ppi_flags(const struct machine *m)
+{
+    return is_gicv2(m) ? (uint32_t)((1u << m->nr_cpus) - 1) << 8 : 0;
+}
+
 int virt_fdt_nodes(void *opaque, void *fdt)
 {
     const struct machine *m = opaque;
     const struct virt *v = m->virt;
-    int e = gic_fdt_node(v->gic, fdt, GIC_DIST_BASE, GIC_REDIST_BASE, DEVTREE_PHANDLE_GIC);
-    e = e ? e : gtimer_fdt_node(fdt);
+    int e = gic_fdt_node(v->gic, fdt, GIC_DIST_BASE, is_gicv2(m) ? GIC_CPU_BASE : GIC_REDIST_BASE,
+                         DEVTREE_PHANDLE_GIC, v->v2m ? v2m_node : NULL, v->v2m);
+    e = e ? e : gtimer_fdt_node(fdt, virt_ppi_flags(m));
     for (size_t i = 0; !e && i < v->slot_count; i++) {
         const struct slot *s = &v->slots[i];
         if (s->dev->ops->fdt_node)

@@ -41,8 +41,8 @@ Test(fdt, nodes)
     fdt_create(fdt, sizeof fdt);
     fdt_finish_reservemap(fdt);
     fdt_begin_node(fdt, "");
-    EXPECT(gtimer_fdt_node(fdt), 0);
-    EXPECT(gic_fdt_node(g, fdt, 0x8000000, 0x80a0000, 0x8002), 0);
+    EXPECT(gtimer_fdt_node(fdt, 0), 0);
+    EXPECT(gic_fdt_node(g, fdt, 0x8000000, 0x80a0000, 0x8002, NULL, NULL), 0);
     node(pl011_create("pl011", &b.clock, none, NULL, NULL), 0x9000000, 1);
     node(pl031_create("pl031", &b.clock, none, 0), 0x9010000, 2);
     node(pl061_create("pl061", none, NULL, NULL), 0x9030000, 7);

@@ -170,6 +170,25 @@ Test(random, gic, .timeout = 60)
     bench_fini(&b);
 }
 
+Test(random, gicv2, .timeout = 60)
+{
+    bench_init(&b);
+    struct error err;
+    struct gic *g = gic_create(&(struct gic_config){.version = 2, .cpus = 1});
+    cr_assert(bus_map(&b.bus, 0x8000000, gic_dist(g), &err));
+    for (unsigned i = 0; i < 300000; i++) {
+        unsigned size = 1u << next() % 4;
+        uint64_t at = 0x8000000 + (next() % 0x1000 & ~(uint64_t)(size - 1)), value = next();
+        bus_write(&b.bus, at, size, value);
+        struct irq_line l = gic_spi_line(g, next() % GIC_SPIS);
+        irq_set(&l, next() & 1);
+    }
+    hammer(gic_cpu_interface(g), 300000);
+    bench_copy_state(gic_dist(g), gic_dist(g));
+    gic_destroy(g);
+    bench_fini(&b);
+}
+
 Test(random, gtimer, .timeout = 60)
 {
     bench_init(&b);
