@@ -16,7 +16,8 @@ enum {
     CONFIG_MAX_DRIVES = 32,
     CONFIG_MAX_DEVICES = 32, // the board has as many virtio-mmio slots
     CONFIG_MAX_CHARDEVS = 16,
-    CONFIG_MAX_SERIALS = 1,
+    CONFIG_MAX_SERIALS = 2,
+    CONFIG_NO_SERIAL = -1,
     CONFIG_FLASH_BANKS = 2,
     CONFIG_UNIT_NEXT = -1,
 };
@@ -69,6 +70,7 @@ enum config_char_backend {
     CONFIG_CHAR_NULL,
     CONFIG_CHAR_STDIO,
     CONFIG_CHAR_FILE, // output only
+    CONFIG_CHAR_TESTDEV, // the guest's words end armlet
     CONFIG_CHAR_BUFFER, // in memory, for tests: no option names it
     CONFIG_CHAR_GIVEN,  // made by whoever filled this in (armlet bench): no option names it
 };
@@ -128,7 +130,7 @@ struct machine_config {
     size_t device_count;
     struct config_chardev chardevs[CONFIG_MAX_CHARDEVS];
     size_t chardev_count;
-    int serials[CONFIG_MAX_SERIALS]; // index into chardevs, -1 for none
+    int serials[CONFIG_MAX_SERIALS]; // index into chardevs, or CONFIG_NO_SERIAL
     size_t serial_count;
 
     const char *cache_dir; // of compiled code; NULL: the default place
@@ -140,6 +142,8 @@ struct machine_config {
     const char *log_file;
     bool snapshot;
     bool no_reboot;
+    const char *expect; // extended regular expression that the console is to match; or NULL
+    int timeout;        // seconds; 0: none
     bool nodefaults;
     bool icount; // guest time follows the instructions executed (machine/icount.h); no option yet
     bool seed_given;

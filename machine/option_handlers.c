@@ -11,6 +11,7 @@
 #include "machine/keyval.h"
 #include "machine/suggest.h"
 
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -492,6 +493,7 @@ static const struct keyval_choice char_backends[] = {
     { "null", CONFIG_CHAR_NULL, "goes nowhere" },
     { "stdio", CONFIG_CHAR_STDIO, "this terminal (mux=on: Ctrl-A is the escape character)" },
     { "file", CONFIG_CHAR_FILE, "output into a file (path=, append=on|off)" },
+    { "testdev", CONFIG_CHAR_TESTDEV, "a guest's test suite ends armlet through it: \"<code>q\"" },
     { NULL },
 };
 
@@ -532,10 +534,9 @@ bool opt_chardev(struct options *o, const char *arg)
 
 bool opt_serial(struct options *o, const char *arg)
 {
-    if (o->serial_given)
-        return error_set(o->err, "-serial: the board has one UART");
-    o->serial_given = true;
-    o->serial = arg;
+    if (o->serial_count == CONFIG_MAX_SERIALS)
+        return error_set(o->err, "-serial: the board has two UARTs");
+    o->serials[o->serial_count++] = arg;
     return true;
 }
 
@@ -551,15 +552,14 @@ static bool resolve_serial_by_id(struct options *o, const char *id)
     return error_set(o->err, "-serial chardev:%s: there is no -chardev of that id", id);
 }
 
-static bool resolve_serial(struct options *o)
+static bool resolve_serial(struct options *o, const char *s, const char *id)
 {
     struct machine_config *c = o->config;
-    const char *s = o->serial;
-    struct config_chardev d = { .id = "serial0" };
-    if (!s)
-        s = c->nodefaults && !o->nographic ? "none" : "mon:stdio";
-    if (!strcmp(s, "none"))
+    struct config_chardev d = { .id = id };
+    if (!strcmp(s, "none")) {
+        c->serials[c->serial_count++] = CONFIG_NO_SERIAL;
         return true;
+    }
     if (!strncmp(s, "chardev:", 8))
         return resolve_serial_by_id(o, s + 8);
     if (!strcmp(s, "mon:stdio")) {
@@ -579,7 +579,45 @@ static bool resolve_serial(struct options *o)
     return add_chardev(o, &d);
 }
 
+static bool resolve_serials(struct options *o)
+{
+    static const char *const ids[CONFIG_MAX_SERIALS] = { "serial0", "serial1" };
+    if (!o->serial_count)
+        o->serials[o->serial_count++] = o->config->nodefaults && !o->nographic ? "none" : "mon:stdio";
+    for (unsigned n = 0; n < o->serial_count; n++)
+        if (!resolve_serial(o, o->serials[n], ids[n]))
+            return false;
+    struct machine_config *c = o->config;
+    while (c->serial_count && c->serials[c->serial_count - 1] == CONFIG_NO_SERIAL)
+        c->serial_count--;
+    return true;
+}
+
 // The rest
+
+bool opt_timeout(struct options *o, const char *arg)
+{
+    char *end;
+    long seconds = strtol(arg, &end, 10);
+    if (!*arg || *end || seconds < 1 || seconds > 1000000)
+        return error_set(o->err, "-timeout %s: not a number of seconds", arg);
+    o->config->timeout = (int)seconds;
+    return true;
+}
+
+bool opt_expect(struct options *o, const char *arg)
+{
+    regex_t r;
+    char why[100];
+    int e = regcomp(&r, arg, REG_EXTENDED | REG_NOSUB);
+    if (e) {
+        regerror(e, &r, why, sizeof why);
+        return error_set(o->err, "-expect %s: %s", arg, why);
+    }
+    regfree(&r);
+    o->config->expect = arg;
+    return true;
+}
 
 bool opt_name(struct options *o, const char *arg)
 {
@@ -744,7 +782,7 @@ bool options_check(struct options *o)
         return error_set(o->err, "-initrd goes with -kernel");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
-    if (!resolve_serial(o) || !check_ids(o) || !check_stdio(o) || !connect_drives(o) ||
+    if (!resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !connect_drives(o) ||
         !fill_flash(o))
         return false;
     if (!c->kernel && !c->flash[0].file && !c->machine.dumpdtb)

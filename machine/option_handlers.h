@@ -10,8 +10,8 @@ struct options {
     FILE *out;
     bool done; // something was printed instead; no machine is wanted
     bool nographic;
-    bool serial_given;
-    const char *serial; // what -serial named, resolved once all -chardev are known
+    const char *serials[CONFIG_MAX_SERIALS]; // what -serial named, resolved once all -chardev are known
+    unsigned serial_count;
     struct error *err;
 };
 

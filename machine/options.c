@@ -51,7 +51,8 @@ void options_print_help(FILE *out)
     }
     print_commands(out);
     fputs(
-        "\nExit status: 0 power-off, 1 an error of armlet's, 2 usage, 3 reset under -no-reboot.\n",
+        "\nExit status: 0 power-off, 1 an error of armlet's, 2 usage, 3 reset under -no-reboot,\n"
+          "4 a kernel panic, 5 --timeout, 6 without what --expect names, 9 -accel verify; 128+N signal N.\n",
         out);
 }
 

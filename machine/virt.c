@@ -31,6 +31,8 @@ enum {
     V2M_SPIS = 64,
     MAX_SLOTS = 64,
     NO_SPI = -1,
+    POWER_KEY_LINE = 3,
+    POWER_KEY_NS = 100000000, // how long it is held down: longer than drivers debounce
 };
 
 _Static_assert((int)CONFIG_MAX_DEVICES == VIRTIO_SLOTS, "one slot a -device");
@@ -44,6 +46,8 @@ struct slot {
 };
 
 struct virt {
+    struct device *gpio;
+    struct clock_timer power_key; // armed: it is down, until then
     struct device *v2m; // GICv2
     struct gic *gic;
     struct gtimer *gtimer;
@@ -62,6 +66,7 @@ struct row {
     uint32_t phandle;
     struct device *(*create)(struct machine *m, const char *name, unsigned n, struct irq_line irq,
                              struct error *err);
+    bool (*wanted)(const struct machine *m); // NULL: always
 };
 
 static struct device *create_pflash(struct machine *m, const char *name, unsigned n,
@@ -74,8 +79,20 @@ static struct device *create_pl011(struct machine *m, const char *name, unsigned
                                    struct irq_line irq, struct error *err)
 {
     const struct machine_config *c = m->config;
-    struct chardev *chardev = n < c->serial_count ? m->chardevs[c->serials[n]] : NULL;
+    bool connected = n < c->serial_count && c->serials[n] != CONFIG_NO_SERIAL;
+    struct chardev *chardev = connected ? m->chardevs[c->serials[n]] : NULL;
     return pl011_create(name, &m->clock, irq, chardev, &m->log);
+}
+
+static bool has_second_serial(const struct machine *m)
+{
+    return m->config->serial_count > 1;
+}
+
+static struct device *create_second_pl011(struct machine *m, const char *name, unsigned n,
+                                          struct irq_line irq, struct error *err)
+{
+    return create_pl011(m, name, 1, irq, err);
 }
 
 static struct device *create_pl031(struct machine *m, const char *name, unsigned n,
@@ -97,7 +114,23 @@ static struct device *create_fw_cfg(struct machine *m, const char *name, unsigne
 static struct device *create_pl061(struct machine *m, const char *name, unsigned n,
                                    struct irq_line irq, struct error *err)
 {
-    return pl061_create(name, irq, NULL, &m->log);
+    m->virt->gpio = pl061_create(name, irq, NULL, &m->log);
+    return m->virt->gpio;
+}
+
+static void release_power_key(void *opaque)
+{
+    struct virt *v = opaque;
+    struct irq_line key = pl061_line(v->gpio, POWER_KEY_LINE);
+    irq_set(&key, false);
+}
+
+bool virt_press_power_key(struct machine *m)
+{
+    struct irq_line key = pl061_line(m->virt->gpio, POWER_KEY_LINE);
+    irq_set(&key, true);
+    timer_arm(&m->virt->power_key, clock_now(&m->clock) + POWER_KEY_NS);
+    return pl061_listens(m->virt->gpio, POWER_KEY_LINE);
 }
 
 static struct device *create_virtio(struct machine *m, const char *name, unsigned n,
@@ -118,6 +151,7 @@ static const struct row rows[] = {
     { "pl031",  0x09010000, 0,                1,            2,   0,                     create_pl031 },
     { "fw-cfg", 0x09020000, 0,                1,            NO_SPI, 0,                  create_fw_cfg },
     { "pl061",  0x09030000, 0,                1,            7,   DEVTREE_PHANDLE_GPIO,  create_pl061 },
+    { "pl011-1",0x09040000, 0,                1,            8,   0,                     create_second_pl011, has_second_serial },
     { "virtio", 0x0a000000, VIRTIO_MMIO_SIZE, VIRTIO_SLOTS, 16,  0,                     create_virtio },
 };
 // clang-format on
@@ -201,13 +235,14 @@ bool virt_init(struct machine *m, struct error *err)
 {
     m->virt = calloc(1, sizeof *m->virt);
     assert(m->virt);
+    timer_init(&m->virt->power_key, &m->clock, release_power_key, m->virt);
     if (!create_gic(m, err))
         return false;
     create_gtimer(m);
     m->virt->board_cpu = (struct board_cpu){ .m = m, .gic = m->virt->gic, .gtimer = m->virt->gtimer };
     board_cpu_init(&m->virt->board_cpu);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        if (!create_row(m, &rows[i], err))
+        if ((!rows[i].wanted || rows[i].wanted(m)) && !create_row(m, &rows[i], err))
             return false;
     return true;
 }
@@ -217,6 +252,7 @@ void virt_fini(struct machine *m)
     struct virt *v = m->virt;
     if (!v)
         return;
+    timer_disarm(&v->power_key);
     while (v->slot_count)
         device_destroy(v->slots[--v->slot_count].dev);
     board_cpu_fini(&v->board_cpu);
