@@ -142,6 +142,7 @@ struct machine_config {
     const char *log_file;
     bool snapshot;
     bool no_reboot;
+    bool semihosting;
     const char *expect; // extended regular expression that the console is to match; or NULL
     int timeout;        // seconds; 0: none
     bool nodefaults;

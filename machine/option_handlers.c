@@ -633,6 +633,12 @@ bool opt_seed(struct options *o, const char *arg)
     return *arg && !*end ? true : error_set(o->err, "-seed %s: not a number", arg);
 }
 
+bool opt_semihosting(struct options *o, const char *arg)
+{
+    o->config->semihosting = true;
+    return true;
+}
+
 bool opt_no_reboot(struct options *o, const char *arg)
 {
     o->config->no_reboot = true;
