@@ -348,6 +348,13 @@ uint8_t *pflash_memory(struct device *dev)
     return ((struct pflash *)dev->opaque)->memory;
 }
 
+static enum pflash_access access_of(const struct pflash_config *config)
+{
+    if (config->readonly || config->forget)
+        return PFLASH_READ;
+    return config->create ? PFLASH_WRITE_NEW : PFLASH_WRITE;
+}
+
 struct device *pflash_create(const char *name, const struct pflash_config *config,
                              struct error *err)
 {
@@ -370,9 +377,8 @@ struct device *pflash_create(const char *name, const struct pflash_config *confi
     p->memory = mmap(NULL, PFLASH_SIZE, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert(p->memory != MAP_FAILED);
-    if (!config->file ||
-        pflash_file_open(&p->file, config->file, !config->readonly && !config->forget, p->memory,
-                         PFLASH_SIZE, &p->s.used, err))
+    if (!config->file || pflash_file_open(&p->file, config->file, access_of(config), p->memory,
+                                          PFLASH_SIZE, &p->s.used, err))
         return &p->dev;
     pflash_destroy(p);
     return NULL;

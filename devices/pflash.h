@@ -16,6 +16,7 @@
 struct pflash_config {
     const char *file;    // its first contents, shorter than the bank or as long; NULL: all zero
     bool readonly;       // programming and erasing fail
+    bool create;         // a file that does not exist is made
     bool forget;         // what the guest changes does not go to the file
     unsigned node_banks; // banks that this one's tree node describes, from its own on; 0: no node
     void (*mode)(void *opaque, bool array);

@@ -65,11 +65,13 @@ static bool read_all(struct pflash_file *f, uint8_t *memory, uint64_t size, uint
     return true;
 }
 
-bool pflash_file_open(struct pflash_file *f, const char *path, bool writable, uint8_t *memory,
-                      uint64_t size, uint64_t *used, struct error *err)
+bool pflash_file_open(struct pflash_file *f, const char *path, enum pflash_access access,
+                      uint8_t *memory, uint64_t size, uint64_t *used, struct error *err)
 {
+    bool writable = access != PFLASH_READ;
+    int flags = (writable ? O_RDWR : O_RDONLY) | (access == PFLASH_WRITE_NEW ? O_CREAT : 0);
     snprintf(f->name, sizeof f->name, "%s", path);
-    f->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    f->fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
     if (f->fd < 0 && writable && (errno == EACCES || errno == EROFS || errno == EPERM))
         return error_set(err, "%s: not writable: %s (readonly=on or -snapshot would do)", path,
                          strerror(errno));

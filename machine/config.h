@@ -57,6 +57,7 @@ struct config_drive {
     bool snapshot; // writes go to a temporary layer; -snapshot sets it on every drive
     int discard;   // discards always reach the file
     int unit;      // of if=pflash: which bank; CONFIG_UNIT_NEXT: the first free one
+    bool create;   // of if=pflash: a file that does not exist is made
 };
 
 // What a flash bank holds; the first is where firmware starts.
@@ -64,6 +65,7 @@ struct config_flash {
     const char *file; // NULL: nothing
     bool readonly;
     bool forget; // what the guest writes is gone at the end
+    bool create; // a file that does not exist is made
 };
 
 enum config_char_backend {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/firmware.h"
 
-#include "base/bits.h"
 #include "devices/fw_cfg.h"
 #include "machine/loader.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #define MIB 0x100000u
@@ -84,19 +82,4 @@ void firmware_fini(struct machine *m)
     free(m->fw_kernel);
     free(m->fw_initrd);
     m->fw_kernel = m->fw_initrd = NULL;
-}
-
-const char *firmware_find(struct machine_config *c, const char *name)
-{
-    static const char *const places[] = {"/usr/share/qemu-efi-aarch64", "/usr/share/AAVMF",
-                                         "/usr/share/qemu", "/usr/lib/u-boot/qemu_arm64"};
-    char path[256];
-    if (strchr(name, '/') || !access(name, F_OK))
-        return name;
-    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        int n = snprintf(path, sizeof path, "%s/%s", places[i], name);
-        if (n < (int)sizeof path && !access(path, R_OK))
-            return machine_config_strndup(c, path, (size_t)n);
-    }
-    return name;
 }

@@ -11,8 +11,4 @@
 bool firmware_load(struct machine *m, struct error *err);
 void firmware_fini(struct machine *m);
 
-// The file that -bios names: a path, or a file of that name where distributions keep firmware.
-// Returns a string in the configuration's pool, or name itself.
-const char *firmware_find(struct machine_config *c, const char *name);
-
 #endif

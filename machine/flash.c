@@ -23,6 +23,7 @@ struct device *flash_create(struct flash *f, struct machine *m, const char *name
     struct pflash_config config = { .file = given->file,
                                     .readonly = given->readonly,
                                     .forget = given->forget,
+                                    .create = given->create,
                                     .node_banks = n ? 0 : CONFIG_FLASH_BANKS,
                                     .mode = mode,
                                     .written = written,

@@ -9,6 +9,7 @@
 #include "jit/worker.h"
 #include "machine/device_types.h"
 #include "machine/keyval.h"
+#include "machine/short_way.h"
 #include "machine/suggest.h"
 
 #include <regex.h>
@@ -297,7 +298,7 @@ bool opt_dtb(struct options *o, const char *arg)
 
 bool opt_bios(struct options *o, const char *arg)
 {
-    return set_file(o, "-bios", &o->config->bios, arg);
+    return set_file(o, "-bios", &o->config->bios, short_way_find_firmware(o->config, arg));
 }
 
 bool opt_append(struct options *o, const char *arg)
@@ -339,6 +340,7 @@ static const struct keyval_row drive_rows[] = {
     R(BOOL, "snapshot", snapshot, NULL),
     R(CHOICE, "discard", discard, drive_discards),
     R(NUMBER, "unit", unit, NULL),
+    R(BOOL, "create", create, NULL),
 #undef R
 };
 static const struct keyval_group drive_group = GROUP("-drive", NULL, drive_rows);
@@ -355,6 +357,8 @@ bool opt_drive(struct options *o, const char *arg)
         return false;
     if (!d.file)
         return error_set(o->err, "-drive %s: no file=", arg);
+    if (d.interface != CONFIG_IF_PFLASH && (d.create || d.unit != CONFIG_UNIT_NEXT))
+        return error_set(o->err, "-drive %s: unit= and create= go with if=pflash", arg);
     if (d.interface == CONFIG_IF_PFLASH && d.unit >= CONFIG_FLASH_BANKS)
         return error_set(o->err, "-drive %s: the board has flash banks 0 and 1", arg);
     c->drives[c->drive_count++] = d;
@@ -663,6 +667,12 @@ bool opt_log_file(struct options *o, const char *arg)
     return set_file(o, "-D", &o->config->log_file, arg);
 }
 
+bool opt_print_config(struct options *o, const char *arg)
+{
+    o->print_config = true;
+    return true;
+}
+
 bool opt_help(struct options *o, const char *arg)
 {
     options_print_help(o->out);
@@ -759,12 +769,12 @@ static bool take_bank(struct options *o, int bank, const struct config_flash *co
 static bool fill_flash(struct options *o)
 {
     struct machine_config *c = o->config;
-    if (c->bios && !take_bank(o, 0, &(struct config_flash){ c->bios, true, false }))
+    if (c->bios && !take_bank(o, 0, &(struct config_flash){ c->bios, .readonly = true }))
         return false;
     for (int named = 1; named >= 0; named--) {
         for (size_t i = 0; i < c->drive_count; i++) {
             const struct config_drive *d = &c->drives[i];
-            struct config_flash contents = { d->file, d->readonly, d->snapshot };
+            struct config_flash contents = { d->file, d->readonly, d->snapshot, d->create };
             if (d->interface == CONFIG_IF_PFLASH && (d->unit >= 0) == named &&
                 !take_bank(o, d->unit, &contents))
                 return false;

@@ -174,7 +174,7 @@ Test(options, wrong_values)
     bad("K -smp 2", "one CPU");
     bad("K -smp cores=2", "one CPU");
     bad("K -smp x", "not a number");
-    bad("K -M virt,gic-version=2", "gic-version");
+    bad("K -M virt,gic-version=4", "gic-version");
     bad("K -M virt,virtualization=on", "only virtualization=off");
     bad("K -cpu cortex-m3", "no such CPU");
     bad("K -cpu mac", "did you mean max?");
@@ -196,7 +196,7 @@ Test(options, wrong_values)
     bad("K -nic user", "none");
     bad("K -display gtk", "none");
     bad("K -serial tcp:1", "mon:stdio");
-    bad("K -serial stdio -serial stdio", "one UART");
+    bad("K -serial null -serial null -serial null", "two UARTs");
     bad("K -serial chardev:x", "no -chardev");
     bad("K -chardev stdio,id=a -chardev stdio,id=b", "once");
     bad("K -chardev file,id=a", "path=");
