@@ -238,7 +238,7 @@ const char *short_way_find_firmware(struct machine_config *c, const char *name)
     static const char *const places[] = {"/usr/share/qemu-efi-aarch64", "/usr/share/AAVMF",
                                          "/usr/share/qemu", "/usr/lib/u-boot/qemu_arm64"};
     char path[NAME_ROOM];
-    if (strchr(name, '/') || !access(name, F_OK))
+    if (!*name || strchr(name, '/') || !access(name, F_OK))
         return name;
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
         int n = snprintf(path, sizeof path, "%s/%s", places[i], name);
