@@ -100,8 +100,9 @@ bool short_way_positional(struct options *o, const char *path)
     case FILE_ISO:
         if (!o->short_disk)
             o->short_disk = path;
-        return add(o, "drive", "file=%s,format=%s,if=virtio%s", escaped(o, path, ""),
-                   kind == FILE_QCOW2 ? "qcow2" : "raw", kind == FILE_ISO ? ",readonly=on" : "");
+        // Of a drive without a format its file decides between raw and qcow2.
+        return add(o, "drive", "file=%s%s,if=virtio%s", escaped(o, path, ""),
+                   kind == FILE_QCOW2 ? "" : ",format=raw", kind == FILE_ISO ? ",readonly=on" : "");
     case FILE_FIRMWARE:
         return add(o, "bios", "%s", path);
     default:
