@@ -20,6 +20,8 @@ enum {
     CONFIG_NO_SERIAL = -1,
     CONFIG_FLASH_BANKS = 2,
     CONFIG_UNIT_NEXT = -1,
+    CONFIG_MAX_FW_CFG = 8,
+    CONFIG_FW_CFG_NAME = 55, // bytes
 };
 
 enum config_accel {
@@ -44,6 +46,11 @@ enum config_drive_format {
 enum config_drive_cache {
     CONFIG_CACHE_WRITEBACK,
     CONFIG_CACHE_WRITETHROUGH, // so is every write
+};
+
+// An item of fw_cfg: a file's contents or a text.
+struct config_fw_cfg {
+    const char *name, *file, *string;
 };
 
 struct config_drive {
@@ -124,6 +131,8 @@ struct machine_config {
     const char *dtb;
     const char *append;
     const char *bios;                             // firmware as the user named it
+    struct config_fw_cfg fw_cfg[CONFIG_MAX_FW_CFG];
+    size_t fw_cfg_count;
     struct config_flash flash[CONFIG_FLASH_BANKS]; // -bios and the if=pflash drives
 
     struct config_drive drives[CONFIG_MAX_DRIVES];

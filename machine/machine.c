@@ -244,6 +244,8 @@ static bool build(struct machine *m, struct error *err)
     // The terminal last of all that can go wrong before the guest: errors are read in peace.
     if (!create_cpus(m, err) || !create_chardevs(m, err) || !virt_init(m, err))
         return false;
+    if (!firmware_add_items(m, err))
+        return false;
     watch_init(&m->watch, m);
     return m->config->machine.dumpdtb || load(m, err);
 }
@@ -283,6 +285,7 @@ void machine_fini(struct machine *m)
     watch_fini(&m->watch);
     virt_fini(m);
     firmware_fini(m);
+    firmware_release_items(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
     if (m->jit.guest)

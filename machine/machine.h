@@ -50,6 +50,7 @@ struct machine {
     struct virt *virt;   // the devices
     struct fw_cfg *fw_cfg; // one of them: what firmware is told
     void *fw_kernel, *fw_initrd; // what it holds of files
+    void *fw_items[CONFIG_MAX_FW_CFG];
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request

@@ -365,6 +365,40 @@ bool opt_drive(struct options *o, const char *arg)
     return true;
 }
 
+bool opt_pflash(struct options *o, const char *arg)
+{
+    struct machine_config *c = o->config;
+    if (c->drive_count == CONFIG_MAX_DRIVES)
+        return error_set(o->err, "-drive: more than %d", CONFIG_MAX_DRIVES);
+    c->drives[c->drive_count] = (struct config_drive){ .interface = CONFIG_IF_PFLASH,
+                                                       .format = CONFIG_FORMAT_RAW,
+                                                       .unit = CONFIG_UNIT_NEXT };
+    return set_file(o, "-pflash", &c->drives[c->drive_count++].file, arg);
+}
+
+static const struct keyval_row fw_cfg_rows[] = {
+#define R(name, field) ROW(STRING, config_fw_cfg, name, field, NULL)
+    R("name", name), R("file", file), R("string", string),
+#undef R
+};
+static const struct keyval_group fw_cfg_group = GROUP("-fw_cfg", "name", fw_cfg_rows);
+
+bool opt_fw_cfg(struct options *o, const char *arg)
+{
+    struct machine_config *c = o->config;
+    struct config_fw_cfg f = { 0 };
+    if (c->fw_cfg_count == CONFIG_MAX_FW_CFG)
+        return error_set(o->err, "-fw_cfg: more than %d", CONFIG_MAX_FW_CFG);
+    if (!keyval_parse(c, &fw_cfg_group, arg, &f, o->err))
+        return false;
+    if (!f.name || !f.file == !f.string)
+        return error_set(o->err, "-fw_cfg %s: it wants name= and one of file= and string=", arg);
+    if (!*f.name || strlen(f.name) > CONFIG_FW_CFG_NAME)
+        return error_set(o->err, "-fw_cfg %s: a name has 1 to %d bytes", arg, CONFIG_FW_CFG_NAME);
+    c->fw_cfg[c->fw_cfg_count++] = f;
+    return true;
+}
+
 bool opt_snapshot(struct options *o, const char *arg)
 {
     o->config->snapshot = true;

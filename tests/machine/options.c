@@ -292,6 +292,23 @@ Test(options, flash)
     bad("K -drive create=on,file=a", "go with if=pflash");
     bad("K -bios=", "empty");
     bad("-drive if=pflash,unit=1,file=vars", "nothing to boot");
+    good("-pflash code -pflash vars");
+    cr_expect_str_eq(config.flash[0].file, "code");
+    cr_expect_str_eq(config.flash[1].file, "vars");
+}
+
+Test(options, fw_cfg)
+{
+    good("K -fw_cfg name=opt/a,string=b -fw_cfg opt/c,file=d");
+    cr_expect_eq(config.fw_cfg_count, 2u);
+    cr_expect_str_eq(config.fw_cfg[0].string, "b");
+    cr_expect_str_eq(config.fw_cfg[1].name, "opt/c");
+    cr_expect_str_eq(config.fw_cfg[1].file, "d");
+    bad("K -fw_cfg name=opt/a", "one of file=");
+    bad("K -fw_cfg file=a", "wants name=");
+    bad("K -fw_cfg opt/a,file=a,string=b", "one of file=");
+    bad("K -fw_cfg name=opt/345678901234567890123456789012345678901234567890123456,string=x",
+        "1 to 55");
 }
 
 Test(options, how_it_ends)
