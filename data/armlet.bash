@@ -2,7 +2,7 @@
 # Completion of armlet's command line for bash. What there is, armlet itself says (--help, -X help).
 
 _armlet_options() {
-    "$1" -help 2>/dev/null | sed -n 's/^  \(-[a-zA-Z-]*\)\( .*\)\{0,1\}$/\1/p'
+    "$1" -help 2>/dev/null | sed -n 's/^  \(-[a-zA-Z_-]*\)\( .*\)\{0,1\}$/\1/p'
 }
 
 # The names that "-OPTION help" lists: the first word of each indented line, or a device's name.
