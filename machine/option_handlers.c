@@ -830,6 +830,8 @@ bool options_check(struct options *o)
     struct machine_config *c = o->config;
     if (c->initrd && !c->kernel)
         return error_set(o->err, "-initrd goes with -kernel");
+    if (c->machine.gic_version == 2 && c->smp > 1)
+        return error_set(o->err, "-machine gic-version=2: armlet's has one CPU (-smp 1)");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
     if (!resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !connect_drives(o) ||
