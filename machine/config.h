@@ -7,6 +7,8 @@
 #ifndef MACHINE_CONFIG_H
 #define MACHINE_CONFIG_H
 
+#include "devices/net/slirp.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +19,8 @@ enum {
     CONFIG_MAX_DEVICES = 32, // the board has as many virtio-mmio slots
     CONFIG_MAX_CHARDEVS = 16,
     CONFIG_MAX_SERIALS = 1,
+    CONFIG_MAX_NETDEVS = 8,
+    CONFIG_MAX_HOSTFWDS = 64,
 };
 
 enum config_accel {
@@ -74,6 +78,24 @@ struct config_chardev {
     bool append;      // file: keep what it holds
 };
 
+enum config_netdev_type {
+    CONFIG_NET_USER,   // devices/net/slirp.h
+    CONFIG_NET_STREAM, // devices/net/socket.h: a Unix socket
+    CONFIG_NET_SOCKET, // the same, a descriptor that was inherited
+};
+
+struct config_netdev {
+    int type; // enum config_netdev_type
+    const char *id;
+    bool nic; // a card comes with it (-nic)
+    uint8_t mac[6]; // of that card; zero: not given
+    struct net_slirp_config user;
+    struct net_hostfwd hostfwd[CONFIG_MAX_HOSTFWDS];
+    const char *path; // of a stream
+    bool server;
+    int fd; // of a socket
+};
+
 // The properties of every kind of device together; a driver's row in device_types.def says which
 // of them it takes.
 struct config_device {
@@ -82,6 +104,10 @@ struct config_device {
     const char *drive;
     const char *serial;
     const struct config_drive *backend; // the drive that `drive` names
+    const char *netdev;
+    const char *mac;
+    const struct config_netdev *net; // that `netdev` names
+    uint8_t mac_address[6];
 };
 
 struct config_machine_props {
@@ -115,6 +141,8 @@ struct machine_config {
     size_t device_count;
     struct config_chardev chardevs[CONFIG_MAX_CHARDEVS];
     size_t chardev_count;
+    struct config_netdev netdevs[CONFIG_MAX_NETDEVS];
+    size_t netdev_count;
     int serials[CONFIG_MAX_SERIALS]; // index into chardevs, -1 for none
     size_t serial_count;
 

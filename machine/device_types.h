@@ -6,6 +6,7 @@
 enum {
     PROP_DRIVE = 1 << 0,  // needs one
     PROP_SERIAL = 1 << 1,
+    PROP_NETDEV = 1 << 2, // needs one; also mac=
 };
 
 enum device_type {

@@ -13,6 +13,7 @@
 #include "machine/devtree.h"
 #include "machine/exit_codes.h"
 #include "machine/loader.h"
+#include "machine/networks.h"
 #include "machine/stats.h"
 #include "machine/virt.h"
 
@@ -199,8 +200,10 @@ static bool build(struct machine *m, struct error *err)
         !bus_map_ram(&m->bus, VIRT_RAM_BASE, m->ram.size, m->ram.host, false, err))
         return false;
     // The terminal last of all that can go wrong before the guest: errors are read in peace.
-    if (!create_cpus(m, err) || !create_chardevs(m, err) || !virt_init(m, err))
+    if (!create_cpus(m, err) || !networks_init(m, err) || !create_chardevs(m, err) ||
+        !virt_init(m, err))
         return false;
+    networks_start(m);
     return m->config->machine.dumpdtb || load(m, err);
 }
 
@@ -235,6 +238,7 @@ bool machine_dump_tree(struct machine *m, const char *path, struct error *err)
 void machine_fini(struct machine *m)
 {
     accel_fini(m);
+    networks_fini(m);
     virt_fini(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);

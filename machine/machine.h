@@ -46,6 +46,7 @@ struct machine {
     unsigned nr_cpus;
     struct virt *virt;   // the devices
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
+    struct net *nets[CONFIG_MAX_NETDEVS]; // as the configuration lists them
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request
     int exit_status;     // of a guest that names one

@@ -4,8 +4,10 @@
 #include "base/bits.h"
 #include "devices/block/block.h"
 #include "devices/virtio/blk.h"
+#include "devices/virtio/net.h"
 #include "devices/virtio/rng.h"
 #include "machine/device_types.h"
+#include "machine/machine.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -38,7 +40,7 @@ static struct block *open_drive(const struct config_drive *d, struct error *err)
     return b && overlay ? overlay_open(b, err) : b;
 }
 
-static struct virtio *create_VIRTIO_BLK(const struct config_device *d, struct entropy *entropy,
+static struct virtio *create_VIRTIO_BLK(struct machine *m, const struct config_device *d,
                                         struct error *err)
 {
     struct virtio_blk_config config = {
@@ -49,26 +51,34 @@ static struct virtio *create_VIRTIO_BLK(const struct config_device *d, struct en
     return config.block ? virtio_blk_create(&config) : NULL;
 }
 
-static struct virtio *create_VIRTIO_RNG(const struct config_device *d, struct entropy *entropy,
+static struct virtio *create_VIRTIO_NET(struct machine *m, const struct config_device *d,
                                         struct error *err)
 {
-    return virtio_rng_create(entropy_fill, entropy);
+    struct virtio_net_config config = {.net = m->nets[d->net - m->config->netdevs]};
+    memcpy(config.mac, d->mac_address, sizeof config.mac);
+    return virtio_net_create(&config);
 }
 
-static struct virtio *(*const create[])(const struct config_device *d, struct entropy *entropy,
+static struct virtio *create_VIRTIO_RNG(struct machine *m, const struct config_device *d,
+                                        struct error *err)
+{
+    return virtio_rng_create(entropy_fill, &m->entropy);
+}
+
+static struct virtio *(*const create[])(struct machine *m, const struct config_device *d,
                                         struct error *err) = {
 #define DEVICE_TYPE(id, name, props, help) create_##id,
 #include "machine/device_types.def"
 #undef DEVICE_TYPE
 };
 
-bool virtio_slot_create(const struct machine_config *c, unsigned n, struct entropy *entropy,
-                        struct virtio **v, struct error *err)
+bool virtio_slot_create(struct machine *m, unsigned n, struct virtio **v, struct error *err)
 {
     unsigned index = VIRTIO_SLOTS - 1 - n;
     *v = NULL;
-    if (index >= c->device_count)
+    if (index >= m->config->device_count)
         return true;
-    *v = create[c->devices[index].type](&c->devices[index], entropy, err);
+    const struct config_device *d = &m->config->devices[index];
+    *v = create[d->type](m, d, err);
     return *v;
 }
