@@ -178,10 +178,9 @@ void net_step(struct net *n, int ms)
     bool starved = n->starved; // set only while the queue was full, so there is room now
     n->starved = false;
     mutex_unlock(&n->lock);
-    // What came in first: its answers leave room in the sockets' buffers.
+    n->ops->serve(n, &n->polls); // first: it is about the descriptors as prepare() listed them
     while ((f = queue_take(&work)))
         n->ops->input(n, f);
-    n->ops->serve(n, &n->polls);
     if (n->out.head || starved)
         hand_over(n, starved);
 }
