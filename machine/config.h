@@ -19,6 +19,7 @@ enum {
     CONFIG_MAX_DEVICES = 32, // the board has as many virtio-mmio slots
     CONFIG_MAX_CHARDEVS = 16,
     CONFIG_MAX_SERIALS = 1,
+    CONFIG_MAX_PORTS = 15, // of virtio-serial
     CONFIG_MAX_NETDEVS = 8,
     CONFIG_MAX_HOSTFWDS = 64,
 };
@@ -108,6 +109,10 @@ struct config_device {
     const char *mac;
     const struct config_netdev *net; // that `netdev` names
     uint8_t mac_address[6];
+    const char *chardev, *name, *bus; // of a port
+    int nr;                           // of a port on its bus; -1: the next one
+    int chardev_index;                // that `chardev` names
+    const struct config_device *on;   // the device that `bus` names
 };
 
 struct config_machine_props {
@@ -139,6 +144,8 @@ struct machine_config {
     size_t drive_count;
     struct config_device devices[CONFIG_MAX_DEVICES]; // in the order given, if=virtio drives last
     size_t device_count;
+    struct config_device ports[CONFIG_MAX_PORTS]; // virtconsole, virtserialport
+    size_t port_count;
     struct config_chardev chardevs[CONFIG_MAX_CHARDEVS];
     size_t chardev_count;
     struct config_netdev netdevs[CONFIG_MAX_NETDEVS];

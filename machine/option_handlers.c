@@ -399,6 +399,10 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
         { PROP_DRIVE, { "drive", KEYVAL_STRING, offsetof(struct config_device, drive) } },
         { PROP_NETDEV, { "netdev", KEYVAL_STRING, offsetof(struct config_device, netdev) } },
         { PROP_NETDEV, { "mac", KEYVAL_STRING, offsetof(struct config_device, mac) } },
+        { PROP_PORT, { "chardev", KEYVAL_STRING, offsetof(struct config_device, chardev) } },
+        { PROP_PORT, { "bus", KEYVAL_STRING, offsetof(struct config_device, bus) } },
+        { PROP_PORT, { "nr", KEYVAL_NUMBER, offsetof(struct config_device, nr) } },
+        { PROP_NAME, { "name", KEYVAL_STRING, offsetof(struct config_device, name) } },
         { PROP_SERIAL, { "serial", KEYVAL_STRING, offsetof(struct config_device, serial) } },
     };
     size_t n = 0;
@@ -411,7 +415,7 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
 bool opt_device(struct options *o, const char *arg)
 {
     struct machine_config *c = o->config;
-    struct config_device d = { 0 };
+    struct config_device d = { .nr = -1 };
     struct keyval_row rows[16];
     char what[80];
     if (wants_help(arg))
@@ -433,6 +437,8 @@ bool opt_device(struct options *o, const char *arg)
         return error_set(o->err, "%s: no drive=", what);
     if ((device_types[d.type].props & PROP_NETDEV) && !d.netdev)
         return error_set(o->err, "%s: no netdev=", what);
+    if (device_types[d.type].props & PROP_PORT)
+        return options_add_port(o, what, &d);
     c->devices[c->device_count++] = d;
     return true;
 }
@@ -700,5 +706,5 @@ bool options_check(struct options *o)
     if (!c->kernel && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
     return resolve_serial(o) && check_ids(o) && check_stdio(o) && connect_drives(o) &&
-           options_connect_nets(o);
+           options_connect_nets(o) && options_connect_ports(o);
 }

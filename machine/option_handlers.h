@@ -56,5 +56,8 @@ bool options_check(struct options *o);
 
 // Parts of it, in files of their own. Each -device finds its -netdev; each -nic gets its device.
 bool options_connect_nets(struct options *o);
+// The same for the ports of virtio-serial: their bus, their number on it, their -chardev.
+bool options_add_port(struct options *o, const char *what, const struct config_device *d);
+bool options_connect_ports(struct options *o);
 
 #endif

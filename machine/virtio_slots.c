@@ -6,6 +6,7 @@
 #include "devices/virtio/blk.h"
 #include "devices/virtio/net.h"
 #include "devices/virtio/rng.h"
+#include "devices/virtio/serial.h"
 #include "machine/device_types.h"
 #include "machine/machine.h"
 
@@ -58,6 +59,28 @@ static struct virtio *create_VIRTIO_NET(struct machine *m, const struct config_d
     memcpy(config.mac, d->mac_address, sizeof config.mac);
     return virtio_net_create(&config);
 }
+
+static struct virtio *create_VIRTIO_SERIAL(struct machine *m, const struct config_device *d,
+                                           struct error *err)
+{
+    const struct machine_config *c = m->config;
+    struct virtio_serial_port ports[VIRTIO_SERIAL_PORTS] = {{0}};
+    for (size_t i = 0; i < c->port_count; i++) {
+        const struct config_device *p = &c->ports[i];
+        if (p->on == d)
+            ports[p->nr] = (struct virtio_serial_port){
+                .present = true,
+                .console = p->type == DEVICE_VIRTCONSOLE,
+                .name = p->name,
+                .chardev = p->chardev ? m->chardevs[p->chardev_index] : NULL,
+            };
+    }
+    return virtio_serial_create(ports);
+}
+
+// Ports are the serial device's.
+#define create_VIRTCONSOLE    NULL
+#define create_VIRTSERIALPORT NULL
 
 static struct virtio *create_VIRTIO_RNG(struct machine *m, const struct config_device *d,
                                         struct error *err)

@@ -326,6 +326,33 @@ Test(options, wrong_networks)
     bad("K -nic user,dns=localhost", "not an IPv4 address");
 }
 
+Test(options, ports)
+{
+    good("K -chardev null,id=a -chardev null,id=b -device virtio-serial-device,id=s0 -device virtserialport,chardev=a,"
+         "name=org.x -device virtconsole,chardev=b -device virtio-serial-device,id=s1 -device virtserialport,nr=7 "
+         "-device virtconsole,bus=s0.0");
+    cr_expect_eq(config.device_count, 2u);
+    cr_expect_eq(config.port_count, 4u);
+    static const struct {
+        int nr, on, chardev;
+    } want[] = {{1, 0, 0}, {0, 0, 1}, {7, 1, 0}, {2, 0, 0}};
+    for (unsigned i = 0; i < 4; i++) {
+        cr_expect_eq(config.ports[i].nr, want[i].nr, "port %u is nr %d", i, config.ports[i].nr);
+        cr_expect_eq(config.ports[i].on, &config.devices[want[i].on], "port %u is on another bus", i);
+        cr_expect_eq(config.ports[i].chardev_index, want[i].chardev);
+    }
+    bad("K -device virtconsole", "no -device virtio-serial-device");
+    bad("K -device virtio-serial-device -device virtconsole,bus=x.0", "has that id");
+    bad("K -device virtio-serial-device -device virtconsole,nr=15", "above 14");
+    bad("K -device virtio-serial-device -device virtserialport,nr=0", "console's");
+    bad("K -device virtio-serial-device -device virtconsole,nr=3 -device virtserialport,nr=3", "given twice");
+    bad("K -device virtio-serial-device -device virtconsole,chardev=x", "no -chardev of that id");
+    bad("K -chardev null,id=a -serial chardev:a -device virtio-serial-device -device virtconsole,chardev=a", "in use");
+    bad("K -device virtio-serial-device,chardev=a", "no property");
+    bad("K -device virtio-serial-device -device virtconsole,name="
+        "0123456789012345678901234567890123456789012345678901234567890123456789", "longer than 64");
+}
+
 Test(options, serials)
 {
     good("K -serial none");
