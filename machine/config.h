@@ -20,6 +20,7 @@ enum {
     CONFIG_MAX_CHARDEVS = 16,
     CONFIG_MAX_SERIALS = 1,
     CONFIG_MAX_PORTS = 15, // of virtio-serial
+    CONFIG_MAX_SHARES = 16,
     CONFIG_MAX_NETDEVS = 8,
     CONFIG_MAX_HOSTFWDS = 64,
 };
@@ -97,6 +98,13 @@ struct config_netdev {
     int fd; // of a socket
 };
 
+struct config_share { // a host directory
+    const char *id;
+    const char *path;
+    bool readonly;
+    const char *tag; // a device comes with it, and has this tag; NULL: a -device names it
+};
+
 // The properties of every kind of device together; a driver's row in device_types.def says which
 // of them it takes.
 struct config_device {
@@ -113,6 +121,8 @@ struct config_device {
     int nr;                           // of a port on its bus; -1: the next one
     int chardev_index;                // that `chardev` names
     const struct config_device *on;   // the device that `bus` names
+    const char *fsdev, *mount_tag;
+    const struct config_share *share; // that `fsdev` names
 };
 
 struct config_machine_props {
@@ -148,6 +158,8 @@ struct machine_config {
     size_t port_count;
     struct config_chardev chardevs[CONFIG_MAX_CHARDEVS];
     size_t chardev_count;
+    struct config_share shares[CONFIG_MAX_SHARES];
+    size_t share_count;
     struct config_netdev netdevs[CONFIG_MAX_NETDEVS];
     size_t netdev_count;
     int serials[CONFIG_MAX_SERIALS]; // index into chardevs, -1 for none

@@ -9,6 +9,7 @@ enum {
     PROP_NETDEV = 1 << 2, // needs one; also mac=
     PROP_PORT = 1 << 3,   // a port of a virtio-serial-device: sits in no slot
     PROP_NAME = 1 << 4,
+    PROP_FSDEV = 1 << 5, // needs one; also mount_tag=
 };
 
 enum device_type {

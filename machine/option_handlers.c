@@ -403,6 +403,8 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
         { PROP_PORT, { "bus", KEYVAL_STRING, offsetof(struct config_device, bus) } },
         { PROP_PORT, { "nr", KEYVAL_NUMBER, offsetof(struct config_device, nr) } },
         { PROP_NAME, { "name", KEYVAL_STRING, offsetof(struct config_device, name) } },
+        { PROP_FSDEV, { "fsdev", KEYVAL_STRING, offsetof(struct config_device, fsdev) } },
+        { PROP_FSDEV, { "mount_tag", KEYVAL_STRING, offsetof(struct config_device, mount_tag) } },
         { PROP_SERIAL, { "serial", KEYVAL_STRING, offsetof(struct config_device, serial) } },
     };
     size_t n = 0;
@@ -437,6 +439,8 @@ bool opt_device(struct options *o, const char *arg)
         return error_set(o->err, "%s: no drive=", what);
     if ((device_types[d.type].props & PROP_NETDEV) && !d.netdev)
         return error_set(o->err, "%s: no netdev=", what);
+    if ((device_types[d.type].props & PROP_FSDEV) && (!d.fsdev || !d.mount_tag))
+        return error_set(o->err, "%s: no %s=", what, d.fsdev ? "mount_tag" : "fsdev");
     if (device_types[d.type].props & PROP_PORT)
         return options_add_port(o, what, &d);
     c->devices[c->device_count++] = d;
@@ -706,5 +710,6 @@ bool options_check(struct options *o)
     if (!c->kernel && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
     return resolve_serial(o) && check_ids(o) && check_stdio(o) && connect_drives(o) &&
-           options_connect_nets(o) && options_connect_ports(o);
+           options_connect_nets(o) && options_connect_ports(o) &&
+           options_connect_shares(o);
 }

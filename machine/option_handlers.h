@@ -59,5 +59,7 @@ bool options_connect_nets(struct options *o);
 // The same for the ports of virtio-serial: their bus, their number on it, their -chardev.
 bool options_add_port(struct options *o, const char *what, const struct config_device *d);
 bool options_connect_ports(struct options *o);
+// The same for shared folders: each device finds its -fsdev; each -share gets its device.
+bool options_connect_shares(struct options *o);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/bits.h"
 #include "devices/block/block.h"
+#include "devices/virtio/9p.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/net.h"
 #include "devices/virtio/rng.h"
@@ -58,6 +59,13 @@ static struct virtio *create_VIRTIO_NET(struct machine *m, const struct config_d
     struct virtio_net_config config = {.net = m->nets[d->net - m->config->netdevs]};
     memcpy(config.mac, d->mac_address, sizeof config.mac);
     return virtio_net_create(&config);
+}
+
+static struct virtio *create_VIRTIO_9P(struct machine *m, const struct config_device *d,
+                                       struct error *err)
+{
+    struct p9_server *server = p9_server_create(d->share->path, d->share->readonly, err);
+    return server ? virtio_9p_create(server, d->mount_tag) : NULL;
 }
 
 static struct virtio *create_VIRTIO_SERIAL(struct machine *m, const struct config_device *d,
