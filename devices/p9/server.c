@@ -326,13 +326,15 @@ bool p9_server_load(struct p9_server *s, struct state_reader *r, struct error *e
     struct p9_reader in = {.data = data, .len = (size_t)size};
     uint32_t message = p9_get32(&in), count = p9_get32(&in);
     bool ok = !in.bad && message >= P9_MIN_MESSAGE && message <= P9_MAX_MESSAGE;
-    p9_server_reset(s);
+    struct p9_fids before = s->fids;
+    s->fids = (struct p9_fids){0};
     for (uint32_t i = 0; ok && i < count; i++)
         ok = load_fid(s, &in);
     ok = ok && p9_got_all(&in);
     free(data);
+    p9_fid_clear(ok ? &before : &s->fids);
     if (!ok) {
-        p9_server_reset(s);
+        s->fids = before;
         return error_set(err, "saved state: section \"virtio-9p.fids\" is damaged");
     }
     s->message = message;

@@ -353,6 +353,35 @@ Test(options, ports)
         "0123456789012345678901234567890123456789012345678901234567890123456789", "longer than 64");
 }
 
+Test(options, shares)
+{
+    good("K -share /a,,b -share path=/c,readonly=on,tag=c -share /d");
+    cr_expect_eq(config.device_count, 3u);
+    cr_expect_eq(config.devices[1].type, DEVICE_VIRTIO_9P);
+    cr_expect_str_eq(config.devices[0].share->path, "/a,b");
+    cr_expect_str_eq(config.devices[0].mount_tag, "share");
+    cr_expect_str_eq(config.devices[1].mount_tag, "c");
+    cr_expect(config.devices[1].share->readonly && !config.devices[0].share->readonly);
+    cr_expect_str_eq(config.devices[2].mount_tag, "share2");
+    good("K -fsdev local,id=virtfs1,path=/,security_model=none,readonly=on,multidevs=remap "
+         "-device virtio-9p-device,fsdev=virtfs1,mount_tag=ROOTFS");
+    cr_expect(config.devices[0].share->readonly);
+    cr_expect_str_eq(config.devices[0].mount_tag, "ROOTFS");
+    good("K -virtfs local,path=/x,mount_tag=x,security_model=none");
+    cr_expect_str_eq(config.devices[0].share->path, "/x");
+    bad("K -share tag=x", "no path=");
+    bad("K -share /a,tag=0123456789012345678901234567890123456789012345678901234567890123456789", "longer than 64");
+    bad("K -share /a,tag=x -share /b,tag=x", "have the tag x");
+    bad("K -share /a,writable=on", "no property");
+    bad("K -fsdev local,path=/x", "no id=");
+    bad("K -fsdev proxy,id=x", "local");
+    bad("K -fsdev local,id=x,path=/x,security_model=mapped-xattr", "none");
+    bad("K -virtfs local,path=/x", "no mount_tag=");
+    bad("K -device virtio-9p-device,mount_tag=x", "no fsdev=");
+    bad("K -device virtio-9p-device,fsdev=x", "no mount_tag=");
+    bad("K -device virtio-9p-device,fsdev=x,mount_tag=x", "no -fsdev of that id");
+}
+
 Test(options, serials)
 {
     good("K -serial none");
