@@ -121,6 +121,7 @@ struct config_device {
     int nr;                           // of a port on its bus; -1: the next one
     int chardev_index;                // that `chardev` names
     const struct config_device *on;   // the device that `bus` names
+    bool deflate_on_oom, free_page_reporting; // of a balloon
     const char *fsdev, *mount_tag;
     const struct config_share *share; // that `fsdev` names
 };

@@ -10,6 +10,7 @@ enum {
     PROP_PORT = 1 << 3,   // a port of a virtio-serial-device: sits in no slot
     PROP_NAME = 1 << 4,
     PROP_FSDEV = 1 << 5, // needs one; also mount_tag=
+    PROP_BALLOON = 1 << 6,
 };
 
 enum device_type {

@@ -20,6 +20,7 @@
 #include "machine/vcpu_thread.h"
 
 struct virt;
+struct virtio;
 
 // What machine_run() is to do next; the highest wins.
 enum machine_request {
@@ -46,6 +47,7 @@ struct machine {
     unsigned nr_cpus;
     struct virt *virt;   // the devices
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
+    struct virtio *balloon; // the last one plugged in, or NULL; machine lock
     struct net *nets[CONFIG_MAX_NETDEVS]; // as the configuration lists them
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request

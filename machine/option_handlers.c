@@ -405,6 +405,8 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
         { PROP_NAME, { "name", KEYVAL_STRING, offsetof(struct config_device, name) } },
         { PROP_FSDEV, { "fsdev", KEYVAL_STRING, offsetof(struct config_device, fsdev) } },
         { PROP_FSDEV, { "mount_tag", KEYVAL_STRING, offsetof(struct config_device, mount_tag) } },
+        { PROP_BALLOON, { "deflate-on-oom", KEYVAL_BOOL, offsetof(struct config_device, deflate_on_oom) } },
+        { PROP_BALLOON, { "free-page-reporting", KEYVAL_BOOL, offsetof(struct config_device, free_page_reporting) } },
         { PROP_SERIAL, { "serial", KEYVAL_STRING, offsetof(struct config_device, serial) } },
     };
     size_t n = 0;
@@ -417,7 +419,7 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
 bool opt_device(struct options *o, const char *arg)
 {
     struct machine_config *c = o->config;
-    struct config_device d = { .nr = -1 };
+    struct config_device d = { .nr = -1, .deflate_on_oom = true, .free_page_reporting = true };
     struct keyval_row rows[16];
     char what[80];
     if (wants_help(arg))

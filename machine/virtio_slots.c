@@ -4,12 +4,14 @@
 #include "base/bits.h"
 #include "devices/block/block.h"
 #include "devices/virtio/9p.h"
+#include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/net.h"
 #include "devices/virtio/rng.h"
 #include "devices/virtio/serial.h"
 #include "machine/device_types.h"
 #include "machine/machine.h"
+#include "machine/virt.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -66,6 +68,23 @@ static struct virtio *create_VIRTIO_9P(struct machine *m, const struct config_de
 {
     struct p9_server *server = p9_server_create(d->share->path, d->share->readonly, err);
     return server ? virtio_9p_create(server, d->mount_tag) : NULL;
+}
+
+static void release(void *opaque, gpa_t gpa, uint64_t len)
+{
+    struct machine *m = opaque;
+    if (gpa >= VIRT_RAM_BASE && gpa - VIRT_RAM_BASE < m->ram.size) // else flash, which stays
+        ram_discard(&m->ram, gpa - VIRT_RAM_BASE, len);
+}
+
+static struct virtio *create_VIRTIO_BALLOON(struct machine *m, const struct config_device *d,
+                                            struct error *err)
+{
+    struct virtio_balloon_config config = {.release = release,
+                                           .opaque = m,
+                                           .deflate_on_oom = d->deflate_on_oom,
+                                           .free_page_reporting = d->free_page_reporting};
+    return m->balloon = virtio_balloon_create(&config);
 }
 
 static struct virtio *create_VIRTIO_SERIAL(struct machine *m, const struct config_device *d,

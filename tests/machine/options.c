@@ -382,6 +382,14 @@ Test(options, shares)
     bad("K -device virtio-9p-device,fsdev=x,mount_tag=x", "no -fsdev of that id");
 }
 
+Test(options, balloon)
+{
+    good("K -device virtio-balloon-device -device virtio-balloon-device,deflate-on-oom=off,free-page-reporting=off");
+    cr_expect(config.devices[0].deflate_on_oom && config.devices[0].free_page_reporting);
+    cr_expect(!config.devices[1].deflate_on_oom && !config.devices[1].free_page_reporting);
+    bad("K -device virtio-balloon-device,free-page-hint=on", "no property");
+}
+
 Test(options, serials)
 {
     good("K -serial none");
