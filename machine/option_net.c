@@ -34,7 +34,7 @@ static const struct keyval_choice models[] = {
 static const struct keyval_choice addresses[] = {{"unix", 0, NULL}, {NULL}};
 
 #define R(type, name, field, ...) ROW(type, net_props, name, field, __VA_ARGS__)
-#define COMMON R(CHOICE, "type", type, backends), R(STRING, "id", id, NULL)
+#define COMMON                    R(CHOICE, "type", type, backends), R(STRING, "id", id, NULL)
 #define NIC                                                                                        \
     R(STRING, "mac", mac, NULL), R(STRING, "macaddr", mac, NULL), R(CHOICE, "model", model, models)
 #define USER                                                                                       \
@@ -63,7 +63,7 @@ static const struct {
     [CONFIG_NET_SOCKET] = {socket_rows, ARRAY_SIZE(socket_rows)},
 };
 
-// Addresses ----------------------------------------------------------------------------------------
+// Addresses -------------------------------------------------------------------------------------
 
 static struct in_addr ip4(unsigned a, unsigned b, unsigned c, unsigned d)
 {
@@ -110,7 +110,8 @@ static bool parse_end(const char *text, size_t n, struct in_addr *addr, uint16_t
     *colon = 0;
     unsigned long value = strtoul(colon + 1, &end, 10);
     *port = (uint16_t)value;
-    return !*end && value && value <= 65535 && (colon == copy || inet_pton(AF_INET, copy, addr) == 1);
+    return !*end && value && value <= 65535 &&
+           (colon == copy || inet_pton(AF_INET, copy, addr) == 1);
 }
 
 static bool parse_hostfwd(const char *option, const char *text, struct net_hostfwd *f,
@@ -167,10 +168,16 @@ static bool take_user(const char *option, const struct net_props *p, struct conf
 {
     struct net_slirp_config *u = &d->user;
     *u = (struct net_slirp_config){
-        .ipv4 = p->ipv4, .ipv6 = p->ipv6, .restricted = p->restricted,
-        .net = ip4(10, 0, 2, 0), .mask = ip4(255, 255, 255, 0),
-        .hostname = p->hostname, .domain = p->domainname, .tftp = p->tftp,
-        .bootfile = p->bootfile, .hostfwd_count = p->hostfwd.count,
+        .ipv4 = p->ipv4,
+        .ipv6 = p->ipv6,
+        .restricted = p->restricted,
+        .net = ip4(10, 0, 2, 0),
+        .mask = ip4(255, 255, 255, 0),
+        .hostname = p->hostname,
+        .domain = p->domainname,
+        .tftp = p->tftp,
+        .bootfile = p->bootfile,
+        .hostfwd_count = p->hostfwd.count,
     };
     if (!p->ipv4 && !p->ipv6)
         return error_set(err, "%s: neither ipv4 nor ipv6 is left", option);
@@ -196,13 +203,13 @@ static bool take_user(const char *option, const struct net_props *p, struct conf
     return true;
 }
 
-// The options --------------------------------------------------------------------------------------
+// The options -----------------------------------------------------------------------------------
 
 static bool take(const char *option, const struct net_props *p, struct config_netdev *d,
                  struct error *err)
 {
-    *d = (struct config_netdev){.type = p->type, .id = p->id, .path = p->path,
-                                .server = p->server, .fd = p->fd};
+    *d = (struct config_netdev){
+        .type = p->type, .id = p->id, .path = p->path, .server = p->server, .fd = p->fd};
     if (p->mac && !parse_mac(option, p->mac, d->mac, err))
         return false;
     if (p->type == CONFIG_NET_USER)

@@ -42,7 +42,8 @@ static bool find_bus(struct options *o, struct config_device *p)
             (!p->bus[n] || !strcmp(p->bus + n, ".0")))
             p->on = d;
     }
-    return p->on ? true : error_set(o->err, "-device bus=%s: no virtio-serial-device has that id", p->bus);
+    return p->on ? true
+                 : error_set(o->err, "-device bus=%s: no virtio-serial-device has that id", p->bus);
 }
 
 static bool taken(const struct machine_config *c, const struct config_device *p, int nr)

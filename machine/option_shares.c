@@ -16,8 +16,7 @@ struct share_props {
 
 static const struct keyval_choice drivers[] = {{"local", 0, "a folder of this host"}, {NULL}};
 static const struct keyval_choice models[] = {{"none", 0, NULL}, {NULL}};
-static const struct keyval_choice multidevs[] = {
-    {"remap", 0, NULL}, {"warn", 0, NULL}, {NULL}};
+static const struct keyval_choice multidevs[] = {{"remap", 0, NULL}, {"warn", 0, NULL}, {NULL}};
 
 #define R(type, name, field, ...) ROW(type, share_props, name, field, __VA_ARGS__)
 #define COMMON                                                                                     \
@@ -27,8 +26,9 @@ static const struct keyval_choice multidevs[] = {
 
 static const struct keyval_row fsdev_rows[] = {COMMON};
 static const struct keyval_row virtfs_rows[] = {COMMON, R(STRING, "mount_tag", tag, NULL)};
-static const struct keyval_row share_rows[] = {
-    R(STRING, "path", path, NULL), R(BOOL, "readonly", readonly, NULL), R(STRING, "tag", tag, NULL)};
+static const struct keyval_row share_rows[] = {R(STRING, "path", path, NULL),
+                                               R(BOOL, "readonly", readonly, NULL),
+                                               R(STRING, "tag", tag, NULL)};
 
 static const struct keyval_group fsdev_group = GROUP("-fsdev", "fsdriver", fsdev_rows);
 static const struct keyval_group virtfs_group = GROUP("-virtfs", "fsdriver", virtfs_rows);
@@ -87,8 +87,9 @@ bool opt_share(struct options *o, const char *arg)
     if (!parse(o, &share_group, arg, &p))
         return false;
     if (!p.tag) {
-        unsigned n = c->share_count ? (unsigned)snprintf(tag, sizeof tag, "share%zu", c->share_count)
-                                    : (unsigned)snprintf(tag, sizeof tag, "share");
+        unsigned n = c->share_count
+                         ? (unsigned)snprintf(tag, sizeof tag, "share%zu", c->share_count)
+                         : (unsigned)snprintf(tag, sizeof tag, "share");
         p.tag = machine_config_strndup(c, tag, n);
     }
     return add(o, &p);

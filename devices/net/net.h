@@ -11,8 +11,8 @@
 // other side, as the frame's `struct net_offload` says and the sides have agreed on.
 //
 // Locks: `lock` (inside the machine lock) guards `to_host`, `asleep`, `stop` and `starved`; the
-// machine lock guards `to_guest` and the front end; the rest is the thread's. Without net_start() there is no
-// thread and whoever calls net_step() is it (tests).
+// machine lock guards `to_guest` and the front end; the rest is the thread's. Without net_start()
+// there is no thread and whoever calls net_step() is it (tests).
 #ifndef DEVICES_NET_NET_H
 #define DEVICES_NET_NET_H
 
@@ -61,13 +61,13 @@ struct net_polls {
 
 struct net_ops { // all in the thread
     bool tso;    // takes frames with gso set, and gives some if the front end takes them
-    void (*prepare)(struct net *n, struct net_polls *polls); // may be NULL
+    void (*prepare)(struct net *n, struct net_polls *polls);     // may be NULL
     void (*serve)(struct net *n, const struct net_polls *polls); // after the wait
-    void (*input)(struct net *n, struct net_frame *f); // from the guest; takes f over
+    void (*input)(struct net *n, struct net_frame *f);           // from the guest; takes f over
     void (*destroy)(struct net *n); // frees; the thread has ended. Any thread
 };
 
-struct net_front {             // machine lock
+struct net_front {                  // machine lock
     void (*receive)(void *opaque);  // net_head() has something
     void (*writable)(void *opaque); // net_room() is true again
 };
@@ -76,7 +76,7 @@ struct net {
     const struct net_ops *ops;
     const struct net_front *front; // constant once the thread runs
     void *front_opaque;
-    struct mutex *door;   // the machine lock, or NULL (tests)
+    struct mutex *door; // the machine lock, or NULL (tests)
     struct mutex lock;
     struct net_queue to_host, to_guest;
     struct net_queue out; // to the guest, not yet handed over; the thread's
@@ -108,11 +108,11 @@ void net_step(struct net *n, int ms);
 void net_attach(struct net *n, const struct net_front *front, void *opaque);
 bool net_room(struct net *n); // whether net_send() may be called; if not, writable() comes
 void net_send(struct net *n, struct net_frame *f); // takes f over
-void net_kick(struct net *n); // after the last net_send() of several
-void net_accept(struct net *n, unsigned gso); // set of 1 << enum net_gso that may come
-struct net_frame *net_head(struct net *n); // the next frame to the guest, or NULL
-void net_drop(struct net *n);              // done with it
-void net_forget(struct net *n);            // drops all that wait (reset)
+void net_kick(struct net *n);                      // after the last net_send() of several
+void net_accept(struct net *n, unsigned gso);      // set of 1 << enum net_gso that may come
+struct net_frame *net_head(struct net *n);         // the next frame to the guest, or NULL
+void net_drop(struct net *n);                      // done with it
+void net_forget(struct net *n);                    // drops all that wait (reset)
 
 struct net_frame *net_frame_new(size_t capacity);
 

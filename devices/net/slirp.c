@@ -77,13 +77,9 @@ static void timer_set(void *timer, int64_t deadline, void *opaque)
     ((struct timer *)timer)->deadline = deadline;
 }
 
-static void ignore_fd(int fd, void *opaque)
-{
-}
+static void ignore_fd(int fd, void *opaque) {}
 
-static void ignore(void *opaque)
-{
-}
+static void ignore(void *opaque) {}
 
 static const SlirpCb callbacks = {
     .send_packet = send_packet,
@@ -183,10 +179,10 @@ static void raise_descriptor_limit(void)
 
 static bool forward(struct slirp_net *s, const struct net_hostfwd *f, struct error *err)
 {
-    struct sockaddr_in host = {.sin_family = AF_INET, .sin_port = htons(f->host_port),
-                               .sin_addr = f->host};
-    struct sockaddr_in guest = {.sin_family = AF_INET, .sin_port = htons(f->guest_port),
-                                .sin_addr = f->guest};
+    struct sockaddr_in host = {
+        .sin_family = AF_INET, .sin_port = htons(f->host_port), .sin_addr = f->host};
+    struct sockaddr_in guest = {
+        .sin_family = AF_INET, .sin_port = htons(f->guest_port), .sin_addr = f->guest};
     errno = 0;
     if (!slirp_add_hostxfwd(s->slirp, (struct sockaddr *)&host, sizeof host,
                             (struct sockaddr *)&guest, sizeof guest,

@@ -23,7 +23,7 @@ struct socket_net {
     int fd, listener; // -1: none
     bool stream;
     char path[sizeof((struct sockaddr_un *)0)->sun_path]; // of a listener, to be removed
-    size_t polled; // index of what is waited for; 0: nothing
+    size_t polled;                                        // index of what is waited for; 0: nothing
     uint8_t in[HEADER + NET_MAX_FRAME], out[HEADER + NET_MAX_FRAME];
     size_t in_len;          // bytes that have come
     size_t out_at, out_len; // what of the last frame is still to be sent
@@ -44,8 +44,8 @@ static void hang_up(struct socket_net *s)
 static void push(struct socket_net *s)
 {
     while (s->out_at < s->out_len) {
-        ssize_t n = send(s->fd, s->out + s->out_at, s->out_len - s->out_at,
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n =
+            send(s->fd, s->out + s->out_at, s->out_len - s->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -83,8 +83,7 @@ static void prepare(struct net *n, struct net_polls *polls)
     struct socket_net *s = of(n);
     s->polled = 0;
     if (s->fd >= 0)
-        s->polled = net_poll_add(polls, s->fd,
-                                 POLLIN | (s->out_at < s->out_len ? POLLOUT : 0));
+        s->polled = net_poll_add(polls, s->fd, POLLIN | (s->out_at < s->out_len ? POLLOUT : 0));
     else if (s->listener >= 0)
         s->polled = net_poll_add(polls, s->listener, POLLIN);
 }
@@ -220,8 +219,8 @@ struct net *net_socket_open(const char *path, bool server, struct error *err)
     }
     strcpy(at.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || (server ? listen_at(fd, &at)
-                          : connect(fd, (const struct sockaddr *)&at, sizeof at)) < 0) {
+    if (fd < 0 ||
+        (server ? listen_at(fd, &at) : connect(fd, (const struct sockaddr *)&at, sizeof at)) < 0) {
         error_set(err, "%s: %s", path, strerror(errno));
         if (fd >= 0)
             close(fd);

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ENTRY 24 // bytes of an entry of Rreaddir before its name
+#define ENTRY     24 // bytes of an entry of Rreaddir before its name
 #define REMOVEDIR 0x200
 
 struct host_entry { // linux_dirent64
@@ -24,7 +24,8 @@ struct host_entry { // linux_dirent64
 static struct p9_qid entry_qid(struct p9_server *s, const struct stat *dir,
                                const struct host_entry *e)
 {
-    struct stat st = {.st_dev = dir->st_dev, .st_ino = e->ino,
+    struct stat st = {.st_dev = dir->st_dev,
+                      .st_ino = e->ino,
                       .st_mode = e->type == DT_DIR   ? S_IFDIR
                                  : e->type == DT_LNK ? S_IFLNK
                                                      : S_IFREG};
@@ -75,7 +76,8 @@ int p9_op_readdir(struct p9_server *s, struct p9_reader *r, struct p9_writer *w)
     return 0;
 }
 
-// The directory of a fid, and a name in it that is text[n]. Returns a descriptor or a negated errno.
+// The directory of a fid, and a name in it that is text[n]. Returns a descriptor or a negated
+// errno.
 static int dir_of(struct p9_server *s, const struct p9_fid *f, unsigned n)
 {
     if (!f)

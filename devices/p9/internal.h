@@ -25,12 +25,12 @@ struct p9_server {
 // errno, upon which what it wrote is thrown away.
 typedef int p9_operation(struct p9_server *s, struct p9_reader *r, struct p9_writer *w);
 
-p9_operation p9_op_attach, p9_op_walk, p9_op_clunk;                             // server.c
-p9_operation p9_op_lopen, p9_op_lcreate, p9_op_read, p9_op_write, p9_op_fsync;  // file.c
-p9_operation p9_op_lock, p9_op_getlock;                                         // file.c
-p9_operation p9_op_getattr, p9_op_setattr, p9_op_statfs, p9_op_readlink;        // attr.c
+p9_operation p9_op_attach, p9_op_walk, p9_op_clunk;                              // server.c
+p9_operation p9_op_lopen, p9_op_lcreate, p9_op_read, p9_op_write, p9_op_fsync;   // file.c
+p9_operation p9_op_lock, p9_op_getlock;                                          // file.c
+p9_operation p9_op_getattr, p9_op_setattr, p9_op_statfs, p9_op_readlink;         // attr.c
 p9_operation p9_op_readdir, p9_op_mkdir, p9_op_mknod, p9_op_symlink, p9_op_link; // dir.c
-p9_operation p9_op_rename, p9_op_renameat, p9_op_unlinkat, p9_op_remove;        // dir.c
+p9_operation p9_op_rename, p9_op_renameat, p9_op_unlinkat, p9_op_remove;         // dir.c
 
 struct p9_qid p9_qid_of(struct p9_server *s, const struct stat *st);
 // dir + "/" + name into path; false: too long.

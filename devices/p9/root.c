@@ -102,8 +102,10 @@ int p9_root_create(int root, const char *path, const char *name, int flags, mode
         return dir;
     struct stat st;
     bool exists = !fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW);
-    int fd = exists && !S_ISREG(st.st_mode) ? -EEXIST
-                 : checked(confined(dir, name, flags | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode));
+    int fd = exists && !S_ISREG(st.st_mode)
+                 ? -EEXIST
+                 : checked(confined(dir, name, flags | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+                                    mode));
     close(dir);
     if (fd >= 0 && !exists)
         fchmod(fd, mode); // whatever the umask took away

@@ -23,7 +23,9 @@ struct p9_qid p9_qid_of(struct p9_server *s, const struct stat *st)
     if (n == s->device_count && n < P9_DEVICES)
         s->devices[s->device_count++] = st->st_dev;
     return (struct p9_qid){
-        .type = S_ISDIR(st->st_mode) ? QID_DIR : S_ISLNK(st->st_mode) ? QID_SYMLINK : 0,
+        .type = S_ISDIR(st->st_mode)   ? QID_DIR
+                : S_ISLNK(st->st_mode) ? QID_SYMLINK
+                                       : 0,
         .version = (uint32_t)(st->st_mtim.tv_nsec ^ st->st_mtim.tv_sec << 30 ^ st->st_size),
         .path = st->st_ino ^ (uint64_t)n << 56,
     };
@@ -198,8 +200,8 @@ size_t p9_serve(struct p9_server *s, const uint8_t *in, size_t len, uint8_t *out
     uint8_t type = (uint8_t)p9_get(&header, 1);
     uint16_t tag = (uint16_t)p9_get(&header, 2);
     struct p9_reader r = {.data = in, .len = size, .at = P9_HEADER};
-    struct p9_writer w = {.data = out, .capacity = room < s->message ? room : s->message,
-                          .len = P9_HEADER};
+    struct p9_writer w = {
+        .data = out, .capacity = room < s->message ? room : s->message, .len = P9_HEADER};
     int error = EINVAL;
     assert(room >= P9_MIN_ANSWER && len >= P9_HEADER);
     if (size >= P9_HEADER && size <= len && size <= s->message)
@@ -245,7 +247,7 @@ void p9_server_destroy(struct p9_server *s)
     free(s);
 }
 
-// The saved state ----------------------------------------------------------------------------------
+// The saved state -------------------------------------------------------------------------------
 
 struct saved {
     uint32_t message, count;
@@ -306,8 +308,7 @@ static bool load_fid(struct p9_server *s, struct p9_reader *in)
     if (!e.open)
         return true;
     int flags = (int)e.flags & (O_ACCMODE | O_SYNC | O_DSYNC);
-    int fd = s->readonly && (flags & O_ACCMODE) ? -EROFS
-                                                : p9_root_open_file(s->root, path, flags);
+    int fd = s->readonly && (flags & O_ACCMODE) ? -EROFS : p9_root_open_file(s->root, path, flags);
     if (fd >= 0)
         return p9_fid_opened(&s->fids, f, fd, flags);
     f->flags = P9_FID_LOST;

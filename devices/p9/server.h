@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A file server that speaks 9P2000.L and shares one host directory (root.h). It knows no transport:
-// a message goes in, its answer comes out. Every message is answered, a malformed one with an error.
+// a message goes in, its answer comes out. Every message is answered, a malformed one with an
+// error.
 //
 // Files belong to whom armlet runs as: the guest's wishes for owners are granted where the host
 // allows and ignored elsewhere. Set-user-ID and set-group-ID bits of files are never set, device

@@ -104,7 +104,7 @@ static bool guest_takes(const struct virtio_net *n, unsigned feature)
     return virtio_has(&n->v, feature) && !(n->s.offloads_off >> feature & 1);
 }
 
-// To the guest -------------------------------------------------------------------------------------
+// To the guest ----------------------------------------------------------------------------------
 
 static bool in_table(const struct table *t, const uint8_t *mac)
 {
@@ -222,7 +222,7 @@ static void front_receive(void *opaque)
         net_forget(n->net); // nobody listens
 }
 
-// To the host --------------------------------------------------------------------------------------
+// To the host -----------------------------------------------------------------------------------
 
 static bool take_offload(const struct virtio_net *n, const struct header *h, struct net_frame *f)
 {
@@ -231,8 +231,7 @@ static bool take_offload(const struct virtio_net *n, const struct header *h, str
         o->csum = true;
         o->csum_start = h->csum_start;
         o->csum_offset = h->csum_offset;
-        if (!virtio_has(&n->v, F_CSUM) ||
-            (uint32_t)h->csum_start + h->csum_offset + 2 > f->len)
+        if (!virtio_has(&n->v, F_CSUM) || (uint32_t)h->csum_start + h->csum_offset + 2 > f->len)
             return false;
     }
     unsigned type = h->gso_type & ~(unsigned)GSO_ECN;
@@ -293,7 +292,7 @@ static void front_writable(void *opaque)
     virtio_notify(&n->v, TX);
 }
 
-// The control queue --------------------------------------------------------------------------------
+// The control queue -----------------------------------------------------------------------------
 
 // One of the two tables of MAC_TABLE_SET at *at; advances it. False: it is not all there.
 static bool read_table(const struct virtq_chain *c, uint64_t *at, struct table *t)
@@ -375,11 +374,11 @@ static void control(struct virtio_net *n)
         virtio_signal(&n->v, CTRL);
 }
 
-// The device ---------------------------------------------------------------------------------------
+// The device ------------------------------------------------------------------------------------
 
 static void net_notify(struct virtio *v, unsigned queue)
 {
-    static void (*const handlers[QUEUES])(struct virtio_net *n) = {receive, transmit, control};
+    static void (*const handlers[QUEUES])(struct virtio_net * n) = {receive, transmit, control};
     handlers[queue](of(v));
 }
 
@@ -460,8 +459,8 @@ struct virtio *virtio_net_create(const struct virtio_net_config *config)
     n->net = config->net;
     memcpy(n->mac, config->mac, MAC_SIZE);
     if (n->net && n->net->ops->tso)
-        n->v.features |= BIT(F_HOST_TSO4) | BIT(F_HOST_TSO6) | BIT(F_GUEST_TSO4) |
-                         BIT(F_GUEST_TSO6);
+        n->v.features |=
+            BIT(F_HOST_TSO4) | BIT(F_HOST_TSO6) | BIT(F_GUEST_TSO4) | BIT(F_GUEST_TSO6);
     net_attach(n->net, &front, n);
     return &n->v;
 }

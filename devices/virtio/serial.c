@@ -87,7 +87,7 @@ static struct port_state *state(const struct port *p)
     return &p->serial->s.port[p->nr];
 }
 
-// Input --------------------------------------------------------------------------------------------
+// Input -----------------------------------------------------------------------------------------
 
 static bool takes_input(const struct port *p)
 {
@@ -145,7 +145,7 @@ static void front_receive(void *opaque, const uint8_t *data, size_t len)
     p->receiving = false;
 }
 
-// Output -------------------------------------------------------------------------------------------
+// Output ----------------------------------------------------------------------------------------
 
 // The next share of the chain. True: that was all of it.
 static bool write_share(struct port *p, const struct virtq_chain *c)
@@ -190,7 +190,7 @@ static void front_writable(void *opaque)
     virtio_notify(&p->serial->v, in_queue(p->nr) + 1);
 }
 
-// Control ------------------------------------------------------------------------------------------
+// Control ---------------------------------------------------------------------------------------
 
 // Sends one message. False: the guest has given no room for it yet.
 static bool say(struct port *p, unsigned event)
@@ -268,7 +268,7 @@ static void notify_control_out(struct virtio_serial *s)
     notify_control_in(s);
 }
 
-// The device ---------------------------------------------------------------------------------------
+// The device ------------------------------------------------------------------------------------
 
 static void serial_notify(struct virtio *v, unsigned queue)
 {

@@ -14,10 +14,34 @@
 #include <unistd.h>
 
 enum {
-    RLERROR = 7, STATFS = 8, LOPEN = 12, LCREATE = 14, SYMLINK = 16, MKNOD = 18, RENAME = 20,
-    READLINK = 22, GETATTR = 24, SETATTR = 26, XATTRWALK = 30, READDIR = 40, FSYNC = 50, LOCK = 52,
-    GETLOCK = 54, LINK = 70, MKDIR = 72, RENAMEAT = 74, UNLINKAT = 76, VERSION = 100, AUTH = 102,
-    ATTACH = 104, FLUSH = 108, WALK = 110, READ = 116, WRITE = 118, CLUNK = 120, REMOVE = 122,
+    RLERROR = 7,
+    STATFS = 8,
+    LOPEN = 12,
+    LCREATE = 14,
+    SYMLINK = 16,
+    MKNOD = 18,
+    RENAME = 20,
+    READLINK = 22,
+    GETATTR = 24,
+    SETATTR = 26,
+    XATTRWALK = 30,
+    READDIR = 40,
+    FSYNC = 50,
+    LOCK = 52,
+    GETLOCK = 54,
+    LINK = 70,
+    MKDIR = 72,
+    RENAMEAT = 74,
+    UNLINKAT = 76,
+    VERSION = 100,
+    AUTH = 102,
+    ATTACH = 104,
+    FLUSH = 108,
+    WALK = 110,
+    READ = 116,
+    WRITE = 118,
+    CLUNK = 120,
+    REMOVE = 122,
 };
 
 static char dir[64];
@@ -77,8 +101,8 @@ static void end(void)
     nftw(dir, unlink_it, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-// Sends a message; format: b 1 byte, h 2, w 4, d 8, s a string, z bytes and their count. Returns the
-// errno of the answer, or 0 if it is the right one.
+// Sends a message; format: b 1 byte, h 2, w 4, d 8, s a string, z bytes and their count. Returns
+// the errno of the answer, or 0 if it is the right one.
 static uint32_t ask(unsigned type, const char *format, ...)
 {
     va_list ap;
@@ -216,8 +240,8 @@ Test(p9, is_confined)
         EXPECT(ask(LCREATE, "wswww", 1u, "new", 0102u, 0644u, 0u), ELOOP);
         EXPECT(ask(MKDIR, "wsww", 1u, "new", 0755u, 0u), ENOTDIR);
         // What is set is set of the link, or refused.
-        ask(SETATTR, "wwwwwddddd", 1u, 1u | 8u, 0777u, 0u, 0u, UINT64_C(0), UINT64_C(0), UINT64_C(0),
-            UINT64_C(0), UINT64_C(0));
+        ask(SETATTR, "wwwwwddddd", 1u, 1u | 8u, 0777u, 0u, 0u, UINT64_C(0), UINT64_C(0),
+            UINT64_C(0), UINT64_C(0), UINT64_C(0));
         EXPECT(ask(CLUNK, "w", 1u), 0);
         EXPECT(ask(WALK, "wwh", 0u, 1u, 0u), 0); // creating over it
         EXPECT(ask(LCREATE, "wswww", 1u, links[i], 01102u, 0644u, 0u), EEXIST);
@@ -268,7 +292,8 @@ Test(p9, reads_and_writes)
     EXPECT(field(7, 4), 12);
     EXPECT(ask(WRITE, "wdwz", 1u, UINT64_C(7), 5u, "there", (size_t)5), 0);
     EXPECT(field(7, 4), 5);
-    EXPECT(ask(WRITE, "wdwz", 1u, UINT64_C(0), 6u, "there", (size_t)5), EINVAL); // fewer than it says
+    EXPECT(ask(WRITE, "wdwz", 1u, UINT64_C(0), 6u, "there", (size_t)5),
+           EINVAL); // fewer than it says
     EXPECT(ask(WRITE, "wdwz", 1u, UINT64_C(0), 4u, "there", (size_t)5), EINVAL);
     EXPECT(ask(READ, "wdw", 1u, UINT64_C(0), 100u), 0);
     cr_assert(!memcmp(out + 11, "hello, there", 12));
@@ -279,7 +304,8 @@ Test(p9, reads_and_writes)
     EXPECT(ask(READ, "wdw", 1u, UINT64_C(0), 5u), 0);
     EXPECT(ask(GETATTR, "wd", 1u, UINT64_C(0x7ff)), 0);
     EXPECT(ask(SETATTR, "wwwwwddddd", 1u, 8u, 0u, 0u, 0u, UINT64_C(3), UINT64_C(0), UINT64_C(0),
-               UINT64_C(0), UINT64_C(0)), 0);
+               UINT64_C(0), UINT64_C(0)),
+           0);
     EXPECT(ask(GETATTR, "wd", 1u, UINT64_C(0x7ff)), 0);
     EXPECT(field(7 + 8 + 13 + 12 + 16, 8), 3);
     EXPECT(ask(LOPEN, "ww", 0u, 3u), EINVAL);
@@ -358,7 +384,8 @@ Test(p9, attributes)
     attach();
     EXPECT(walk1(0, 1, "hello"), 0);
     EXPECT(ask(SETATTR, "wwwwwddddd", 1u, 0x1bfu, 04640u, 0u, 0u, UINT64_C(5), UINT64_C(100),
-               UINT64_C(7), UINT64_C(200), UINT64_C(9)), 0);
+               UINT64_C(7), UINT64_C(200), UINT64_C(9)),
+           0);
     EXPECT(ask(GETATTR, "wd", 1u, UINT64_C(0x7ff)), 0);
     EXPECT(field(7, 8), 0x7ff);
     EXPECT(field(7 + 21, 4), S_IFREG | 0640);
@@ -367,9 +394,11 @@ Test(p9, attributes)
     EXPECT(field(7 + 21 + 12 + 16 + 32, 8), 7);
     EXPECT(field(7 + 21 + 12 + 16 + 40, 8), 200);
     EXPECT(ask(SETATTR, "wwwwwddddd", 1u, 8u, 0u, 0u, 0u, UINT64_MAX, UINT64_C(0), UINT64_C(0),
-               UINT64_C(0), UINT64_C(0)), EINVAL);
+               UINT64_C(0), UINT64_C(0)),
+           EINVAL);
     EXPECT(ask(SETATTR, "wwwwwddddd", 0u, 8u, 0u, 0u, 0u, UINT64_C(0), UINT64_C(0), UINT64_C(0),
-               UINT64_C(0), UINT64_C(0)), EISDIR);
+               UINT64_C(0), UINT64_C(0)),
+           EISDIR);
     EXPECT(ask(STATFS, "w", 0u), 0);
     EXPECT(field(7, 4), 0x01021997);
     EXPECT(ask(XATTRWALK, "wws", 1u, 2u, "user.x"), EOPNOTSUPP);
@@ -435,7 +464,8 @@ Test(p9, readonly)
     EXPECT(ask(READ, "wdw", 1u, UINT64_C(0), 5u), 0);
     EXPECT(ask(WRITE, "wdwz", 1u, UINT64_C(0), 1u, "x", (size_t)1), EROFS);
     EXPECT(ask(SETATTR, "wwwwwddddd", 1u, 8u, 0u, 0u, 0u, UINT64_C(0), UINT64_C(0), UINT64_C(0),
-               UINT64_C(0), UINT64_C(0)), EROFS);
+               UINT64_C(0), UINT64_C(0)),
+           EROFS);
     EXPECT(ask(MKDIR, "wsww", 0u, "d", 0750u, 0u), EROFS);
     EXPECT(ask(LCREATE, "wswww", 0u, "new", 0302u, 0664u, 0u), EROFS);
     EXPECT(ask(SYMLINK, "wssw", 0u, "lnk", "x", 0u), EROFS);
@@ -499,8 +529,8 @@ Test(p9, malformed_messages)
         for (unsigned fill = 0; fill < 3; fill++) {
             memset(bytes, fills[fill], sizeof bytes);
             for (size_t len = 0; len <= sizeof bytes; len++)
-                ask(type == CLUNK || type == REMOVE || type == VERSION ? type + 1 : type, "z", bytes,
-                    len);
+                ask(type == CLUNK || type == REMOVE || type == VERSION ? type + 1 : type, "z",
+                    bytes, len);
         }
     }
     cr_assert(exists("share/hello"));
@@ -535,11 +565,12 @@ static uint64_t next(uint64_t *x)
 // Messages that are nearly right, in long random conversations.
 Test(p9, fuzz, .timeout = 60)
 {
-    static const uint8_t types[] = {STATFS, LOPEN, LCREATE, SYMLINK, MKNOD, RENAME, READLINK,
-                                    GETATTR, SETATTR, READDIR, FSYNC, LOCK, GETLOCK, LINK, MKDIR,
-                                    RENAMEAT, UNLINKAT, ATTACH, WALK, READ, WRITE, CLUNK, REMOVE};
-    static const char *const names[] = {"hello", "sub", "inner", "..", "out", "abs", "a", "b", "",
-                                        "file", "/etc", "."};
+    static const uint8_t types[] = {STATFS,   LOPEN,   LCREATE, SYMLINK,  MKNOD,    RENAME,
+                                    READLINK, GETATTR, SETATTR, READDIR,  FSYNC,    LOCK,
+                                    GETLOCK,  LINK,    MKDIR,   RENAMEAT, UNLINKAT, ATTACH,
+                                    WALK,     READ,    WRITE,   CLUNK,    REMOVE};
+    static const char *const names[] = {"hello", "sub", "inner", "..",   "out",  "abs",
+                                        "a",     "b",   "",      "file", "/etc", "."};
     uint64_t x = 88172645463325252u;
     begin(false);
     attach();
@@ -581,7 +612,7 @@ Test(p9, fuzz, .timeout = 60)
     end();
 }
 
-// The transport ------------------------------------------------------------------------------------
+// The transport ---------------------------------------------------------------------------------
 
 #define OUT MULTI_DATA
 #define IN  (MULTI_DATA + 0x40000)
@@ -594,8 +625,8 @@ static struct device *plug(void)
     struct error e;
     begin(false);
     bench_init(&b);
-    struct device *dev = virtio_mmio_create("virtio-mmio", &b.bus, &b.clock, bench_wire(&b, 0), false,
-                                            virtio_9p_create(server, "share"), NULL);
+    struct device *dev = virtio_mmio_create("virtio-mmio", &b.bus, &b.clock, bench_wire(&b, 0),
+                                            false, virtio_9p_create(server, "share"), NULL);
     cr_assert(bus_map(&b.bus, DEV_BASE, dev, &e));
     multi_start(&m, &b, 1, 1, 64);
     return dev;
@@ -618,7 +649,8 @@ Test(p9, over_virtio)
     EXPECT(bench_read(&b, DEV_BASE + 0x107, 1), 0);
     ask(VERSION, "ws", 8192u, "9P2000.L");
     memcpy(b.ram + (OUT - RAM_BASE), in, in_len);
-    multi_offer(&m, 0, {OUT, 7}, {OUT + 7, (uint32_t)in_len - 7}, {IN, 8, true}, {IN + 64, 100, true});
+    multi_offer(&m, 0, {OUT, 7}, {OUT + 7, (uint32_t)in_len - 7}, {IN, 8, true},
+                {IN + 64, 100, true});
     multi_kick(&m, 0);
     EXPECT(multi_expect(&m, 0), 21);
     EXPECT(bench_read(&b, IN + 4, 1), VERSION + 1);

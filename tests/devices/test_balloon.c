@@ -38,7 +38,8 @@ static void begin(uint64_t features)
     releases = 0;
     released = 0;
     balloon = virtio_balloon_create(&config);
-    dev = virtio_mmio_create("virtio-mmio", &b.bus, &b.clock, bench_wire(&b, 0), false, balloon, NULL);
+    dev = virtio_mmio_create("virtio-mmio", &b.bus, &b.clock, bench_wire(&b, 0), false, balloon,
+                             NULL);
     cr_assert(bus_map(&b.bus, DEV_BASE, dev, &err));
     multi_start(&m, &b, features, 3, 32);
 }
@@ -142,7 +143,8 @@ Test(balloon, reports)
     EXPECT(releases, 2);
     EXPECT(released, 0x18000);
     EXPECT(last_gpa, FREE + 0x20000);
-    multi_offer(&m, REPORT, {FREE + 1, 0x2fff, true}, {FREE + 8, 0x1ff0, true}, {FREE + 8, 16, true});
+    multi_offer(&m, REPORT, {FREE + 1, 0x2fff, true}, {FREE + 8, 0x1ff0, true},
+                {FREE + 8, 16, true});
     multi_kick(&m, REPORT); // the whole pages inside
     EXPECT(releases, 3);
     EXPECT(last_gpa, FREE + 0x1000);

@@ -8,15 +8,15 @@
 
 enum { RX, TX, CTRL };
 
-#define F_CSUM        BIT(0)
-#define F_GUEST_CSUM  BIT(1)
-#define F_OFFLOADS    BIT(2)
-#define F_TSO         (BIT(7) | BIT(8) | BIT(11) | BIT(12))
-#define F_MRG         BIT(15)
-#define F_CTRL        (BIT(17) | BIT(18) | BIT(20) | BIT(23))
-#define ALL           (F_CSUM | F_GUEST_CSUM | F_OFFLOADS | F_TSO | F_MRG | F_CTRL)
-#define OUT           MULTI_DATA
-#define IN            (MULTI_DATA + 0x40000)
+#define F_CSUM       BIT(0)
+#define F_GUEST_CSUM BIT(1)
+#define F_OFFLOADS   BIT(2)
+#define F_TSO        (BIT(7) | BIT(8) | BIT(11) | BIT(12))
+#define F_MRG        BIT(15)
+#define F_CTRL       (BIT(17) | BIT(18) | BIT(20) | BIT(23))
+#define ALL          (F_CSUM | F_GUEST_CSUM | F_OFFLOADS | F_TSO | F_MRG | F_CTRL)
+#define OUT          MULTI_DATA
+#define IN           (MULTI_DATA + 0x40000)
 
 struct fake {
     struct net n;
@@ -37,9 +37,7 @@ static void fake_input(struct net *n, struct net_frame *f)
     fake.count++;
 }
 
-static void fake_serve(struct net *n, const struct net_polls *polls)
-{
-}
+static void fake_serve(struct net *n, const struct net_polls *polls) {}
 
 static void fake_destroy(struct net *n)
 {
@@ -164,11 +162,10 @@ Test(net, refuses_bad_packets)
         uint8_t flags, gso;
         uint16_t segment, start, offset;
     } bad[] = {
-        {1, 0, 0, 98, 1},   // the checksum lies outside
-        {1, 0, 0, 65535, 65535},
-        {0, 1, 1000, 34, 16}, // a large segment without a checksum
-        {1, 1, 0, 34, 16},    // pieces of nothing
-        {1, 3, 1000, 34, 16}, // UDP
+        {1, 0, 0, 98, 1},                              // the checksum lies outside
+        {1, 0, 0, 65535, 65535}, {0, 1, 1000, 34, 16}, // a large segment without a checksum
+        {1, 1, 0, 34, 16},                             // pieces of nothing
+        {1, 3, 1000, 34, 16},                          // UDP
         {1, 77, 1000, 34, 16},
     };
     begin(ALL);
@@ -182,9 +179,9 @@ Test(net, refuses_bad_packets)
     }
     put_packet(OUT, 0, 0, 0, 0, 0, 13); // no Ethernet header
     multi_offer(&m, TX, {OUT, 25});
-    multi_offer(&m, TX, {OUT, 5}); // no header of virtio's
+    multi_offer(&m, TX, {OUT, 5});                                    // no header of virtio's
     multi_offer(&m, TX, {OUT, 0x8000}, {OUT, 0x8000}, {OUT, 0x8000}); // too long
-    multi_offer(&m, TX, {IN, 4096, true}); // nothing to read
+    multi_offer(&m, TX, {IN, 4096, true});                            // nothing to read
     multi_kick(&m, TX);
     for (unsigned i = 0; i < 4; i++)
         EXPECT(multi_expect(&m, TX), 0);
@@ -349,7 +346,7 @@ Test(net, a_guest_without_checksums_gets_them_done)
     end();
 }
 
-// The control queue --------------------------------------------------------------------------------
+// The control queue -----------------------------------------------------------------------------
 
 static uint8_t command(const void *bytes, size_t len)
 {
@@ -372,7 +369,8 @@ static bool passes(const uint8_t *to)
 
 Test(net, filters)
 {
-    static const uint8_t other[6] = {0x52, 0x54, 9, 9, 9, 9}, all[6] = {255, 255, 255, 255, 255, 255};
+    static const uint8_t other[6] = {0x52, 0x54, 9, 9, 9, 9},
+                         all[6] = {255, 255, 255, 255, 255, 255};
     static const uint8_t group[6] = {1, 0, 0x5e, 0, 0, 1};
     begin(ALL);
     for (unsigned i = 0; i < 40; i++)
@@ -445,7 +443,7 @@ Test(net, commands_need_their_features)
     end();
 }
 
-// Sums of the parts --------------------------------------------------------------------------------
+// Sums of the parts -----------------------------------------------------------------------------
 
 Test(net, keeps_its_state)
 {

@@ -20,9 +20,7 @@ static void receive(void *opaque)
     calls++;
 }
 
-static void writable(void *opaque)
-{
-}
+static void writable(void *opaque) {}
 
 static const struct net_front front = {receive, writable};
 static struct error err;
@@ -45,7 +43,7 @@ static struct net_frame *get(struct net *n)
     return net_head(n);
 }
 
-// Sockets ------------------------------------------------------------------------------------------
+// Sockets ---------------------------------------------------------------------------------------
 
 static struct net *pair(int type, int *peer)
 {
@@ -69,8 +67,8 @@ Test(net_socket, stream)
     EXPECT(got[3], 100);
     cr_assert(!memcmp(got + 4, frame, sizeof frame));
     // A byte at a time, two frames.
-    static const uint8_t bytes[] = {0, 0, 0, 14, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
-                                    0, 0, 0, 15, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    static const uint8_t bytes[] = {0, 0, 0,  14, 1, 2, 3, 4, 5, 6, 7, 8, 9,  10, 11, 12, 13, 14, 0,
+                                    0, 0, 15, 1,  2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     for (size_t i = 0; i < sizeof bytes; i++) {
         EXPECT(write(peer, bytes + i, 1), 1);
         net_step(n, 0);
@@ -205,7 +203,7 @@ Test(net_socket, with_its_thread, .timeout = 30)
     mutex_fini(&door);
 }
 
-// The user network ---------------------------------------------------------------------------------
+// The user network ------------------------------------------------------------------------------
 
 static struct in_addr ip(const char *text)
 {
@@ -217,8 +215,13 @@ static struct in_addr ip(const char *text)
 static struct net_slirp_config user(void)
 {
     return (struct net_slirp_config){
-        .ipv4 = true, .ipv6 = true, .net = ip("10.0.2.0"), .mask = ip("255.255.255.0"),
-        .host = ip("10.0.2.2"), .dns = ip("10.0.2.3"), .dhcp_start = ip("10.0.2.15"),
+        .ipv4 = true,
+        .ipv6 = true,
+        .net = ip("10.0.2.0"),
+        .mask = ip("255.255.255.0"),
+        .host = ip("10.0.2.2"),
+        .dns = ip("10.0.2.3"),
+        .dhcp_start = ip("10.0.2.15"),
     };
 }
 
@@ -304,7 +307,8 @@ static void dhcp_discover(struct net *n)
     const uint8_t *r = await(n, 17, &len);
     struct in_addr yours = ip("10.0.2.15");
     cr_assert(!memcmp(r + 42 + 4, "\x12\x34\x56\x78", 4), "another transaction");
-    cr_assert(!memcmp(r + 42 + 16, &yours, 4), "an offer of %u.%u.%u.%u", r[58], r[59], r[60], r[61]);
+    cr_assert(!memcmp(r + 42 + 16, &yours, 4), "an offer of %u.%u.%u.%u", r[58], r[59], r[60],
+              r[61]);
 }
 
 Test(net_user, gives_out_addresses)
@@ -387,8 +391,8 @@ Test(net_user, forwards_a_port)
     // A port that is free: found by asking for any, then given back.
     struct sockaddr_in at;
     close(bound(SOCK_STREAM, &at));
-    struct net_hostfwd forward = {.host = ip("127.0.0.1"), .host_port = ntohs(at.sin_port),
-                                  .guest_port = 22};
+    struct net_hostfwd forward = {
+        .host = ip("127.0.0.1"), .host_port = ntohs(at.sin_port), .guest_port = 22};
     struct net_slirp_config config = user();
     config.hostfwd = &forward;
     config.hostfwd_count = 1;
@@ -420,8 +424,8 @@ Test(net_user, fuzz, .timeout = 60)
         static const uint8_t protocols[] = {1, 6, 17, 58};
         x ^= x << 13, x ^= x >> 7, x ^= x << 17;
         size_t len = x % 300;
-        uint8_t *p = packet(f, "10.0.2.15", x & 64 ? "10.0.2.2" : "10.0.2.3",
-                            protocols[x >> 8 & 3], len);
+        uint8_t *p =
+            packet(f, "10.0.2.15", x & 64 ? "10.0.2.2" : "10.0.2.3", protocols[x >> 8 & 3], len);
         for (size_t j = 0; j < len; j++) {
             x ^= x << 13, x ^= x >> 7, x ^= x << 17;
             p[j] = (uint8_t)x;
@@ -430,7 +434,8 @@ Test(net_user, fuzz, .timeout = 60)
             f[6 + (x >> (8 + 8 * j)) % 40] = (uint8_t)(x >> 40);
         if (x % 5 == 0)
             f[12] = 0x86, f[13] = 0xdd, f[14] = 0x60;
-        struct net_offload off = {.csum = x >> 20 & 1, .csum_start = (uint16_t)(x >> 21 & 63),
+        struct net_offload off = {.csum = x >> 20 & 1,
+                                  .csum_start = (uint16_t)(x >> 21 & 63),
                                   .csum_offset = (uint16_t)(x >> 30 & 31)};
         struct net_frame *frame = net_frame_new(34 + len);
         memcpy(frame->data, f, 34 + len);

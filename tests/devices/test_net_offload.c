@@ -93,18 +93,14 @@ static void expect_valid(const struct net_frame *f, bool v6)
     EXPECT(slow_sum(t, len, pseudo), 0xffff);
 }
 
-static void serve(struct net *n, const struct net_polls *polls)
-{
-}
+static void serve(struct net *n, const struct net_polls *polls) {}
 
 static void input(struct net *n, struct net_frame *f)
 {
     free(f);
 }
 
-static void receive(void *opaque)
-{
-}
+static void receive(void *opaque) {}
 
 static const struct net_ops ops = {.tso = true, .serve = serve, .input = input};
 static const struct net_front front = {receive, receive};
@@ -189,7 +185,8 @@ Test(offload, keeps_apart_what_differs)
             last->off = (struct net_offload){0};
             last->len = (uint32_t)segment(last->data, v6, 1000, data, 100, 0x10);
             size_t len = segment(frame, v6, 1100, data + 100, 100, 0x10);
-            cr_assert(offload_mergeable(last, frame, len, 7), "v%d: the next is refused", 4 + 2 * v6);
+            cr_assert(offload_mergeable(last, frame, len, 7), "v%d: the next is refused",
+                      4 + 2 * v6);
             size_t ip = i - ETH;
             bool free4 = !v6 && (ip == 4 || ip == 5 || ip == 10 || ip == 11); // ID, checksum
             bool tcp = i >= header - TCP;
@@ -219,9 +216,12 @@ Test(offload, finishes_large_segments)
         struct net_frame *f = net_frame_new(NET_MAX_FRAME);
         f->len = (uint32_t)segment(f->data, v6, 1, data, payload, 0x18);
         size_t ip = v6 ? 40 : 20;
-        f->off = (struct net_offload){.csum = true, .gso = v6 ? NET_GSO_TCP6 : NET_GSO_TCP4,
-                                      .csum_start = (uint16_t)(ETH + ip), .csum_offset = 16,
-                                      .segment = 1448, .header = (uint16_t)(ETH + ip + TCP)};
+        f->off = (struct net_offload){.csum = true,
+                                      .gso = v6 ? NET_GSO_TCP6 : NET_GSO_TCP4,
+                                      .csum_start = (uint16_t)(ETH + ip),
+                                      .csum_offset = 16,
+                                      .segment = 1448,
+                                      .header = (uint16_t)(ETH + ip + TCP)};
         memset(f->data + ETH + (v6 ? 4 : 2), (int)next(), 2); // length
         if (!v6)
             memset(f->data + ETH + 10, (int)next(), 2);
@@ -242,7 +242,8 @@ Test(offload, random_offloads_stay_inside, .timeout = 60)
         f->len = (uint32_t)len;
         for (unsigned i = 0; i < 3; i++)
             f->data[12 + next() % (len - 12)] = (uint8_t)next();
-        f->off = (struct net_offload){.csum = next() % 8, .gso = (uint8_t)(next() % 3),
+        f->off = (struct net_offload){.csum = next() % 8,
+                                      .gso = (uint8_t)(next() % 3),
                                       .csum_start = (uint16_t)(next() % 150),
                                       .csum_offset = next() & 1 ? 16 : (uint16_t)(next() % 100)};
         if (next() % 16 == 0)
