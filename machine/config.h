@@ -7,6 +7,8 @@
 #ifndef MACHINE_CONFIG_H
 #define MACHINE_CONFIG_H
 
+#include "devices/net/slirp.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +24,11 @@ enum {
     CONFIG_UNIT_NEXT = -1,
     CONFIG_MAX_FW_CFG = 8,
     CONFIG_FW_CFG_NAME = 55, // bytes
+    CONFIG_MAX_SERIALS = 1,
+    CONFIG_MAX_PORTS = 15, // of virtio-serial
+    CONFIG_MAX_SHARES = 16,
+    CONFIG_MAX_NETDEVS = 8,
+    CONFIG_MAX_HOSTFWDS = 64,
 };
 
 enum config_accel {
@@ -97,6 +104,31 @@ struct config_chardev {
     bool append;      // file: keep what it holds
 };
 
+enum config_netdev_type {
+    CONFIG_NET_USER,   // devices/net/slirp.h
+    CONFIG_NET_STREAM, // devices/net/socket.h: a Unix socket
+    CONFIG_NET_SOCKET, // the same, a descriptor that was inherited
+};
+
+struct config_netdev {
+    int type; // enum config_netdev_type
+    const char *id;
+    bool nic; // a card comes with it (-nic)
+    uint8_t mac[6]; // of that card; zero: not given
+    struct net_slirp_config user;
+    struct net_hostfwd hostfwd[CONFIG_MAX_HOSTFWDS];
+    const char *path; // of a stream
+    bool server;
+    int fd; // of a socket
+};
+
+struct config_share { // a host directory
+    const char *id;
+    const char *path;
+    bool readonly;
+    const char *tag; // a device comes with it, and has this tag; NULL: a -device names it
+};
+
 // The properties of every kind of device together; a driver's row in device_types.def says which
 // of them it takes.
 struct config_device {
@@ -105,6 +137,17 @@ struct config_device {
     const char *drive;
     const char *serial;
     const struct config_drive *backend; // the drive that `drive` names
+    const char *netdev;
+    const char *mac;
+    const struct config_netdev *net; // that `netdev` names
+    uint8_t mac_address[6];
+    const char *chardev, *name, *bus; // of a port
+    int nr;                           // of a port on its bus; -1: the next one
+    int chardev_index;                // that `chardev` names
+    const struct config_device *on;   // the device that `bus` names
+    bool deflate_on_oom, free_page_reporting; // of a balloon
+    const char *fsdev, *mount_tag;
+    const struct config_share *share; // that `fsdev` names
 };
 
 struct config_machine_props {
@@ -140,9 +183,16 @@ struct machine_config {
     size_t drive_count;
     struct config_device devices[CONFIG_MAX_DEVICES]; // in the order given, if=virtio drives last
     size_t device_count;
+    struct config_device ports[CONFIG_MAX_PORTS]; // virtconsole, virtserialport
+    size_t port_count;
     struct config_chardev chardevs[CONFIG_MAX_CHARDEVS];
     size_t chardev_count;
     int serials[CONFIG_MAX_SERIALS]; // index into chardevs, or CONFIG_NO_SERIAL
+    struct config_share shares[CONFIG_MAX_SHARES];
+    size_t share_count;
+    struct config_netdev netdevs[CONFIG_MAX_NETDEVS];
+    size_t netdev_count;
+    int serials[CONFIG_MAX_SERIALS]; // index into chardevs, -1 for none
     size_t serial_count;
 
     const char *cache_dir; // of compiled code; NULL: the default place

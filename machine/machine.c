@@ -16,6 +16,7 @@
 #include "machine/exit_codes.h"
 #include "machine/firmware.h"
 #include "machine/loader.h"
+#include "machine/networks.h"
 #include "machine/stats.h"
 #include "machine/virt.h"
 
@@ -243,11 +244,13 @@ static bool build(struct machine *m, struct error *err)
         !bus_map_ram(&m->bus, VIRT_RAM_BASE, m->ram.size, m->ram.host, false, err))
         return false;
     // The terminal last of all that can go wrong before the guest: errors are read in peace.
-    if (!create_cpus(m, err) || !create_chardevs(m, err) || !virt_init(m, err))
+    if (!create_cpus(m, err) || !networks_init(m, err) || !create_chardevs(m, err) ||
+        !virt_init(m, err))
         return false;
     if (!firmware_add_items(m, err))
         return false;
     watch_init(&m->watch, m);
+    networks_start(m);
     return m->config->machine.dumpdtb || load(m, err);
 }
 
@@ -284,6 +287,7 @@ void machine_fini(struct machine *m)
 {
     accel_fini(m);
     watch_fini(&m->watch);
+    networks_fini(m);
     virt_fini(m);
     firmware_fini(m);
     firmware_release_items(m);

@@ -22,6 +22,7 @@
 
 struct fw_cfg;
 struct virt;
+struct virtio;
 
 // What machine_run() is to do next; the highest wins.
 enum machine_request {
@@ -54,6 +55,8 @@ struct machine {
     void *fw_kernel, *fw_initrd; // what it holds of files
     void *fw_items[CONFIG_MAX_FW_CFG];
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
+    struct virtio *balloon; // the last one plugged in, or NULL; machine lock
+    struct net *nets[CONFIG_MAX_NETDEVS]; // as the configuration lists them
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request
     int exit_status;     // atomic; of a guest, or whoever watches it, that names one

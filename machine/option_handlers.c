@@ -23,17 +23,12 @@ enum {
     RAM_MAX_MIB = 255 * 1024, // up to the high redistributors at 256 GiB
 };
 
-#define ROW(type, struct_name, name, field, ...) \
-    { name, KEYVAL_##type, offsetof(struct struct_name, field), __VA_ARGS__ }
-#define GROUP(option, implied, rows) { option, implied, rows, ARRAY_SIZE(rows) }
-
-static bool wants_help(const char *arg)
+bool wants_help(const char *arg)
 {
     return !strcmp(arg, "help") || !strcmp(arg, "?");
 }
 
-// Prints names and what is said of them; the handler has nothing more to do.
-static bool print_choices(struct options *o, const char *title, const struct keyval_choice *c)
+bool print_choices(struct options *o, const char *title, const struct keyval_choice *c)
 {
     fprintf(o->out, "%s\n", title);
     for (; c->name; c++)
@@ -42,7 +37,7 @@ static bool print_choices(struct options *o, const char *title, const struct key
     return true;
 }
 
-static bool print_properties(struct options *o, const struct keyval_group *g)
+bool print_properties(struct options *o, const struct keyval_group *g)
 {
     fprintf(o->out, "Properties of %s:\n", g->option);
     for (size_t i = 0; i < g->count; i++) {
@@ -50,6 +45,7 @@ static bool print_properties(struct options *o, const struct keyval_group *g)
         static const char *const kinds[] = {
             [KEYVAL_STRING] = "TEXT", [KEYVAL_BOOL] = "on|off",   [KEYVAL_NUMBER] = "N",
             [KEYVAL_SIZE] = "SIZE",   [KEYVAL_CHOICE] = "",       [KEYVAL_ABSENT] = "off",
+            [KEYVAL_LIST] = "TEXT",
         };
         fprintf(o->out, "  %s=%s", r->name, kinds[r->type]);
         for (const struct keyval_choice *c = r->choices; c && c->name; c++)
@@ -451,6 +447,16 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
     } all[] = {
         { 0, { "id", KEYVAL_STRING, offsetof(struct config_device, id) } },
         { PROP_DRIVE, { "drive", KEYVAL_STRING, offsetof(struct config_device, drive) } },
+        { PROP_NETDEV, { "netdev", KEYVAL_STRING, offsetof(struct config_device, netdev) } },
+        { PROP_NETDEV, { "mac", KEYVAL_STRING, offsetof(struct config_device, mac) } },
+        { PROP_PORT, { "chardev", KEYVAL_STRING, offsetof(struct config_device, chardev) } },
+        { PROP_PORT, { "bus", KEYVAL_STRING, offsetof(struct config_device, bus) } },
+        { PROP_PORT, { "nr", KEYVAL_NUMBER, offsetof(struct config_device, nr) } },
+        { PROP_NAME, { "name", KEYVAL_STRING, offsetof(struct config_device, name) } },
+        { PROP_FSDEV, { "fsdev", KEYVAL_STRING, offsetof(struct config_device, fsdev) } },
+        { PROP_FSDEV, { "mount_tag", KEYVAL_STRING, offsetof(struct config_device, mount_tag) } },
+        { PROP_BALLOON, { "deflate-on-oom", KEYVAL_BOOL, offsetof(struct config_device, deflate_on_oom) } },
+        { PROP_BALLOON, { "free-page-reporting", KEYVAL_BOOL, offsetof(struct config_device, free_page_reporting) } },
         { PROP_SERIAL, { "serial", KEYVAL_STRING, offsetof(struct config_device, serial) } },
     };
     size_t n = 0;
@@ -463,8 +469,8 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
 bool opt_device(struct options *o, const char *arg)
 {
     struct machine_config *c = o->config;
-    struct config_device d = { 0 };
-    struct keyval_row rows[8];
+    struct config_device d = { .nr = -1, .deflate_on_oom = true, .free_page_reporting = true };
+    struct keyval_row rows[16];
     char what[80];
     if (wants_help(arg))
         return print_devices(o);
@@ -483,6 +489,12 @@ bool opt_device(struct options *o, const char *arg)
         return false;
     if ((device_types[d.type].props & PROP_DRIVE) && !d.drive)
         return error_set(o->err, "%s: no drive=", what);
+    if ((device_types[d.type].props & PROP_NETDEV) && !d.netdev)
+        return error_set(o->err, "%s: no netdev=", what);
+    if ((device_types[d.type].props & PROP_FSDEV) && (!d.fsdev || !d.mount_tag))
+        return error_set(o->err, "%s: no %s=", what, d.fsdev ? "mount_tag" : "fsdev");
+    if (device_types[d.type].props & PROP_PORT)
+        return options_add_port(o, what, &d);
     c->devices[c->device_count++] = d;
     return true;
 }
@@ -493,11 +505,6 @@ static bool only(struct options *o, const char *option, const char *arg, const c
     if (!strcmp(arg, value))
         return true;
     return error_set(o->err, "%s %s: armlet has only %s %s", option, arg, option, value);
-}
-
-bool opt_nic(struct options *o, const char *arg)
-{
-    return only(o, "-nic", arg, "none");
 }
 
 bool opt_monitor(struct options *o, const char *arg)
@@ -842,4 +849,7 @@ bool options_check(struct options *o)
     if (!c->kernel && !c->flash[0].file && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
     return true;
+    return resolve_serial(o) && check_ids(o) && check_stdio(o) && connect_drives(o) &&
+           options_connect_nets(o) && options_connect_ports(o) &&
+           options_connect_shares(o);
 }

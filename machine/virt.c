@@ -137,7 +137,7 @@ static struct device *create_virtio(struct machine *m, const char *name, unsigne
                                     struct irq_line irq, struct error *err)
 {
     struct virtio *v = NULL;
-    if (!virtio_slot_create(m->config, n, &m->entropy, &v, err))
+    if (!virtio_slot_create(m, n, &v, err))
         return NULL;
     return virtio_mmio_create(name, &m->bus, &m->clock, irq, m->config->virtio_legacy, v, &m->log);
 }

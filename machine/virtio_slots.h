@@ -6,13 +6,13 @@
 
 #include "devices/virtio/virtio.h"
 #include "machine/config.h"
-#include "machine/entropy.h"
+
+struct machine;
 
 enum { VIRTIO_SLOTS = 32 };
 
 // Makes the device of slot n: the first -device lands on the highest slot. *v is NULL for an empty
-// one. entropy must outlive it. False: a back end could not be opened.
-bool virtio_slot_create(const struct machine_config *c, unsigned n, struct entropy *entropy,
-                        struct virtio **v, struct error *err);
+// one. False: a back end could not be opened.
+bool virtio_slot_create(struct machine *m, unsigned n, struct virtio **v, struct error *err);
 
 #endif
