@@ -31,9 +31,10 @@ enum config_drive_if {
     CONFIG_IF_NONE,   // a -device names the drive by its id
 };
 
-enum config_drive_format {
+enum config_drive_format { // as enum block_format
     CONFIG_FORMAT_UNSAID, // raw, unless the file looks like something else
     CONFIG_FORMAT_RAW,
+    CONFIG_FORMAT_QCOW2,
 };
 
 // A guest's flush is durable before it completes in both.
@@ -52,6 +53,7 @@ struct config_drive {
     bool readonly;
     bool snapshot; // writes go to a temporary layer; -snapshot sets it on every drive
     int discard;   // discards always reach the file
+    bool backing;  // the backing file that the image names may be read
 };
 
 enum config_char_backend {
