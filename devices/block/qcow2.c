@@ -85,7 +85,8 @@ static bool backing_path(const struct qcow2 *q, char *path, size_t size, struct 
     return true;
 }
 
-static bool open_backing(struct qcow2 *q, int depth, struct error *err)
+// *named: the error says which file it is about.
+static bool open_backing(struct qcow2 *q, int depth, bool *named, struct error *err)
 {
     char path[PATH_MAX];
     bool raw = !strcmp(q->h.backing_format, "raw");
@@ -114,7 +115,8 @@ static bool open_backing(struct qcow2 *q, int depth, struct error *err)
         q->backing = raw_open(path, true, err);
     else if (file_open(&file, path, true, err))
         q->backing = open_image(&file, path, depth + 1, false, false, err);
-    return q->backing ? true : error_prefix(err, "backing file");
+    *named = !q->backing;
+    return q->backing;
 }
 
 // Opening
@@ -160,14 +162,15 @@ static bool make_writable(struct qcow2 *q, bool repair, struct error *err)
     return e ? error_set(err, "%s", strerror(e)) : true;
 }
 
-static bool set_up(struct qcow2 *q, int depth, bool repair, bool anyway, struct error *err)
+static bool set_up(struct qcow2 *q, int depth, bool repair, bool anyway, bool *named,
+                   struct error *err)
 {
     if (!read_header(q, err))
         return false;
     set_geometry(q);
     if (q->h.incompatible & QCOW2_CORRUPT && !q->block.readonly && !anyway)
         return error_set(err, "is marked as corrupt (armlet disk check --repair, or readonly=on)");
-    return read_tables(q, err) && (anyway || open_backing(q, depth, err)) &&
+    return read_tables(q, err) && (anyway || open_backing(q, depth, named, err)) &&
            make_writable(q, repair, err);
 }
 
@@ -214,9 +217,13 @@ static struct block *open_image(struct block_file *file, const char *path, int d
     q->file = *file;
     mutex_init(&q->lock);
     pthread_cond_init(&q->changed, NULL);
-    if (set_up(q, depth, repair, anyway, err))
+    bool named = false;
+    if (set_up(q, depth, repair, anyway, &named, err))
         return &q->block;
-    error_prefix(err, "%s", path);
+    if (!named)
+        error_prefix(err, "%s", path);
+    else if (depth <= 0)
+        error_prefix(err, "%s: backing file", path);
     release(q);
     return NULL;
 }
