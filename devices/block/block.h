@@ -108,6 +108,9 @@ struct block *image_open(const char *path, const struct block_options *options, 
 // A raw image. Locked (OFD): shared when readonly, exclusive otherwise. A block device works too.
 struct block *raw_open(const char *path, bool readonly, struct error *err);
 
+// Whether that is a file, which had no bytes but zeros when it was made.
+bool raw_is_file(const struct block *b);
+
 // A raw image that nobody has called raw: writes that would make another format of it are refused.
 struct block *raw_open_guarded(const char *path, bool readonly, struct error *err);
 

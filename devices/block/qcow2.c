@@ -96,7 +96,7 @@ static bool open_backing(struct qcow2 *q, int depth, bool *named, struct error *
     if (depth < 0)
         return error_set(err,
                          "needs its backing file \"%s\", which is not opened unless you say "
-                         "backing=on",
+                         "backing=on (armlet disk: --backing)",
                          q->h.backing);
     if (depth == MAX_DEPTH)
         return error_set(err, "more than %d backing files in a chain", MAX_DEPTH);

@@ -139,6 +139,11 @@ static struct block *open_raw(const char *path, bool readonly, bool guarded, str
     return &r->base;
 }
 
+bool raw_is_file(const struct block *b)
+{
+    return ((const struct raw *)b)->file.regular;
+}
+
 struct block *raw_open(const char *path, bool readonly, struct error *err)
 {
     return open_raw(path, readonly, false, err);
