@@ -12,8 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// Making
-// -------------------------------------------------------------------------------------------
+// Making -----------------------------------------------------------------------------------------
 
 static bool write_empty(struct block_file *f, const struct disk_arguments *a, struct error *err)
 {
@@ -85,8 +84,7 @@ bool disk_create(const struct disk_arguments *given, FILE *out, struct error *er
     return true;
 }
 
-// Looking
-// ------------------------------------------------------------------------------------------
+// Looking ----------------------------------------------------------------------------------------
 
 static void print_size(FILE *out, const char *what, uint64_t bytes)
 {
@@ -179,8 +177,7 @@ bool disk_check(const struct disk_arguments *a, FILE *out, struct error *err)
     return true;
 }
 
-// The command line
-// ---------------------------------------------------------------------------------
+// The command line -------------------------------------------------------------------------------
 
 static const struct keyval_choice formats[] = {
     {"raw", BLOCK_FORMAT_RAW, NULL}, {"qcow2", BLOCK_FORMAT_QCOW2, NULL}, {NULL}};

@@ -16,8 +16,7 @@ enum {
 static struct block *open_image(struct block_file *file, const char *path, int depth, bool repair,
                                 bool anyway, struct error *err);
 
-// Tables
-// -------------------------------------------------------------------------------------------
+// Tables -----------------------------------------------------------------------------------------
 
 // A table of big-endian words, padded with zeros to `entries`.
 static uint64_t *read_table(struct qcow2 *q, uint64_t at, uint64_t entries, struct error *err)
@@ -69,8 +68,7 @@ int qcow2_update_header(struct qcow2 *q)
     return e ? e : file_sync(&q->file);
 }
 
-// Backing files
-// ------------------------------------------------------------------------------------
+// Backing files ----------------------------------------------------------------------------------
 
 // The name is relative to the image's directory. Anything like a protocol is refused.
 static bool backing_path(const struct qcow2 *q, char *path, size_t size, struct error *err)
@@ -119,8 +117,7 @@ static bool open_backing(struct qcow2 *q, int depth, bool *named, struct error *
     return q->backing;
 }
 
-// Opening
-// ------------------------------------------------------------------------------------------
+// Opening ----------------------------------------------------------------------------------------
 
 static bool read_header(struct qcow2 *q, struct error *err)
 {

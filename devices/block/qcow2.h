@@ -93,7 +93,7 @@ static inline struct qcow2 *qcow2_of(struct block *b)
     return (struct qcow2 *)b;
 }
 
-// qcow2_refs.c: which host clusters are in use. Under the lock. ---------------------------------
+// qcow2_refs.c: which host clusters are in use. Under the lock. ----------------------------------
 
 // The refcount of a host cluster: 0 or an errno.
 int qcow2_refcount(struct qcow2 *q, uint64_t cluster, uint64_t *count);
@@ -119,7 +119,7 @@ int qcow2_write_refcounts(struct qcow2 *q);
 uint64_t qcow2_get_refcount(const uint8_t *block, unsigned order, uint64_t index);
 void qcow2_set_refcount(uint8_t *block, unsigned order, uint64_t index, uint64_t value);
 
-// qcow2_map.c: from guest to host clusters. Under the lock. -------------------------------------
+// qcow2_map.c: from guest to host clusters. Under the lock. --------------------------------------
 
 enum qcow2_kind {
     QCOW2_NOTHING, // the backing file's, or zeros

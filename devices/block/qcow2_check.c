@@ -187,8 +187,7 @@ static void compare(struct walk *w)
     }
 }
 
-// COPIED flags
-// -------------------------------------------------------------------------------------
+// COPIED flags -----------------------------------------------------------------------------------
 
 // What an entry should be; compressed and empty ones have no flag.
 static uint64_t with_flag(const struct walk *w, uint64_t entry, bool l1)
@@ -243,8 +242,7 @@ static int flags(struct walk *w, bool repair)
     return e;
 }
 
-// Repair
-// -------------------------------------------------------------------------------------------
+// Repair -----------------------------------------------------------------------------------------
 
 struct rebuild {
     uint64_t *table; // host byte order, whole clusters
@@ -367,7 +365,7 @@ static int repair_image(struct walk *w, bool mendable)
     return qcow2_update_header(q);
 }
 
-// --------------------------------------------------------------------------------------------------
+// ------------------------------------------------------------------------------------------------
 
 // Errors that new refcounts do not mend are counted first.
 static int walk_all(struct walk *w, uint64_t *lasting)

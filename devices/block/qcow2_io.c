@@ -14,8 +14,7 @@
 
 static const uint8_t zeros[65536];
 
-// Who works without the lock
-// -----------------------------------------------------------------------
+// Who works without the lock ---------------------------------------------------------------------
 
 // Lock held.
 static void user_enter(struct qcow2 *q, struct qcow2_user *u)
@@ -65,8 +64,7 @@ static bool wait_for(struct qcow2 *q, uint64_t cluster)
     return true;
 }
 
-// Reading
-// ------------------------------------------------------------------------------------------
+// Reading ----------------------------------------------------------------------------------------
 
 static int fill_zeros(struct iov_cursor *c, uint64_t len)
 {
@@ -141,8 +139,7 @@ static int read_range(struct qcow2 *q, struct iov_cursor *c, uint64_t offset, ui
     return e;
 }
 
-// Writing
-// ------------------------------------------------------------------------------------------
+// Writing ----------------------------------------------------------------------------------------
 
 // A write that gets new host clusters (or one that waits behind zeros).
 struct placement {
@@ -318,8 +315,7 @@ static int write_zero_bytes(struct qcow2 *q, uint64_t offset, uint64_t len)
     return 0;
 }
 
-// Zeroing and discarding
-// ---------------------------------------------------------------------------
+// Zeroing and discarding -------------------------------------------------------------------------
 
 enum fate { KEEP, FREE, FREE_ZERO, MARK_ZERO, WRITE_ZEROS };
 
@@ -441,7 +437,7 @@ static int zero_or_discard(struct qcow2 *q, const struct block_request *req)
     int e = 0;
     if (!req->len)
         return 0;
-    if (first >= limit)
+    if (first > limit) // inside one
         return req->op == BLOCK_DISCARD ? 0 : zero_part(q, begin, req->len);
     if (req->op == BLOCK_WRITE_ZEROES && begin & mask)
         e = zero_part(q, begin, (first << q->h.cluster_bits) - begin);
@@ -450,8 +446,7 @@ static int zero_or_discard(struct qcow2 *q, const struct block_request *req)
     return e ? e : change_clusters(q, req, first, limit);
 }
 
-// Requests
-// -----------------------------------------------------------------------------------------
+// Requests ---------------------------------------------------------------------------------------
 
 // After a change: what must be durable, or too much is in memory.
 static int after_change(struct qcow2 *q, bool through)

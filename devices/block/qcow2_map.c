@@ -116,8 +116,7 @@ int qcow2_map_cached(struct qcow2 *q, uint64_t offset, uint64_t len, struct qcow
     return map(q, offset, len, true, x);
 }
 
-// Writable tables
-// ----------------------------------------------------------------------------------
+// Writable tables --------------------------------------------------------------------------------
 
 // What a new L2 table starts with: nothing, or what the shared one has.
 static int first_contents(struct qcow2 *q, uint64_t old, uint64_t at)

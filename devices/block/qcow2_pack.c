@@ -121,8 +121,7 @@ int qcow2_unpack(struct qcow2 *q, uint64_t entry, uint64_t skip, struct iov_curs
     return e;
 }
 
-// Writing
-// ------------------------------------------------------------------------------------------
+// Writing ----------------------------------------------------------------------------------------
 
 static size_t deflate_zlib(const uint8_t *from, size_t n, uint8_t *to, size_t room)
 {

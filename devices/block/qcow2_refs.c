@@ -124,8 +124,7 @@ static int make_block(struct qcow2 *q, uint64_t cluster)
     return qcow2_add_refcount(q, cluster, 1);
 }
 
-// Refcount table
-// -----------------------------------------------------------------------------------
+// Refcount table ---------------------------------------------------------------------------------
 
 // What the new table and the blocks for itself and them take, in clusters, behind all that the old
 // table can describe.
@@ -221,8 +220,7 @@ static int grow_table(struct qcow2 *q)
     return 0;
 }
 
-// Finding free clusters
-// ----------------------------------------------------------------------------
+// Finding free clusters --------------------------------------------------------------------------
 
 static int find_free(struct qcow2 *q, uint64_t *cluster)
 {
@@ -285,8 +283,7 @@ void qcow2_unallocate(struct qcow2 *q, uint64_t cluster, uint64_t count)
         qcow2_add_refcount(q, cluster + n, -1);
 }
 
-// Giving back
-// --------------------------------------------------------------------------------------
+// Giving back ------------------------------------------------------------------------------------
 
 void qcow2_give_up(struct qcow2 *q, uint64_t cluster, uint64_t count)
 {

@@ -122,7 +122,7 @@ Test(qcow2, images_of_qemu_img)
         try_kind(k);
 }
 
-// Images that are made here. ----------------------------------------------------------------------
+// Images that are made here. ---------------------------------------------------------------------
 
 static void create(const char *name, struct qcow2_create_options o)
 {
@@ -279,8 +279,7 @@ Test(qcow2, zeros_with_and_without_space)
     free(bytes);
 }
 
-// Backing files
-// ------------------------------------------------------------------------------------
+// Backing files ----------------------------------------------------------------------------------
 
 Test(qcow2, backing_files)
 {
@@ -398,7 +397,7 @@ Test(qcow2, what_is_refused)
     block_close(b);
 }
 
-// Snapshots of QEMU's (savevm) share clusters and tables with the disk. ---------------------------
+// Snapshots of QEMU's (savevm) share clusters and tables with the disk. --------------------------
 
 Test(qcow2, internal_snapshots_stay)
 {
@@ -457,8 +456,7 @@ Test(qcow2, packed_here)
     free(bytes);
 }
 
-// -snapshot over qcow2
-// -----------------------------------------------------------------------------
+// -snapshot over qcow2 --------------------
 
 Test(qcow2, snapshot_forgets)
 {
@@ -479,8 +477,7 @@ Test(qcow2, snapshot_forgets)
     free(data);
 }
 
-// Raw and qcow2
-// ------------------------------------------------------------------------------------
+// Raw and qcow2 ----------------------------------------------------------------------------------
 
 Test(qcow2, a_raw_disk_stays_raw)
 {
