@@ -16,7 +16,7 @@
 
 enum {
     MAX_COMPLAINTS = 20,
-    MAX_CLUSTERS = 1 << 28, // of the file: 1 GiB of counters, of which zeros take no memory
+    MAX_CLUSTERS = 1 << 27, // of the file: 512 MiB of counters, of which zeros take no memory
     MAX_SNAPSHOTS = 1024,
     SNAPSHOT_HEADER = 40, // bytes
 };
