@@ -45,9 +45,10 @@ enum config_drive_if {
     CONFIG_IF_PFLASH, // contents of a flash bank
 };
 
-enum config_drive_format {
+enum config_drive_format { // as enum block_format
     CONFIG_FORMAT_UNSAID, // raw, unless the file looks like something else
     CONFIG_FORMAT_RAW,
+    CONFIG_FORMAT_QCOW2,
 };
 
 // A guest's flush is durable before it completes in both.
@@ -81,6 +82,7 @@ struct config_flash {
     bool readonly;
     bool forget; // what the guest writes is gone at the end
     bool create; // a file that does not exist is made
+    bool backing;  // the backing file that the image names may be read
 };
 
 enum config_char_backend {

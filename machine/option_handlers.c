@@ -308,7 +308,7 @@ bool opt_append(struct options *o, const char *arg)
 // Disks and devices
 
 static const struct keyval_choice drive_formats[] = {
-    { "raw", CONFIG_FORMAT_RAW, NULL }, { NULL }
+    { "raw", CONFIG_FORMAT_RAW, NULL }, { "qcow2", CONFIG_FORMAT_QCOW2, NULL }, { NULL }
 };
 static const struct keyval_choice drive_interfaces[] = {
     { "virtio", CONFIG_IF_VIRTIO, NULL }, { "none", CONFIG_IF_NONE, NULL },
@@ -339,6 +339,7 @@ static const struct keyval_row drive_rows[] = {
     R(CHOICE, "discard", discard, drive_discards),
     R(NUMBER, "unit", unit, NULL),
     R(BOOL, "create", create, NULL),
+    R(BOOL, "backing", backing, NULL),
 #undef R
 };
 static const struct keyval_group drive_group = GROUP("-drive", NULL, drive_rows);

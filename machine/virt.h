@@ -14,6 +14,8 @@ bool virt_init(struct machine *m, struct error *err);
 void virt_fini(struct machine *m);
 // As after power-on. Machine lock; no vCPU runs.
 void virt_reset(struct machine *m);
+// Waits for what the host still does for the devices. Machine lock; no vCPU runs.
+void virt_drain(struct machine *m);
 // State of all devices. Machine lock; no vCPU runs. After a failed load they may only be destroyed.
 void virt_save(struct machine *m, struct state_writer *w);
 bool virt_load(struct machine *m, struct state_reader *r, struct error *err);

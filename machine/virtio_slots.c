@@ -13,34 +13,15 @@
 #include "machine/machine.h"
 #include "machine/virt.h"
 
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
-// A qcow2 file taken for raw would show the guest (and let it overwrite) the wrong bytes. Who says
-// format=raw means it.
-static bool check_format(const struct config_drive *d, struct error *err)
-{
-    char magic[4] = "";
-    if (d->format != CONFIG_FORMAT_UNSAID)
-        return true;
-    int fd = open(d->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return true; // the opening proper has the better message
-    ssize_t n = read(fd, magic, sizeof magic);
-    close(fd);
-    if (n == sizeof magic && !memcmp(magic, "QFI\xfb", 4))
-        return error_set(err, "%s: a qcow2 image; this version of armlet reads raw images only",
-                         d->file);
-    return true;
-}
-
 static struct block *open_drive(const struct config_drive *d, struct error *err)
 {
-    if (!check_format(d, err))
-        return NULL;
     bool overlay = d->snapshot && !d->readonly;
-    struct block *b = raw_open(d->file, d->readonly || overlay, err);
+    struct block_options options = {
+        .format = (enum block_format)d->format,
+        .readonly = d->readonly || overlay,
+        .backing = d->backing,
+    };
+    struct block *b = image_open(d->file, &options, err);
     return b && overlay ? overlay_open(b, err) : b;
 }
 

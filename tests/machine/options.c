@@ -209,8 +209,13 @@ Test(options, wrong_values)
 
 Test(options, drives)
 {
-    good("K -drive file=a,,b.img,if=none,id=x -drive "
-         "file=c,snapshot=on,cache=directsync,discard=unmap "
+    good("K -drive file=a,format=qcow2,backing=on -drive file=b,format=raw -drive file=c");
+    cr_expect_eq(config.drives[0].format, CONFIG_FORMAT_QCOW2);
+    cr_expect(config.drives[0].backing);
+    cr_expect_eq(config.drives[1].format, CONFIG_FORMAT_RAW);
+    cr_expect(!config.drives[1].backing);
+    cr_expect_eq(config.drives[2].format, CONFIG_FORMAT_UNSAID);
+    good("K -drive file=a,,b.img,if=none,id=x -drive file=c,snapshot=on,cache=directsync,discard=unmap "
          "-device virtio-rng-device -device virtio-blk-device,drive=x,serial=S1,id=dev");
     cr_expect_str_eq(config.drives[0].file, "a,b.img");
     cr_expect(!config.drives[0].snapshot);
