@@ -68,6 +68,7 @@ void jit_add_cpu(struct jit *jit, struct vcpu *cpu)
     cpu->region_load = (const void *)(uintptr_t)region_thunk_load;
     cpu->region_store = (const void *)(uintptr_t)region_thunk_store;
     cpu->region_vec = (const void *)(uintptr_t)region_thunk_vec;
+    cpu->no_page = region_no_page();
     cpu->helpers = jit->guest->helpers;
     cpu->vec_fns = &ir_vec_fn[0][0];
     cpu->ref_fns = &ir_ref_fn[0][0];

@@ -158,8 +158,9 @@ void tier_look(struct vcpu *cpu, struct tb *tb)
     if (!t || tb->region || tb->looked == TIER_DONE)
         return;
     uint64_t heat = tb_executions(tb) - tb->looked_from;
-    if (t->cache && tb->looked == TIER_UNKNOWN && heat >= t->policy.cache_at) {
-        tb->looked = TIER_ASKED;
+    // More than once: one of the region's pages may be unknown to the instruction TLB at first.
+    if (t->cache && tb->looked < TIER_MAX_ASKED && heat >= t->policy.cache_at << tb->looked) {
+        tb->looked++;
         if (from_cache(t, cpu, tb)) {
             tb->looked = TIER_DONE;
             return;
@@ -171,7 +172,7 @@ void tier_look(struct vcpu *cpu, struct tb *tb)
 
 void tier_forget(struct tb *tb)
 {
-    tb->looked = TIER_UNKNOWN;
+    tb->looked = 0;
     tb->looked_from = tb_executions(tb);
 }
 

@@ -5,16 +5,13 @@
 
 #include <stdint.h>
 
-// tb.looked
-enum {
-    TIER_UNKNOWN,
-    TIER_ASKED, // not in the cache
-    TIER_DONE,  // handed to the compiler, or part of a region
-};
+#define TIER_DONE      255 // tb.looked: decided; else how often the cache was asked
+#define TIER_MAX_ASKED 4
 
 struct tier_policy {
-    // Executions of a block before the cache is asked for a region that starts there. Asking costs
-    // a hash; a region found pays after a few hundred executions.
+    // Executions of a block before the cache is asked for a region that starts there, and again at
+    // twice, four times as many. Asking costs a hash; a region found pays after a few hundred
+    // executions.
     uint64_t cache_at;
     // Executions before a region is compiled. A compile costs some 100 ms of another core; a block
     // that was executed 16,000 times (0.1 to 1 ms) goes on mostly for much longer.

@@ -121,6 +121,7 @@ struct vcpu {
     // What generated code calls, reached through the state since it holds no addresses.
     const void *region_load, *region_store; // region_thunk_load, region_thunk_store
     const void *region_vec;           // region_thunk_vec
+    uint64_t no_page;                 // what a site remembers when it remembers nothing (region_slow.h)
     const struct helper *helpers;     // of the guest
     ir_fn *const *vec_fns;            // ir_vec_fn, flat
     ir_fn *const *ref_fns;            // ir_ref_fn, flat

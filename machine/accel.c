@@ -37,8 +37,8 @@ static bool with_tier(struct machine *m, struct error *err)
 {
 #ifdef HAVE_GCCJIT
     // What gccjit_compile.c has code made for.
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2")) {
-        say(m, "this processor has no AVX2, FMA or BMI2: hot code is not compiled again");
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("lzcnt")) {
+        say(m, "this processor has no AVX2, FMA, BMI2 or LZCNT: hot code is not compiled again");
         return true;
     }
     char compiler[64];
