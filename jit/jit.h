@@ -39,6 +39,7 @@ struct jit {
     bool code_full;                            // atomic; there: everything goes, for room
     struct tier *tier;                         // promotion; NULL: everything is interpreted
     struct verify *verify;                     // regions are verified (jit/verify.h), or NULL
+    struct debug *debug;                       // breakpoints and the like (jit/debug.h), or NULL
 };
 
 void jit_init(struct jit *jit, const struct guest *guest, const struct log *log);

@@ -14,6 +14,9 @@ struct vcpu_thread {
     bool woken;           // an interrupt may be there: do not sleep
     bool stop;            // leave the loop
     bool running;         // the thread exists
+    bool debug;           // atomic: it left for a debugger; vcpu.debug says why
+    void (*left)(void *opaque); // it has just done so; the vCPU's thread, without a lock
+    void *opaque;
 };
 
 void vcpu_thread_init(struct vcpu_thread *t, struct a64_cpu *cpu);
