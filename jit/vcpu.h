@@ -89,6 +89,7 @@ struct vcpu_debug {
     bool stepping;    // breakpoints are not looked at: the instruction itself is what is wanted
     bool hold;        // interrupts are not taken
     uint8_t catches;  // enum debug_catch
+    uint8_t once;     // those of them that the next stop ends
     uint8_t why;      // enum debug_why
     uint8_t what;     // of a breakpoint: its owners; of a watchpoint: enum debug_access
     uint64_t addr;

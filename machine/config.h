@@ -128,6 +128,9 @@ struct machine_config {
     bool snapshot;
     bool no_reboot;
     bool nodefaults;
+    const char *gdb;   // where a debugger connects (machine/gdb_socket.h); NULL: nowhere
+    int gdb_stays_stopped; // when its connection breaks
+    bool stopped;      // -S: nothing runs until a debugger says so
     bool icount; // guest time follows the instructions executed (machine/icount.h); no option yet
     bool seed_given;
     uint64_t seed; // of what armlet draws at random for the guest (-seed)

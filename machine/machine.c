@@ -10,6 +10,7 @@
 #include "machine/accel.h"
 #include "machine/accel_verify.h"
 #include "machine/board_cpu.h"
+#include "machine/debugger.h"
 #include "machine/devtree.h"
 #include "machine/exit_codes.h"
 #include "machine/loader.h"
@@ -201,7 +202,9 @@ static bool build(struct machine *m, struct error *err)
     // The terminal last of all that can go wrong before the guest: errors are read in peace.
     if (!create_cpus(m, err) || !create_chardevs(m, err) || !virt_init(m, err))
         return false;
-    return m->config->machine.dumpdtb || load(m, err);
+    m->debugger = calloc(1, sizeof *m->debugger);
+    assert(m->debugger);
+    return m->config->machine.dumpdtb || (load(m, err) && debugger_init(m->debugger, m, err));
 }
 
 bool machine_init(struct machine *m, const struct machine_config *config, struct error *err)
@@ -234,6 +237,9 @@ bool machine_dump_tree(struct machine *m, const char *path, struct error *err)
 
 void machine_fini(struct machine *m)
 {
+    if (m->debugger)
+        debugger_fini(m->debugger);
+    free(m->debugger);
     accel_fini(m);
     virt_fini(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)
@@ -255,13 +261,6 @@ void machine_fini(struct machine *m)
 
 // Running ----------------------------------------------------------------------------------------
 
-static void start_cpus(struct machine *m)
-{
-    clock_start(&m->clock);
-    for (unsigned n = 0; n < m->nr_cpus; n++)
-        vcpu_thread_start(&m->threads[n]);
-}
-
 static void stop_cpus(struct machine *m)
 {
     for (unsigned n = 0; n < m->nr_cpus; n++)
@@ -269,7 +268,7 @@ static void stop_cpus(struct machine *m)
     clock_stop(&m->clock);
 }
 
-#define MAX_FDS (2 + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS)
+#define MAX_FDS (2 + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS + DEBUGGER_MAX_POLLFDS)
 
 // Waits for the next timer, a descriptor or a wake-up, and serves what came.
 static void serve(struct machine *m, int signal_fd, int *signal)
@@ -286,7 +285,10 @@ static void serve(struct machine *m, int signal_fd, int *signal)
     int64_t deadline = clock_deadline(&m->clock), now = clock_now(&m->clock);
     mutex_unlock(&m->lock);
 
+    n += debugger_pollfds(m->debugger, fds + n);
     struct timespec wait = { 0 };
+    if (debugger_busy(m->debugger))
+        deadline = now;
     if (deadline != CLOCK_NEVER && deadline > now)
         wait = (struct timespec){ (deadline - now) / 1000000000, (deadline - now) % 1000000000 };
     if (ppoll(fds, (nfds_t)n, deadline == CLOCK_NEVER ? NULL : &wait, NULL) <= 0)
@@ -336,9 +338,11 @@ int machine_run(struct machine *m)
         fprintf(stderr, "armlet: %s\r\n", accel_err.text);
     do {
         m->request = MACHINE_GO_ON;
-        start_cpus(m);
-        while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON)
+        debugger_start(m->debugger);
+        while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON) {
             serve(m, signal_fd, &signal);
+            debugger_serve(m->debugger);
+        }
         stop_cpus(m);
         struct error err;
         if (request == MACHINE_RESET && m->config->no_reboot) {
@@ -355,6 +359,7 @@ int machine_run(struct machine *m)
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_flush(m->chardevs[n]);
     mutex_unlock(&m->lock);
+    debugger_ended(m->debugger, signal ? 128 + signal : status);
     close(signal_fd);
     stats_report(m, began);
     if (accel_verify_differed(m))

@@ -19,6 +19,7 @@
 #include "machine/ram.h"
 #include "machine/vcpu_thread.h"
 
+struct debugger;
 struct virt;
 
 // What machine_run() is to do next; the highest wins.
@@ -45,6 +46,7 @@ struct machine {
     struct vcpu_thread threads[JIT_MAX_CPUS];
     unsigned nr_cpus;
     struct virt *virt;   // the devices
+    struct debugger *debugger;
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request

@@ -20,8 +20,6 @@
 #include <time.h>
 
 enum {
-    GIC_DIST_BASE = 0x08000000,
-    GIC_REDIST_BASE = 0x080a0000,
     MAX_SLOTS = 64,
 };
 
@@ -145,8 +143,8 @@ static bool create_gic(struct machine *m, struct error *err)
     struct virt *v = m->virt;
     v->gic = gic_create(&(struct gic_config){
         .cpus = m->nr_cpus, .cpu_irq = cpu_irq, .opaque = m, .log = &m->log });
-    return bus_map(&m->bus, GIC_DIST_BASE, gic_dist(v->gic), err) &&
-           bus_map(&m->bus, GIC_REDIST_BASE, gic_redist(v->gic), err);
+    return bus_map(&m->bus, VIRT_GIC_DIST_BASE, gic_dist(v->gic), err) &&
+           bus_map(&m->bus, VIRT_GIC_REDIST_BASE, gic_redist(v->gic), err);
 }
 
 bool virt_init(struct machine *m, struct error *err)
@@ -212,7 +210,7 @@ int virt_fdt_nodes(void *opaque, void *fdt)
 {
     const struct machine *m = opaque;
     const struct virt *v = m->virt;
-    int e = gic_fdt_node(v->gic, fdt, GIC_DIST_BASE, GIC_REDIST_BASE, DEVTREE_PHANDLE_GIC);
+    int e = gic_fdt_node(v->gic, fdt, VIRT_GIC_DIST_BASE, VIRT_GIC_REDIST_BASE, DEVTREE_PHANDLE_GIC);
     e = e ? e : gtimer_fdt_node(fdt);
     for (size_t i = 0; !e && i < v->slot_count; i++) {
         const struct slot *s = &v->slots[i];
