@@ -281,6 +281,7 @@ static void greet(struct debugger *d)
     d->target = make_target(d);
     gdb_init(&d->gdb, &d->target);
     d->connected = true;
+    d->parted = false;
     if (!d->stopped)
         stop(d);
 }
@@ -297,14 +298,17 @@ static bool flush(struct debugger *d)
     return n >= 0;
 }
 
-// It is gone without a farewell, or is sent away. With stdin and stdout nobody can come back.
+// With a farewell the client is to close the connection. Without one it is gone, or is sent away;
+// with stdin and stdout nobody can come back.
 static void part(struct debugger *d, bool farewell)
 {
     if (farewell)
         flush(d);
-    gdb_socket_drop(&d->socket);
+    else
+        gdb_socket_drop(&d->socket);
     gdb_fini(&d->gdb);
     d->connected = false;
+    d->parted = farewell;
     if (farewell)
         return;
     forget_points(d);
@@ -323,6 +327,17 @@ static void converse(struct debugger *d)
     bool lost = n < 0 || !flush(d) || d->gdb.out.len > UNREAD_MAX;
     if (lost || d->gdb.closed)
         part(d, d->gdb.closed);
+}
+
+static void await_close(struct debugger *d)
+{
+    uint8_t bytes[256];
+    if (gdb_socket_read(&d->socket, bytes, sizeof bytes) >= 0)
+        return;
+    gdb_socket_drop(&d->socket);
+    d->parted = false;
+    if (d->socket.listen_fd < 0)
+        machine_request(d->m, MACHINE_QUIT);
 }
 
 // The machine's side -----------------------------------------------------------------------------
@@ -357,7 +372,7 @@ void debugger_fini(struct debugger *d)
 void debugger_start(struct debugger *d)
 {
     struct gdb_stop s = { .signal = GDB_SIGTRAP, .point = -1 };
-    if (d->listens && d->socket.in >= 0 && !d->connected)
+    if (d->listens && d->socket.in >= 0 && !d->connected && !d->parted)
         greet(d); // stdin and stdout
     if (d->restarted)
         report(d, &s);
@@ -389,10 +404,12 @@ void debugger_serve(struct debugger *d)
     }
     if (d->stepping)
         step_some(d);
-    if (gdb_socket_accept(&d->socket))
-        greet(d);
     if (d->connected)
         converse(d);
+    else if (d->parted)
+        await_close(d);
+    if (gdb_socket_accept(&d->socket, d->parted))
+        greet(d);
 }
 
 void debugger_ended(struct debugger *d, int status)

@@ -22,6 +22,7 @@ struct debugger {
     struct gdb_target target;
     struct gdb_regs regs;
     bool listens, connected;
+    bool parted;        // the client has said farewell, but not yet closed its end
     bool stopped;       // the vCPUs do not run
     bool stepping;      // actions hold at least one step, which is being made
     bool started;       // the machine has run before

@@ -16,8 +16,8 @@ struct gdb_regs {
     char *description;               // target.xml
 };
 
-// The set that a CPU of this model has.
-void gdb_regs_init(struct gdb_regs *r, const struct a64_cpu *cpu);
+// The set that a CPU of this model has on this board.
+void gdb_regs_init(struct gdb_regs *r, struct a64_cpu *cpu);
 void gdb_regs_fini(struct gdb_regs *r);
 
 // All of these while the CPU stands still. Values are little endian, of gdb_regs_size() bytes.

@@ -130,11 +130,17 @@ int gdb_socket_pollfds(const struct gdb_socket *s, struct pollfd *fds, bool want
     return n;
 }
 
-bool gdb_socket_accept(struct gdb_socket *s)
+bool gdb_socket_accept(struct gdb_socket *s, bool instead)
 {
+    // One whose client has gone, or says something, is looked at first: this may be the same one again.
+    uint8_t byte;
+    if (s->listen_fd >= 0 && s->in >= 0 && !instead && recv(s->in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+        return false;
     int fd = s->listen_fd < 0 ? -1 : accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return false;
+    if (s->in >= 0 && instead)
+        gdb_socket_drop(s);
     if (s->in >= 0) {
         // An error with words is what a client shows its user.
         static const char refusal[] = "+$E.another debugger is connected#98";

@@ -26,8 +26,8 @@ void gdb_socket_close(struct gdb_socket *s);
 
 // At most 2 into fds; wants_out: there is something to send.
 int gdb_socket_pollfds(const struct gdb_socket *s, struct pollfd *fds, bool wants_out);
-// Takes whoever knocks. True: a client has come.
-bool gdb_socket_accept(struct gdb_socket *s);
+// Takes whoever knocks, in the place of the client there is if `instead`. True: a client has come.
+bool gdb_socket_accept(struct gdb_socket *s, bool instead);
 // Bytes read; 0: none are there now; -1: the client is gone (or is no debugger).
 int gdb_socket_read(struct gdb_socket *s, void *bytes, size_t n);
 // Bytes sent, or -1.

@@ -87,12 +87,13 @@ static uint32_t gic_word(struct monitor *m, gpa_t at)
 }
 
 // 32 interrupts, by the registers that the guest would read.
-static void irq_word(struct monitor *m, gpa_t base, unsigned first)
+static unsigned irq_word(struct monitor *m, gpa_t base, unsigned first)
 {
     enum { ISENABLER = 0x100, ISPENDR = 0x200, ISACTIVER = 0x300, IPRIORITYR = 0x400 };
     unsigned at = first / 8;
     uint32_t enabled = gic_word(m, base + ISENABLER + at), pending = gic_word(m, base + ISPENDR + at);
     uint32_t active = gic_word(m, base + ISACTIVER + at);
+    unsigned shown = 0;
     for (unsigned n = 0; n < 32; n++) {
         if (!((enabled | pending | active) >> n & 1))
             continue;
@@ -100,7 +101,9 @@ static void irq_word(struct monitor *m, gpa_t base, unsigned first)
         fprintf(m->out, "INTID %3u priority %3u%s%s%s\n", first + n, priorities >> 8 * (n & 3) & 255,
                 enabled >> n & 1 ? " enabled" : "", pending >> n & 1 ? " pending" : "",
                 active >> n & 1 ? " active" : "");
+        shown++;
     }
+    return shown;
 }
 
 static void irq(struct monitor *m)
@@ -108,9 +111,11 @@ static void irq(struct monitor *m)
     enum { SGI_BASE = 0x10000, REDIST_SIZE = 0x20000, TYPER = 4 };
     gpa_t redist = VIRT_GIC_REDIST_BASE + (gpa_t)REDIST_SIZE * m->cpu->v.index;
     unsigned words = (gic_word(m, VIRT_GIC_DIST_BASE + TYPER) & 31) + 1;
-    irq_word(m, redist + SGI_BASE, 0);
+    unsigned shown = irq_word(m, redist + SGI_BASE, 0);
     for (unsigned n = 1; n < words; n++)
-        irq_word(m, VIRT_GIC_DIST_BASE, 32 * n);
+        shown += irq_word(m, VIRT_GIC_DIST_BASE, 32 * n);
+    if (!shown)
+        fprintf(m->out, "no interrupt is enabled, pending or active\n");
 }
 
 static void stats(struct monitor *m)
