@@ -30,6 +30,11 @@ static bool open_tcp(struct gdb_socket *s, const char *where, struct error *err)
         return error_set(err, "-gdb %s: there is: tcp:[HOST]:PORT, unix:PATH, stdio", where);
     if (colon > begin)
         snprintf(host, sizeof host, "%.*s", (int)(colon - begin), begin);
+    size_t n = strlen(host);
+    if (host[0] == '[' && host[n - 1] == ']') { // IPv6
+        host[n - 1] = 0;
+        memmove(host, host + 1, n - 1);
+    }
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *found;
     int e = getaddrinfo(host, colon + 1, &hints, &found);
     if (e)
