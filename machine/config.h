@@ -130,6 +130,7 @@ struct machine_config {
     bool nodefaults;
     const char *gdb;   // where a debugger connects (machine/gdb_socket.h); NULL: nowhere
     int gdb_stays_stopped; // when its connection breaks
+    const char *debug; // ELF file with the guest's symbols
     bool stopped;      // -S: nothing runs until a debugger says so
     bool icount; // guest time follows the instructions executed (machine/icount.h); no option yet
     bool seed_given;

@@ -4,6 +4,7 @@
 #include "jit/debug.h"
 #include "jit/exec.h"
 #include "machine/debug_mem.h"
+#include "machine/kernel.h"
 #include "machine/monitor.h"
 
 #include <stdio.h>
@@ -58,7 +59,7 @@ static void disarm(struct debugger *d)
     for (unsigned n = 0; n < d->m->nr_cpus; n++)
         d->m->cpus[n]->v.debug.catches &= (uint8_t)~d->m->cpus[n]->v.debug.once;
     if (d->until_is_set)
-        debug_break_remove(&d->m->jit, d->until, false, DEBUG_BY_MONITOR);
+        debug_break_remove(&d->m->jit, d->until, d->until_physical, DEBUG_BY_MONITOR);
     d->until_is_set = false;
 }
 
@@ -252,6 +253,12 @@ static void thread_text(void *opaque, unsigned thread, char *text, size_t size)
     snprintf(text, size, "CPU#%u EL%u%s", thread, cpu->el, cpu->daif & PSTATE_I ? ", IRQs masked" : "");
 }
 
+static bool offset(void *opaque, uint64_t *value)
+{
+    const struct debugger *d = opaque;
+    return kernel_offset(d->m, d->m->cpus[0], value);
+}
+
 static struct gdb_target make_target(struct debugger *d)
 {
     return (struct gdb_target){
@@ -267,6 +274,7 @@ static struct gdb_target make_target(struct debugger *d)
         .detach = detach,
         .kill = kill_machine,
         .monitor = monitor,
+        .offset = offset,
         .thread_text = thread_text,
         .description = d->regs.description,
         .step_mode = GDB_STEP_ENABLE | GDB_STEP_NOIRQ | GDB_STEP_NOTIMER,

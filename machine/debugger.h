@@ -29,6 +29,7 @@ struct debugger {
     bool restarted;     // the guest was reset under a step: the client is to be told where it is
     bool until_is_set;  // a breakpoint of monitor's cont-until
     uint64_t until;
+    bool until_physical;
     struct gdb_action actions[GDB_MAX_THREADS];
 };
 

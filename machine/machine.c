@@ -15,6 +15,7 @@
 #include "machine/exit_codes.h"
 #include "machine/loader.h"
 #include "machine/stats.h"
+#include "machine/symbols.h"
 #include "machine/virt.h"
 
 #include <errno.h>
@@ -202,6 +203,8 @@ static bool build(struct machine *m, struct error *err)
     // The terminal last of all that can go wrong before the guest: errors are read in peace.
     if (!create_cpus(m, err) || !create_chardevs(m, err) || !virt_init(m, err))
         return false;
+    if (m->config->debug && !(m->symbols = symbols_open(m->config->debug, err)))
+        return false;
     m->debugger = calloc(1, sizeof *m->debugger);
     assert(m->debugger);
     return m->config->machine.dumpdtb || (load(m, err) && debugger_init(m->debugger, m, err));
@@ -240,6 +243,7 @@ void machine_fini(struct machine *m)
     if (m->debugger)
         debugger_fini(m->debugger);
     free(m->debugger);
+    symbols_close(m->symbols);
     accel_fini(m);
     virt_fini(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)

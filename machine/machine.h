@@ -20,6 +20,7 @@
 #include "machine/vcpu_thread.h"
 
 struct debugger;
+struct symbols;
 struct virt;
 
 // What machine_run() is to do next; the highest wins.
@@ -47,6 +48,7 @@ struct machine {
     unsigned nr_cpus;
     struct virt *virt;   // the devices
     struct debugger *debugger;
+    struct symbols *symbols; // of the guest (--debug), or NULL
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request

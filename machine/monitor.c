@@ -3,6 +3,7 @@
 
 #include "jit/debug.h"
 #include "machine/debug_mem.h"
+#include "machine/kernel.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -29,6 +30,12 @@ static const char *split(const char *s, char *first, size_t size)
     return s + n + strspn(s + n, " \t");
 }
 
+// A number or a symbol.
+static bool at(struct monitor *m, const char *s, uint64_t *value)
+{
+    return kernel_address(m->d->m, m->cpu, s, value) || number(s, value);
+}
+
 static void translate(struct monitor *m, const char *arg)
 {
     char address[32];
@@ -36,7 +43,7 @@ static void translate(struct monitor *m, const char *arg)
     uint64_t va;
     gpa_t pa;
     bool el0 = !strcasecmp(as, "as el0"), el1 = !*as || !strcasecmp(as, "as el1");
-    if (!number(address, &va) || (!el0 && !el1)) {
+    if (!at(m, address, &va) || (!el0 && !el1)) {
         fprintf(m->out, "translate ADDR [as el0|el1]\n");
         return;
     }
@@ -108,21 +115,34 @@ static void catch_turns(struct monitor *m, unsigned turns, bool once)
     }
 }
 
+// A breakpoint for the next stop alone. A kernel that has not yet found its place is met by the
+// physical address.
+static bool until(struct monitor *m, const char *arg)
+{
+    struct debugger *d = m->d;
+    struct jit *jit = &d->m->jit;
+    uint64_t pc;
+    bool physical = false;
+    if (!at(m, arg, &pc) && !(physical = kernel_physical(d->m, arg, &pc)))
+        return false;
+    if (pc & 3)
+        return false;
+    if (d->until_is_set)
+        debug_break_remove(jit, d->until, d->until_physical, DEBUG_BY_MONITOR);
+    debug_break_add(jit, pc, physical, DEBUG_BY_MONITOR);
+    d->until = pc;
+    d->until_physical = physical;
+    return d->until_is_set = true;
+}
+
 static void cont_until(struct monitor *m, const char *arg)
 {
-    uint64_t pc;
     if (!strcasecmp(arg, "el0")) {
         catch_turns(m, DEBUG_CATCH_DOWN, true);
     } else if (!strcasecmp(arg, "el1")) {
         catch_turns(m, DEBUG_CATCH_UP, true);
-    } else if (number(arg, &pc) && !(pc & 3)) {
-        if (m->d->until_is_set)
-            debug_break_remove(&m->d->m->jit, m->d->until, false, DEBUG_BY_MONITOR);
-        debug_break_add(&m->d->m->jit, pc, false, DEBUG_BY_MONITOR);
-        m->d->until = pc;
-        m->d->until_is_set = true;
-    } else {
-        fprintf(m->out, "cont-until EL0|EL1|PC\n");
+    } else if (!until(m, arg)) {
+        fprintf(m->out, "cont-until EL0|EL1|PC|SYMBOL\n");
         return;
     }
     fprintf(m->out, "the next `continue` runs until then\n");
@@ -167,6 +187,19 @@ static void delete_physical(struct monitor *m, const char *arg)
         fprintf(m->out, "there is no physical breakpoint at %s\n", arg);
 }
 
+// What GDB is to be told so that its symbols are where the kernel is.
+static void symbol_file(struct monitor *m, const char *arg)
+{
+    const struct machine *machine = m->d->m;
+    uint64_t offset;
+    if (!machine->symbols)
+        fprintf(m->out, "echo armlet was started without -debug\\n\n");
+    else if (kernel_offset(machine, m->cpu, &offset))
+        fprintf(m->out, "symbol-file -o %#" PRIx64 " %s\n", offset, machine->symbols->path);
+    else
+        fprintf(m->out, "echo not known yet: the MMU is off, or VBAR_EL1 is not the kernel's\\n\n");
+}
+
 static void step_irq(struct monitor *m, const char *arg)
 {
     struct gdb_target *t = &m->d->target;
@@ -205,11 +238,12 @@ static const struct {
 } commands[] = {
     { "help", "", "shows this", help },
     { "info", "cpus|registers|tlb|mtree|irq|stats", "the machine's state", monitor_info },
-    { "translate", "ADDR [as el0|el1]", "what a virtual address leads to", translate },
+    { "translate", "ADDR|SYMBOL [as el0|el1]", "what a virtual address leads to", translate },
     { "xp", "ADDR [WORDS]", "shows physical memory", xp },
     { "physical", "on|off", "GDB's addresses are physical from here on", physical },
     { "sysreg", "NAME [VALUE]", "shows or sets a system register", sysreg },
-    { "cont-until", "EL0|EL1|PC", "where the next `continue` is to end", cont_until },
+    { "symbol-file", "", "the GDB command for the kernel's symbols, moved to where it is", symbol_file },
+    { "cont-until", "EL0|EL1|PC|SYMBOL", "where the next `continue` is to end", cont_until },
     { "break-on", "exception|irq|svc [N]|el-change|off", "stops whenever it happens", break_on },
     { "break-phys", "ADDR", "a breakpoint at a physical address", break_physical },
     { "delete-phys", "ADDR", "removes it", delete_physical },

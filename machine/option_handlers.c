@@ -620,6 +620,11 @@ bool opt_gdb(struct options *o, const char *arg)
     return ok;
 }
 
+bool opt_debug(struct options *o, const char *arg)
+{
+    return set_file(o, "-debug", &o->config->debug, arg);
+}
+
 bool opt_gdb_default(struct options *o, const char *arg)
 {
     o->config->gdb = "tcp::1234";
