@@ -350,6 +350,14 @@ static void await_close(struct debugger *d)
 
 // The machine's side -----------------------------------------------------------------------------
 
+// How to come here with the symbols; GDB is told on its own where the kernel is.
+static void print_command(const struct machine *m)
+{
+    const char *where = m->config->gdb;
+    where += strncmp(where, "stdio", 5) ? strcspn(where, ":") + 1 : 0;
+    fprintf(stderr, "armlet: gdb-multiarch -ex 'target remote %s' %s\r\n", where, m->symbols->path);
+}
+
 bool debugger_init(struct debugger *d, struct machine *m, struct error *err)
 {
     *d = (struct debugger){ .m = m, .stopped = true, .socket = { .listen_fd = -1, .in = -1, .out = -1 } };
@@ -364,6 +372,8 @@ bool debugger_init(struct debugger *d, struct machine *m, struct error *err)
     if (!gdb_socket_open(&d->socket, m->config->gdb, err))
         return false;
     d->listens = true;
+    if (m->symbols)
+        print_command(m);
     return true;
 }
 

@@ -151,9 +151,11 @@ class Target:
         else:
             command = [os.environ.get('ARMLET', 'build/armlet'), '-M', 'virt', '--no-cache', '-gdb', 'unix:' + self.where,
                        '-accel', accel or 'interp']
-        command += ['-m', '256', '-display', 'none', '-serial', 'null', '-nic', 'none', '-kernel', program, *args]
+        command += [] if '-m' in args else ['-m', '256']
+        command += [ '-display', 'none', '-nic', 'none', '-kernel', program, *args]
+        command += [] if '-serial' in args else ['-serial', 'null']
         self.process = subprocess.Popen(command + (['-S'] if stopped else []), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        self.symbols = symbols(program)
+        self.symbols = symbols(program) if program.endswith('.elf') else {}
 
     def __getattr__(self, name):
         return self.symbols[name] | HIGH
@@ -165,6 +167,13 @@ class Target:
             except (FileNotFoundError, ConnectionRefusedError):
                 check(self.process.poll() is None, f'it ended: {self.process.stderr.read() if self.process.poll() is not None else ""}')
                 time.sleep(0.05)
+        raise Failure('nobody listens')
+
+    def await_socket(self):
+        for _ in range(int(200 * PATIENCE)):
+            if os.path.exists(self.where):
+                return
+            time.sleep(0.05)
         raise Failure('nobody listens')
 
     def wait(self, seconds=20):

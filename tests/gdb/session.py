@@ -10,7 +10,7 @@ HOT, WRITE, READ, PAIRS, WAIT, SPIN, MODULE, USER, TICK, OFF, RESET = range(1, 1
 
 
 def target(**kw):
-    return Target(PROGRAM, ACCEL, **kw)
+    return Target(PROGRAM, ACCEL, qemu=ACCEL == 'qemu', **kw)
 
 
 def at_ready(t, **kw):
