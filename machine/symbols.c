@@ -55,6 +55,22 @@ static int by_address(const void *a, const void *b)
     return (x->size < y->size) - (x->size > y->size);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct symbol *const *x = a, *const *y = b;
+    int order = strcmp((*x)->name, (*y)->name);
+    return order ? order : (*x > *y) - (*x < *y);
+}
+
+static void index_names(struct symbols *s)
+{
+    s->by_name = calloc(s->nr, sizeof *s->by_name);
+    assert(s->by_name);
+    for (size_t n = 0; n < s->nr; n++)
+        s->by_name[n] = &s->at[n];
+    qsort(s->by_name, s->nr, sizeof *s->by_name, by_name);
+}
+
 static void take_btf(struct symbols *s, Elf *elf, Elf_Scn *section)
 {
     Elf_Data *data = elf_getdata(section, NULL);
@@ -95,6 +111,7 @@ static bool read_elf(struct symbols *s, Elf *elf, const char *path, struct error
     names = 0;
     take(s, elf, table, link, &names, true);
     qsort(s->at, s->nr, sizeof *s->at, by_address);
+    index_names(s);
     return true;
 }
 
@@ -123,6 +140,7 @@ void symbols_close(struct symbols *s)
     if (!s)
         return;
     free(s->at);
+    free(s->by_name);
     free(s->names);
     free(s->btf);
     free(s);
@@ -130,10 +148,15 @@ void symbols_close(struct symbols *s)
 
 const struct symbol *symbols_named(const struct symbols *s, const char *name)
 {
-    for (size_t n = 0; n < s->nr; n++)
-        if (!strcmp(s->at[n].name, name))
-            return &s->at[n];
-    return NULL;
+    size_t low = 0, high = s->nr;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(s->by_name[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->nr && !strcmp(s->by_name[low]->name, name) ? s->by_name[low] : NULL;
 }
 
 const struct symbol *symbols_at(const struct symbols *s, uint64_t addr)

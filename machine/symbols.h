@@ -21,6 +21,7 @@ struct symbol {
 struct symbols {
     struct symbol *at; // by address
     size_t nr;
+    const struct symbol **by_name;
     char *names;       // all of them
     void *btf;         // contents of .BTF, or NULL
     size_t btf_size;

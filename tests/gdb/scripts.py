@@ -30,7 +30,7 @@ SCRIPTS = {
         ('continue', r'hot \(rounds=1000\)'),
         ('advance middle', r'middle \(a='),
         ('next', r'\d+\t'),
-        ('info threads', r'\* 1 +Thread 1.1 \(CPU#0 EL1, IRQs masked\) hot'),
+        ('info threads', r'\* 1 +Thread 1.1 \(CPU#0 EL1, IRQs masked\) middle'),
         ('print $SCTLR_EL1 & 1', ' = 1'),
         ('print/x $v0.d.u[0] = 0x1122334455667788', '0x1122334455667788'),
         ('print/x $s0.u', r'0x55667788'),
