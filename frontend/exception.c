@@ -88,7 +88,7 @@ static void take_sync(struct a64_cpu *cpu, unsigned ec, uint32_t iss, gva_t ret)
                   ec == EC_BREAKPOINT_LOWER + 1 || ec == EC_WATCHPOINT_LOWER + 1;
     if (paired && !cpu->el)
         ec--;
-    if (log_enabled(cpu->log, LOG_INT))
+    if (log_enabled(cpu->log, LOG_INT) && log_wants(cpu->log, ret, cpu->el))
         log_printf(cpu->log, LOG_INT,
                    "exception %s (ec %#x iss %#x) EL%d pc %#" PRIx64 " far %#" PRIx64 "\n",
                    class_name(ec), ec, iss, cpu->el, ret, cpu->v.r[A64_FAR_EL1]);
@@ -228,7 +228,7 @@ void a64_interrupt(struct vcpu *v)
     else
         return;
     v->stats.interrupts++;
-    if (log_enabled(cpu->log, LOG_INT))
+    if (log_enabled(cpu->log, LOG_INT) && log_wants(cpu->log, v->pc, cpu->el))
         log_printf(cpu->log, LOG_INT, "interrupt %s EL%d pc %#" PRIx64 "\n",
                    vector == VECTOR_FIQ ? "fiq" : "irq", cpu->el, v->pc);
     unsigned turns = DEBUG_CATCH_IRQ | (cpu->el ? 0 : DEBUG_CATCH_UP);
@@ -297,7 +297,7 @@ void a64_eret(struct a64_cpu *cpu)
     if (unlikely(illegal))
         log_printf(cpu->log, LOG_GUEST_ERROR, "illegal exception return: SPSR_EL1 %#" PRIx64 "\n",
                    spsr);
-    else if (log_enabled(cpu->log, LOG_INT))
+    else if (log_enabled(cpu->log, LOG_INT) && log_wants(cpu->log, v->pc, el))
         log_printf(cpu->log, LOG_INT, "return to EL%u pc %#" PRIx64 "\n", el, v->pc);
     a64_update_mode(cpu);
     a64_check_interrupts(cpu);

@@ -26,6 +26,8 @@ static enum vcpu_exit serve(struct vcpu *cpu)
 {
     unsigned req = cpu->exit_request ? take_requests(cpu) : 0;
     tb_safe_point(cpu->jit);
+    if (unlikely(req & EXIT_REQ_SAMPLE) && cpu->jit->sample)
+        cpu->jit->sample(cpu->jit->sample_opaque, cpu);
     if (req & EXIT_REQ_INTERRUPT)
         cpu->guest->interrupt(cpu);
     if (req & EXIT_REQ_STOP)

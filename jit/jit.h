@@ -39,6 +39,8 @@ struct jit {
     bool code_full;                            // atomic; there: everything goes, for room
     struct tier *tier;                         // promotion; NULL: everything is interpreted
     struct verify *verify;                     // regions are verified (jit/verify.h), or NULL
+    void (*sample)(void *opaque, struct vcpu *cpu); // for EXIT_REQ_SAMPLE; in the vCPU's thread
+    void *sample_opaque;
     struct debug *debug;                       // breakpoints and the like (jit/debug.h), or NULL
 };
 

@@ -42,6 +42,7 @@ enum exit_request {
     EXIT_REQ_STOP = 2,      // return to the vCPU thread's loop
     EXIT_REQ_WORK = 4,      // work queued by another vCPU (TLB maintenance)
     EXIT_REQ_BLOCK = 8,     // exec_run_until(): leave after this block
+    EXIT_REQ_SAMPLE = 16,   // jit.sample() wants to look at the CPU
 };
 
 // What exec_run() returns to the vCPU thread.

@@ -14,8 +14,10 @@
 #include "machine/devtree.h"
 #include "machine/exit_codes.h"
 #include "machine/loader.h"
+#include "machine/profile.h"
 #include "machine/stats.h"
 #include "machine/symbols.h"
+#include "machine/trace.h"
 #include "machine/virt.h"
 
 #include <errno.h>
@@ -207,12 +209,17 @@ static bool build(struct machine *m, struct error *err)
         return false;
     m->debugger = calloc(1, sizeof *m->debugger);
     assert(m->debugger);
-    return m->config->machine.dumpdtb || (load(m, err) && debugger_init(m->debugger, m, err));
+    if (m->config->machine.dumpdtb)
+        return true;
+    if (!(m->trace = trace_create(m, err)) || (m->config->profile && !(m->profile = profile_create(m, err))))
+        return false;
+    return load(m, err) && debugger_init(m->debugger, m, err);
 }
 
 bool machine_init(struct machine *m, const struct machine_config *config, struct error *err)
 {
-    *m = (struct machine){ .config = config, .log.mask = config->log_mask, .nr_cpus = (unsigned)config->smp,
+    *m = (struct machine){ .config = config, .log.mask = config->log_mask,
+                            .log.filter = config->log_filtered ? &config->log_filter : NULL, .nr_cpus = (unsigned)config->smp,
                             .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
     clock_init(&m->clock, config->icount);
@@ -243,6 +250,8 @@ void machine_fini(struct machine *m)
     if (m->debugger)
         debugger_fini(m->debugger);
     free(m->debugger);
+    trace_destroy(m->trace);
+    profile_destroy(m->profile);
     symbols_close(m->symbols);
     accel_fini(m);
     virt_fini(m);
@@ -272,7 +281,7 @@ static void stop_cpus(struct machine *m)
     clock_stop(&m->clock);
 }
 
-#define MAX_FDS (2 + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS + DEBUGGER_MAX_POLLFDS)
+#define MAX_FDS (2 + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS + DEBUGGER_MAX_POLLFDS + 1)
 
 // Waits for the next timer, a descriptor or a wake-up, and serves what came.
 static void serve(struct machine *m, int signal_fd, int *signal)
@@ -290,6 +299,8 @@ static void serve(struct machine *m, int signal_fd, int *signal)
     mutex_unlock(&m->lock);
 
     n += debugger_pollfds(m->debugger, fds + n);
+    if (m->profile)
+        fds[n++] = profile_pollfd(m->profile);
     struct timespec wait = { 0 };
     if (debugger_busy(m->debugger))
         deadline = now;
@@ -346,6 +357,8 @@ int machine_run(struct machine *m)
         while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON) {
             serve(m, signal_fd, &signal);
             debugger_serve(m->debugger);
+            if (m->profile)
+                profile_serve(m->profile);
         }
         stop_cpus(m);
         struct error err;

@@ -20,7 +20,9 @@
 #include "machine/vcpu_thread.h"
 
 struct debugger;
+struct profile;
 struct symbols;
+struct trace;
 struct virt;
 
 // What machine_run() is to do next; the highest wins.
@@ -49,6 +51,8 @@ struct machine {
     struct virt *virt;   // the devices
     struct debugger *debugger;
     struct symbols *symbols; // of the guest (--debug), or NULL
+    struct trace *trace;
+    struct profile *profile; // or NULL
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request

@@ -4,6 +4,7 @@
 #include "jit/debug.h"
 #include "machine/debug_mem.h"
 #include "machine/kernel.h"
+#include "machine/trace.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -200,6 +201,15 @@ static void symbol_file(struct monitor *m, const char *arg)
         fprintf(m->out, "echo not known yet: the MMU is off, or VBAR_EL1 is not the kernel's\\n\n");
 }
 
+static void trace(struct monitor *m, const char *arg)
+{
+    struct trace *t = m->d->m->trace;
+    if (!strcmp(arg, "on") || !strcmp(arg, "off"))
+        trace_switch(t, !strcmp(arg, "on"));
+    else
+        fprintf(m->out, "tracing is %s (-d exec, -d cpu, --trace-file say what)\n", trace_is_on(t) ? "on" : "off");
+}
+
 static void step_irq(struct monitor *m, const char *arg)
 {
     struct gdb_target *t = &m->d->target;
@@ -250,6 +260,7 @@ static const struct {
     { "lx-dmesg", "", "the Linux kernel's log", monitor_lx_dmesg },
     { "lx-ps", "", "its tasks", monitor_lx_ps },
     { "lx-lsmod", "", "its modules", monitor_lx_lsmod },
+    { "trace", "on|off", "-d exec, -d cpu and --trace-file", trace },
     { "step-irq", "on|off", "whether a step takes interrupts", step_irq },
     { "system_reset", "", "resets the machine", system_reset },
     { "quit", "", "ends armlet", quit },

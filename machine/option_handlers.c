@@ -655,6 +655,22 @@ bool opt_log_file(struct options *o, const char *arg)
     return set_file(o, "-D", &o->config->log_file, arg);
 }
 
+bool opt_log_filter(struct options *o, const char *arg)
+{
+    o->config->log_filtered = true;
+    return log_filter_parse(arg, &o->config->log_filter, o->err);
+}
+
+bool opt_trace_file(struct options *o, const char *arg)
+{
+    return set_file(o, "-trace-file", &o->config->trace_file, arg);
+}
+
+bool opt_profile(struct options *o, const char *arg)
+{
+    return set_file(o, "-profile", &o->config->profile, arg);
+}
+
 bool opt_help(struct options *o, const char *arg)
 {
     options_print_help(o->out);

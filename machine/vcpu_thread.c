@@ -43,7 +43,9 @@ static void *run(void *opaque)
         enum vcpu_exit why = exec_run(&t->cpu->v);
         if (why == VCPU_EXIT_HALT) {
             t->cpu->v.stats.halts++;
+            __atomic_store_n(&t->asleep, true, __ATOMIC_RELAXED);
             sleep_until_woken(t);
+            __atomic_store_n(&t->asleep, false, __ATOMIC_RELAXED);
         }
         if (why == VCPU_EXIT_DEBUG) {
             __atomic_store_n(&t->debug, true, __ATOMIC_RELEASE);
