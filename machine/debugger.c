@@ -360,7 +360,7 @@ static void print_command(const struct machine *m)
 
 bool debugger_init(struct debugger *d, struct machine *m, struct error *err)
 {
-    *d = (struct debugger){ .m = m, .stopped = true, .socket = { .listen_fd = -1, .in = -1, .out = -1 } };
+    *d = (struct debugger){ .m = m, .stopped = true, .socket = { .listen_fd = -1, .in = -1, .out = -1, .refused = -1 } };
     for (unsigned n = 0; n < m->nr_cpus; n++) {
         d->actions[n] = (struct gdb_action){ GDB_CONTINUE };
         m->threads[n].left = left;

@@ -93,7 +93,7 @@ static void open_stdio(struct gdb_socket *s)
 
 bool gdb_socket_open(struct gdb_socket *s, const char *where, struct error *err)
 {
-    *s = (struct gdb_socket){ .listen_fd = -1, .in = -1, .out = -1 };
+    *s = (struct gdb_socket){ .listen_fd = -1, .in = -1, .out = -1, .refused = -1 };
     if (!strncmp(where, "tcp:", 4))
         return open_tcp(s, where, err);
     if (!strncmp(where, "unix:", 5))
@@ -117,6 +117,9 @@ void gdb_socket_close(struct gdb_socket *s)
     gdb_socket_drop(s);
     if (s->listen_fd >= 0)
         close(s->listen_fd);
+    if (s->refused >= 0)
+        close(s->refused);
+    s->refused = -1;
     if (s->path[0])
         unlink(s->path);
     s->listen_fd = -1;
@@ -147,10 +150,13 @@ bool gdb_socket_accept(struct gdb_socket *s, bool instead)
     if (s->in >= 0 && instead)
         gdb_socket_drop(s);
     if (s->in >= 0) {
-        // An error with words is what a client shows its user.
+        // An error with words is what a client shows its user. It may be writing: closed later.
         static const char refusal[] = "+$E.another debugger is connected#98";
-        (void)!write(fd, refusal, sizeof refusal - 1);
-        close(fd);
+        (void)!send(fd, refusal, sizeof refusal - 1, MSG_NOSIGNAL);
+        shutdown(fd, SHUT_WR);
+        if (s->refused >= 0)
+            close(s->refused);
+        s->refused = fd;
         return false;
     }
     int one = 1;

@@ -15,6 +15,7 @@
 struct gdb_socket {
     int listen_fd;    // -1: stdin and stdout
     int in, out;      // of the client, or -1
+    int refused;      // the last one who was told that there is one, or -1
     char path[108];   // of a socket in the file system, to be removed; or empty
     bool greeted;     // the client has sent what a debugger sends
 };
