@@ -83,10 +83,12 @@ def main():
                 except (BrokenPipeError, ConnectionResetError):
                     pass # it was sent away
                 except Exception as e:
+                    if t.process.poll() == 0:
+                        break # the guest has switched itself off meanwhile
                     print(f'session {seed}: {e!r}; sent: {said}')
                     sys.exit(1)
                 if t.process.poll() is not None:
-                    # Guests may switch themselves off; nothing else may end it.
+                    # Guests may switch themselves off, and k ends it; nothing else may.
                     if t.process.returncode:
                         print(f'session {seed}: status {t.process.returncode}; sent: {said}')
                         sys.exit(1)
