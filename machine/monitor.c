@@ -260,6 +260,7 @@ static const struct {
     { "lx-dmesg", "", "the Linux kernel's log", monitor_lx_dmesg },
     { "lx-ps", "", "its tasks", monitor_lx_ps },
     { "lx-lsmod", "", "its modules", monitor_lx_lsmod },
+    { "lx-symbols", "[DIRECTORY/]", "GDB commands for the modules' symbols", monitor_lx_symbols },
     { "trace", "on|off", "-d exec, -d cpu and --trace-file", trace },
     { "step-irq", "on|off", "whether a step takes interrupts", step_irq },
     { "system_reset", "", "resets the machine", system_reset },

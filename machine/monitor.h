@@ -20,6 +20,6 @@ void monitor_run(struct debugger *d, struct gdb *g, unsigned thread, const char 
 typedef void monitor_fn(struct monitor *m, const char *arg);
 
 monitor_fn monitor_info; // monitor_info.c
-monitor_fn monitor_lx_dmesg, monitor_lx_ps, monitor_lx_lsmod; // monitor_linux.c
+monitor_fn monitor_lx_dmesg, monitor_lx_ps, monitor_lx_lsmod, monitor_lx_symbols; // monitor_linux.c
 
 #endif

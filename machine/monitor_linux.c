@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The monitor's lx-dmesg, lx-ps and lx-lsmod: a Linux kernel's log, tasks and modules, read from its
+// The monitor's lx-dmesg, lx-ps, lx-lsmod and lx-symbols: a Linux kernel's log, tasks and modules, read from its
 // memory. Names come from --debug, layouts from the kernel's own BTF. All that is read is the
 // guest's and may be anything: lists are followed for a bounded length, texts are cut and cleaned.
 #include "machine/btf.h"
@@ -19,6 +19,7 @@ struct linux_guest {
     struct monitor *m;
     struct btf *btf;
     void *btf_data; // read from the guest
+    const char *arg; // of the command
 };
 
 static bool read_bytes(const struct linux_guest *l, uint64_t va, void *to, size_t n)
@@ -152,6 +153,49 @@ void monitor_lx_lsmod(struct monitor *m, const char *arg)
     uint64_t head, offset;
     if (begin(&l, m) && symbol(&l, "modules", &head) && btf_member(l.btf, "module", "list", &offset, NULL))
         follow(&l, head, offset, put_module);
+    end(&l);
+}
+
+// A section's address, as /sys/module/NAME/sections has it, if it is one that debug information knows.
+static void put_section(const struct linux_guest *l, uint64_t at)
+{
+    uint64_t name, address = 0;
+    char text[32] = "";
+    if (!read_member(l, at, "module_sect_attr", "battr.attr.name", &name) ||
+        !read_member(l, at, "module_sect_attr", "address", &address) || !read_bytes(l, name, text, sizeof text - 1))
+        return;
+    static const char *const known[] = { ".data", ".data..read_mostly", ".data..ro_after_init", ".rodata", ".bss",
+                                         ".text.hot", ".text.unlikely", ".init.text", ".exit.text" };
+    for (size_t n = 0; n < ARRAY_SIZE(known); n++)
+        if (!strcmp(text, known[n]))
+            fprintf(l->m->out, " -s %s %#" PRIx64, text, address);
+}
+
+// The command that tells GDB where a module is.
+static void put_symbols(struct linux_guest *l, uint64_t at)
+{
+    uint64_t base = 0, attrs = 0, nr = 0, first, offset, size, each = btf_size(l->btf, "module_sect_attr");
+    if (!btf_member(l->btf, "module", "name", &offset, &size) || !btf_member(l->btf, "module_sect_attrs", "attrs", &first, NULL) ||
+        !read_member(l, at, "module", "sect_attrs", &attrs) || !read_member(l, attrs, "module_sect_attrs", "nsections", &nr) || !each)
+        return;
+    if (!read_member(l, at, "module", "core_layout.base", &base) && btf_member(l->btf, "module", "mem", &base, NULL))
+        read_member(l, at + base, "module_memory", "base", &base);
+    fprintf(l->m->out, "add-symbol-file %s", l->arg);
+    put_text(l, at + offset, size);
+    fprintf(l->m->out, ".ko %#" PRIx64, base);
+    for (uint64_t n = 0; n < nr && n < 256; n++)
+        put_section(l, attrs + first + n * each);
+    fputc('\n', l->m->out);
+}
+
+void monitor_lx_symbols(struct monitor *m, const char *arg)
+{
+    struct linux_guest l;
+    uint64_t head, offset;
+    if (begin(&l, m) && symbol(&l, "modules", &head) && btf_member(l.btf, "module", "list", &offset, NULL)) {
+        l.arg = arg;
+        follow(&l, head, offset, put_symbols);
+    }
     end(&l);
 }
 
