@@ -2,6 +2,7 @@
 #include "machine/btf.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,11 +28,19 @@ struct array {
     uint32_t type, index, count;
 };
 
+// Members that are looked at for one name: anonymous structures may hold each other.
+#define MAX_MEMBERS 100000
+
 struct btf {
     const struct type **types; // by id; 0 is void
     uint32_t nr;
     const char *strings;
     uint32_t str_len;
+    struct {
+        char name[48];
+        const struct type *type;
+    } cache[8];
+    unsigned next;
 };
 
 static unsigned kind(const struct type *t)
@@ -148,25 +157,34 @@ static uint64_t size_of(const struct btf *b, uint32_t id)
     return !t ? 0 : kind(t) == KIND_PTR ? 8 * times : times * t->size;
 }
 
-static const struct type *find(const struct btf *b, const char *name)
+static const struct type *find(struct btf *b, const char *name)
 {
-    for (uint32_t id = 1; id < b->nr; id++)
+    for (size_t n = 0; n < sizeof b->cache / sizeof *b->cache; n++)
+        if (!strcmp(b->cache[n].name, name))
+            return b->cache[n].type;
+    const struct type *found = NULL;
+    for (uint32_t id = 1; id < b->nr && !found; id++)
         if (has_members(b->types[id]) && !strcmp(name_of(b, b->types[id]->name), name))
-            return b->types[id];
-    return NULL;
+            found = b->types[id];
+    if (strlen(name) < sizeof b->cache[0].name) {
+        snprintf(b->cache[b->next].name, sizeof b->cache[0].name, "%s", name);
+        b->cache[b->next].type = found;
+        b->next = (b->next + 1) % (sizeof b->cache / sizeof *b->cache);
+    }
+    return found;
 }
 
-uint64_t btf_size(const struct btf *b, const char *type)
+uint64_t btf_size(struct btf *b, const char *type)
 {
     const struct type *t = find(b, type);
     return t ? t->size : 0;
 }
 
 static const struct member *member(const struct btf *b, const struct type *t, const char *name, size_t n,
-                                   unsigned depth, uint64_t *bits)
+                                   unsigned depth, unsigned *looks, uint64_t *bits)
 {
     const struct member *m = (const void *)(t + 1);
-    for (uint32_t i = 0; i < count(t); i++, m++) {
+    for (uint32_t i = 0; i < count(t) && (*looks)++ < MAX_MEMBERS; i++, m++) {
         uint32_t at = t->info >> 31 ? m->offset & 0xffffff : m->offset;
         const char *is = name_of(b, m->name);
         const struct type *inner = resolve(b, m->type);
@@ -176,7 +194,7 @@ static const struct member *member(const struct btf *b, const struct type *t, co
         if (strlen(is) == n && !strncmp(is, name, n))
             return m;
         if (!*is && has_members(inner) && depth < 8)
-            found = member(b, inner, name, n, depth + 1, bits);
+            found = member(b, inner, name, n, depth + 1, looks, bits);
         if (found)
             return found;
         *bits = before;
@@ -184,13 +202,14 @@ static const struct member *member(const struct btf *b, const struct type *t, co
     return NULL;
 }
 
-bool btf_member(const struct btf *b, const char *type, const char *path, uint64_t *offset, uint64_t *size)
+bool btf_member(struct btf *b, const char *type, const char *path, uint64_t *offset, uint64_t *size)
 {
     const struct type *t = find(b, type);
     uint64_t bits = 0;
+    unsigned looks = 0;
     for (;;) {
         size_t n = strcspn(path, ".");
-        const struct member *m = has_members(t) ? member(b, t, path, n, 0, &bits) : NULL;
+        const struct member *m = n && has_members(t) ? member(b, t, path, n, 0, &looks, &bits) : NULL;
         if (!m)
             return false;
         if (!path[n]) {

@@ -14,6 +14,7 @@
 
 #define MAX_ENTRIES 65536
 #define MAX_BTF     (64u << 20)
+#define MAX_OUTPUT  (4 << 20) // bytes of text
 
 struct linux_guest {
     struct monitor *m;
@@ -95,7 +96,7 @@ static void follow(struct linux_guest *l, uint64_t head, uint64_t offset,
                    void (*each)(struct linux_guest *l, uint64_t at))
 {
     uint64_t at = head;
-    for (unsigned n = 0; n < MAX_ENTRIES; n++) {
+    for (unsigned n = 0; n < MAX_ENTRIES && ftell(l->m->out) < MAX_OUTPUT; n++) {
         if (!read_number(l, at, 8, &at) || at == head)
             return;
         each(l, at - offset);
@@ -219,7 +220,7 @@ static bool find_ring(const struct linux_guest *l, uint64_t *head, uint64_t *tai
         !read_member(l, prb, type, "desc_ring.count_bits", &bits) || !read_member(l, prb, type, "desc_ring.descs", &r->descs) ||
         !read_member(l, prb, type, "desc_ring.infos", &r->infos) || !read_member(l, prb, type, "desc_ring.head_id", head) ||
         !read_member(l, prb, type, "desc_ring.tail_id", tail) || !read_member(l, prb, type, "text_data_ring.data", &r->data) ||
-        !read_member(l, prb, type, "text_data_ring.size_bits", &data_bits) || bits > 24 || data_bits > 32)
+        !read_member(l, prb, type, "text_data_ring.size_bits", &data_bits) || bits > 20 || data_bits > 32)
         return false;
     r->desc_count = BIT(bits);
     r->data_size = BIT(data_bits);
@@ -257,7 +258,7 @@ void monitor_lx_dmesg(struct monitor *m, const char *arg)
         else
             for (uint64_t id = tail & mask64(62), n = 0; n < r.desc_count; n++, id = (id + 1) & mask64(62)) {
                 put_record(&l, &r, id);
-                if (id == (head & mask64(62)))
+                if (id == (head & mask64(62)) || ftell(m->out) > MAX_OUTPUT)
                     break;
             }
     }
