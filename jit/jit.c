@@ -2,6 +2,7 @@
 #include "jit/jit.h"
 
 #include "jit/atomic.h"
+#include "jit/debug.h"
 #include "jit/ir.h"
 #include "jit/ir_ref.h"
 #include "jit/ir_vec.h"
@@ -23,6 +24,7 @@ void jit_init(struct jit *jit, const struct guest *guest, const struct log *log)
 void jit_fini(struct jit *jit)
 {
     tb_fini(jit);
+    debug_fini(jit);
     for (unsigned n = 0; n < jit->nr_regions; n++)
         free(jit->regions[n].page_flags);
     free(jit->ir);

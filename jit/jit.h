@@ -40,6 +40,9 @@ struct jit {
     struct quick *quick;                       // the engine of all blocks; NULL: they are interpreted
     struct tier *tier;                         // promotion; NULL: none
     struct verify *verify;                     // regions are verified (jit/verify.h), or NULL
+    void (*sample)(void *opaque, struct vcpu *cpu); // for EXIT_REQ_SAMPLE; in the vCPU's thread
+    void *sample_opaque;
+    struct debug *debug;                       // breakpoints and the like (jit/debug.h), or NULL
 };
 
 void jit_init(struct jit *jit, const struct guest *guest, const struct log *log);

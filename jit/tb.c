@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "jit/tb.h"
 
+#include "jit/debug.h"
 #include "jit/interp.h"
 #include "jit/ir.h"
 #include "jit/quick.h"
@@ -16,10 +17,12 @@ struct code_page **tb_bucket(struct jit *jit, gpa_t page)
     return &jit->pages[(page >> PAGE_BITS) * 0x9e3779b1u >> 7 & (JIT_CODE_BUCKETS - 1)];
 }
 
-static struct code_page *find_page(struct jit *jit, gpa_t page, uint64_t mode)
+static struct code_page *find_page(struct jit *jit, gpa_t page, uint64_t mode,
+                                   const struct debug_set *debug)
 {
+    mode |= debug ? VCPU_MODE_DEBUG : 0;
     for (struct code_page *p = *tb_bucket(jit, page); p; p = p->next)
-        if (p->page == page && p->mode == mode)
+        if (p->page == page && p->mode == mode && p->debug == debug)
             return p;
     const struct ram_region *r = jit_region(jit, page);
     if (!r)
@@ -28,6 +31,7 @@ static struct code_page *find_page(struct jit *jit, gpa_t page, uint64_t mode)
     assert(p);
     p->page = page;
     p->mode = mode;
+    p->debug = debug;
     p->host = r->host + (page - r->base);
     p->flags = &r->page_flags[(page - r->base) >> PAGE_BITS];
     struct code_page **b = tb_bucket(jit, page);
@@ -92,6 +96,7 @@ static struct tb *make(struct vcpu *cpu, struct code_page *p, unsigned off, unsi
     size_t most = PAGE_SIZE - off < 4 * IR_MAX_GUEST ? PAGE_SIZE - off : 4 * IR_MAX_GUEST;
     memcpy(code + off, p->host + off, most);
     ir_begin(ir, jit->guest, off, p->mode);
+    ir->debug = p->debug;
     ir->max_guest = max_insns;
     jit->guest->translate_block(ir, code, &n_insns);
     assert(!ir->overflow && n_insns);
@@ -222,7 +227,8 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
             mutex_unlock(&jit->lock);
             return NULL;
         }
-        p = find_page(jit, t.page, cpu->mode | t.fetch_mode);
+        const struct debug_set *debug = unlikely(jit->debug) ? debug_page_set(jit, pc, t.page) : NULL;
+        p = find_page(jit, t.page, cpu->mode | t.fetch_mode, debug);
         if (!p) {
             mutex_unlock(&jit->lock);
             fault(cpu, FAULT_BUS, pc);

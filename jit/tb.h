@@ -74,6 +74,7 @@ static inline uint64_t tb_executions(const struct tb *tb)
 struct code_page {
     gpa_t page;
     uint64_t mode;             // vcpu.mode, and translation.fetch_mode
+    const struct debug_set *debug; // what its blocks ask a debugger (jit/debug.h), or NULL
     const uint8_t *host;
     uint8_t *flags;            // page_flags byte
     struct code_page *next;    // in the bucket

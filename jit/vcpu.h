@@ -42,6 +42,7 @@ enum exit_request {
     EXIT_REQ_STOP = 2,      // return to the vCPU thread's loop
     EXIT_REQ_WORK = 4,      // work queued by another vCPU (TLB maintenance)
     EXIT_REQ_BLOCK = 8,     // exec_run_until(): leave after this block
+    EXIT_REQ_SAMPLE = 16,   // jit.sample() wants to look at the CPU
 };
 
 // What exec_run() returns to the vCPU thread.
@@ -49,6 +50,7 @@ enum vcpu_exit {
     VCPU_EXIT_NONE,    // internal: go on
     VCPU_EXIT_STOP,    // EXIT_REQ_STOP was seen (and is cleared)
     VCPU_EXIT_HALT,    // the guest waits for an interrupt
+    VCPU_EXIT_DEBUG,   // for a debugger; vcpu.debug says why (jit/debug.h)
 };
 
 // What device accesses may do (exec_run_until() alone changes it).
@@ -81,6 +83,23 @@ struct itlb_entry {
 struct tlb_meta {
     uint8_t log2_size; // of the mapping
 };
+
+// What a debugger has to do with this vCPU; see jit/debug.h. The vCPU's thread's, and of whoever
+// has stopped it.
+struct vcpu_debug {
+    bool due;         // the instruction that bails out does so for the debugger
+    bool stepping;    // breakpoints are not looked at: the instruction itself is what is wanted
+    bool hold;        // interrupts are not taken
+    uint8_t catches;  // enum debug_catch
+    uint8_t once;     // those of them that the next stop ends
+    uint8_t why;      // enum debug_why
+    uint8_t what;     // of a breakpoint: its owners; of a watchpoint: enum debug_access
+    uint64_t addr;
+    uint64_t svc;     // that DEBUG_CATCH_SVC waits for
+};
+
+// Bits of code_page.mode that are the page's, not the CPU's. A frontend leaves this one alone.
+#define VCPU_MODE_DEBUG BIT(17) // the blocks ask the debugger: ir.debug
 
 struct vcpu_stats {
 #define STAT(name, help) uint64_t name;
@@ -140,6 +159,7 @@ struct vcpu {
     uint32_t nr_nonglobal;      // of them; above the array's size: too many to list
 
     uint8_t io;                 // enum vcpu_io
+    struct vcpu_debug debug;
     struct verify_run *verify;  // a region is being verified (jit/verify.h): slow paths ask there
     struct tb *tb;              // running block (interpreter), for bail-outs
     struct jit *jit;

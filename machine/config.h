@@ -8,6 +8,7 @@
 #define MACHINE_CONFIG_H
 
 #include "devices/net/slirp.h"
+#include "base/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -204,12 +205,20 @@ struct machine_config {
     const char *name;
     unsigned log_mask; // LOG_* of base/log.h
     const char *log_file;
+    struct log_filter log_filter;
+    bool log_filtered;
     bool snapshot;
     bool no_reboot;
     bool semihosting;
     const char *expect; // extended regular expression that the console is to match; or NULL
     int timeout;        // seconds; 0: none
     bool nodefaults;
+    const char *gdb;   // where a debugger connects (machine/gdb_socket.h); NULL: nowhere
+    int gdb_stays_stopped; // when its connection breaks
+    const char *debug; // ELF file with the guest's symbols
+    const char *trace_file; // what the guest executes, in short (machine/trace.h)
+    const char *profile;    // samples of its stacks (machine/profile.h)
+    bool stopped;      // -S: nothing runs until a debugger says so
     bool icount; // guest time follows the instructions executed (machine/icount.h); no option yet
     bool seed_given;
     uint64_t seed; // of what armlet draws at random for the guest (-seed)

@@ -12,12 +12,16 @@
 #include "machine/accel.h"
 #include "machine/accel_verify.h"
 #include "machine/board_cpu.h"
+#include "machine/debugger.h"
 #include "machine/devtree.h"
 #include "machine/exit_codes.h"
 #include "machine/firmware.h"
 #include "machine/loader.h"
 #include "machine/networks.h"
+#include "machine/profile.h"
 #include "machine/stats.h"
+#include "machine/symbols.h"
+#include "machine/trace.h"
 #include "machine/virt.h"
 
 #include <errno.h>
@@ -247,17 +251,25 @@ static bool build(struct machine *m, struct error *err)
     if (!create_cpus(m, err) || !networks_init(m, err) || !create_chardevs(m, err) ||
         !virt_init(m, err))
         return false;
-    if (!firmware_add_items(m, err))
+    if (!firmware_add_items(m, err) ||
+        (m->config->debug && !(m->symbols = symbols_open(m->config->debug, err))))
         return false;
     watch_init(&m->watch, m);
     networks_start(m);
-    return m->config->machine.dumpdtb || load(m, err);
+    m->debugger = calloc(1, sizeof *m->debugger);
+    assert(m->debugger);
+    if (m->config->machine.dumpdtb)
+        return true;
+    if (!(m->trace = trace_create(m, err)) || (m->config->profile && !(m->profile = profile_create(m, err))))
+        return false;
+    return load(m, err) && debugger_init(m->debugger, m, err);
 }
 
 bool machine_init(struct machine *m, const struct machine_config *config, struct error *err)
 {
-    *m = (struct machine){ .config = config, .log.mask = config->log_mask, .nr_cpus = (unsigned)config->smp,
-                            .exit_status = -1,
+    *m = (struct machine){ .config = config, .log.mask = config->log_mask,
+                            .log.filter = config->log_filtered ? &config->log_filter : NULL,
+                            .nr_cpus = (unsigned)config->smp, .exit_status = -1,
                             .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
     clock_init(&m->clock, config->icount);
@@ -285,6 +297,12 @@ bool machine_dump_tree(struct machine *m, const char *path, struct error *err)
 
 void machine_fini(struct machine *m)
 {
+    if (m->debugger)
+        debugger_fini(m->debugger);
+    free(m->debugger);
+    trace_destroy(m->trace);
+    profile_destroy(m->profile);
+    symbols_close(m->symbols);
     accel_fini(m);
     watch_fini(&m->watch);
     networks_fini(m);
@@ -311,13 +329,6 @@ void machine_fini(struct machine *m)
 
 // Running ----------------------------------------------------------------------------------------
 
-static void start_cpus(struct machine *m)
-{
-    clock_start(&m->clock);
-    for (unsigned n = 0; n < m->nr_cpus; n++)
-        vcpu_thread_start(&m->threads[n]);
-}
-
 static void stop_cpus(struct machine *m)
 {
     for (unsigned n = 0; n < m->nr_cpus; n++)
@@ -339,7 +350,7 @@ static void take_signal(struct machine *m, int what, int *signal)
     machine_request(m, MACHINE_QUIT);
 }
 
-#define MAX_FDS (2 + WATCH_FDS + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS)
+#define MAX_FDS (2 + WATCH_FDS + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS + DEBUGGER_MAX_POLLFDS + 1)
 
 // Waits for the next timer, a descriptor or a wake-up, and serves what came.
 static void serve(struct machine *m, int signal_fd, int *signal)
@@ -357,7 +368,12 @@ static void serve(struct machine *m, int signal_fd, int *signal)
     int64_t deadline = clock_deadline(&m->clock), now = clock_now(&m->clock);
     mutex_unlock(&m->lock);
 
+    n += debugger_pollfds(m->debugger, fds + n);
+    if (m->profile)
+        fds[n++] = profile_pollfd(m->profile);
     struct timespec wait = { 0 };
+    if (debugger_busy(m->debugger))
+        deadline = now;
     if (deadline != CLOCK_NEVER && deadline > now)
         wait = (struct timespec){ (deadline - now) / 1000000000, (deadline - now) % 1000000000 };
     if (ppoll(fds, (nfds_t)n, deadline == CLOCK_NEVER ? NULL : &wait, NULL) <= 0)
@@ -407,9 +423,13 @@ int machine_run(struct machine *m)
     watch_start(&m->watch);
     do {
         m->request = MACHINE_GO_ON;
-        start_cpus(m);
-        while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON)
+        debugger_start(m->debugger);
+        while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON) {
             serve(m, signal_fd, &signal);
+            debugger_serve(m->debugger);
+            if (m->profile)
+                profile_serve(m->profile);
+        }
         stop_cpus(m);
         struct error err;
         if (request == MACHINE_RESET && m->config->no_reboot) {
@@ -429,6 +449,7 @@ int machine_run(struct machine *m)
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_flush(m->chardevs[n]);
     mutex_unlock(&m->lock);
+    debugger_ended(m->debugger, signal ? 128 + signal : status);
     close(signal_fd);
     stats_report(m, began);
     if (accel_verify_differed(m))

@@ -21,6 +21,10 @@
 #include "machine/watch.h"
 
 struct fw_cfg;
+struct debugger;
+struct profile;
+struct symbols;
+struct trace;
 struct virt;
 struct virtio;
 
@@ -54,6 +58,10 @@ struct machine {
     struct fw_cfg *fw_cfg; // one of them: what firmware is told
     void *fw_kernel, *fw_initrd; // what it holds of files
     void *fw_items[CONFIG_MAX_FW_CFG];
+    struct debugger *debugger;
+    struct symbols *symbols; // of the guest (--debug), or NULL
+    struct trace *trace;
+    struct profile *profile; // or NULL
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     struct virtio *balloon; // the last one plugged in, or NULL; machine lock
     struct net *nets[CONFIG_MAX_NETDEVS]; // as the configuration lists them

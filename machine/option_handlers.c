@@ -693,6 +693,51 @@ bool opt_no_reboot(struct options *o, const char *arg)
     return true;
 }
 
+static const struct keyval_choice gdb_disconnects[] = { { "run", 0, NULL }, { "stop", 1, NULL }, { NULL } };
+static const struct keyval_choice gdb_servers[] = { { "on", 1, NULL }, { NULL } };
+static const struct keyval_choice gdb_waits[] = { { "off", 0, NULL }, { NULL } };
+
+struct gdb_props {
+    int disconnect, server, wait; // the latter two are QEMU's: it has others
+};
+
+static const struct keyval_row gdb_rows[] = {
+#define R(type, name, field, ...) ROW(type, gdb_props, name, field, __VA_ARGS__)
+    R(CHOICE, "disconnect", disconnect, gdb_disconnects),
+    R(CHOICE, "server", server, gdb_servers),
+    R(CHOICE, "wait", wait, gdb_waits),
+#undef R
+};
+static const struct keyval_group gdb_group = GROUP("-gdb", NULL, gdb_rows);
+
+bool opt_gdb(struct options *o, const char *arg)
+{
+    struct gdb_props p = { 0 };
+    o->config->gdb = keyval_first(o->config, "where", &arg);
+    if (!o->config->gdb)
+        return error_set(o->err, "-gdb %s: where to listen comes first", arg);
+    bool ok = keyval_parse(o->config, &gdb_group, arg, &p, o->err);
+    o->config->gdb_stays_stopped = p.disconnect;
+    return ok;
+}
+
+bool opt_debug(struct options *o, const char *arg)
+{
+    return set_file(o, "-debug", &o->config->debug, arg);
+}
+
+bool opt_gdb_default(struct options *o, const char *arg)
+{
+    o->config->gdb = "tcp::1234";
+    return true;
+}
+
+bool opt_stopped(struct options *o, const char *arg)
+{
+    o->config->stopped = true;
+    return true;
+}
+
 bool opt_log(struct options *o, const char *arg)
 {
     if (wants_help(arg)) {
@@ -715,6 +760,20 @@ bool opt_print_config(struct options *o, const char *arg)
 {
     o->print_config = true;
     return true;
+bool opt_log_filter(struct options *o, const char *arg)
+{
+    o->config->log_filtered = true;
+    return log_filter_parse(arg, &o->config->log_filter, o->err);
+}
+
+bool opt_trace_file(struct options *o, const char *arg)
+{
+    return set_file(o, "-trace-file", &o->config->trace_file, arg);
+}
+
+bool opt_profile(struct options *o, const char *arg)
+{
+    return set_file(o, "-profile", &o->config->profile, arg);
 }
 
 bool opt_help(struct options *o, const char *arg)
@@ -832,6 +891,7 @@ static bool check_stdio(struct options *o)
     int users = 0;
     for (size_t i = 0; i < o->config->chardev_count; i++)
         users += o->config->chardevs[i].backend == CONFIG_CHAR_STDIO;
+    users += o->config->gdb && !strcmp(o->config->gdb, "stdio");
     return users < 2 ? true : error_set(o->err, "stdio can be used once");
 }
 
@@ -848,6 +908,9 @@ bool options_check(struct options *o)
         !fill_flash(o))
         return false;
     if (!c->kernel && !c->flash[0].file && !c->machine.dumpdtb)
+    if (c->stopped && !c->gdb)
+        return error_set(o->err, "-S: nobody could start the guest; add -s or -gdb");
+    if (!c->kernel && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
     return true;
     return resolve_serial(o) && check_ids(o) && check_stdio(o) && connect_drives(o) &&

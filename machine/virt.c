@@ -23,10 +23,8 @@
 #include <time.h>
 
 enum {
-    GIC_DIST_BASE = 0x08000000,
     GIC_CPU_BASE = 0x08010000,   // GICv2
     GIC_V2M_BASE = 0x08020000,   // GICv2
-    GIC_REDIST_BASE = 0x080a0000, // GICv3
     V2M_SPI = 48,
     V2M_SPIS = 64,
     MAX_SLOTS = 64,
@@ -225,10 +223,10 @@ static bool create_gic(struct machine *m, struct error *err)
                                               .cpu_irq = cpu_irq,
                                               .opaque = m,
                                               .log = &m->log });
-    if (!bus_map(&m->bus, GIC_DIST_BASE, gic_dist(v->gic), err))
+    if (!bus_map(&m->bus, VIRT_GIC_DIST_BASE, gic_dist(v->gic), err))
         return false;
     if (!is_gicv2(m))
-        return bus_map(&m->bus, GIC_REDIST_BASE, gic_redist(v->gic), err);
+        return bus_map(&m->bus, VIRT_GIC_REDIST_BASE, gic_redist(v->gic), err);
     v->v2m = gicv2m_create("gic-v2m", V2M_SPI, V2M_SPIS, spi_line, v->gic, &m->log);
     return bus_map(&m->bus, GIC_CPU_BASE, gic_cpu_interface(v->gic), err) &&
            bus_map(&m->bus, GIC_V2M_BASE, v->v2m, err);
@@ -320,7 +318,7 @@ int virt_fdt_nodes(void *opaque, void *fdt)
 {
     const struct machine *m = opaque;
     const struct virt *v = m->virt;
-    int e = gic_fdt_node(v->gic, fdt, GIC_DIST_BASE, is_gicv2(m) ? GIC_CPU_BASE : GIC_REDIST_BASE,
+    int e = gic_fdt_node(v->gic, fdt, VIRT_GIC_DIST_BASE, is_gicv2(m) ? GIC_CPU_BASE : VIRT_GIC_REDIST_BASE,
                          DEVTREE_PHANDLE_GIC, v->v2m ? v2m_node : NULL, v->v2m);
     e = e ? e : gtimer_fdt_node(fdt, virt_ppi_flags(m));
     for (size_t i = 0; !e && i < v->slot_count; i++) {

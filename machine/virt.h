@@ -6,7 +6,9 @@
 
 #include "machine/machine.h"
 
-#define VIRT_RAM_BASE UINT64_C(0x40000000)
+#define VIRT_RAM_BASE        UINT64_C(0x40000000)
+#define VIRT_GIC_DIST_BASE   UINT64_C(0x08000000)
+#define VIRT_GIC_REDIST_BASE UINT64_C(0x080a0000)
 
 // Makes the devices, maps them and fills m->board. The machine's clock, bus, log, CPUs' threads
 // and character back ends are there already.

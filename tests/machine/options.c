@@ -629,6 +629,27 @@ Test(options, engines)
     bad("K -accel workers=1", "name comes first");
 }
 
+Test(options, debugger)
+{
+    good("K");
+    cr_expect_null(config.gdb);
+    good("K -s");
+    cr_expect_str_eq(config.gdb, "tcp::1234");
+    cr_expect_not(config.stopped);
+    good("K -S -gdb unix:/tmp/x,server=on,wait=off");
+    cr_expect_str_eq(config.gdb, "unix:/tmp/x");
+    cr_expect(config.stopped);
+    cr_expect_not(config.gdb_stays_stopped);
+    good("K -gdb tcp:[::1]:1,disconnect=stop");
+    cr_expect_str_eq(config.gdb, "tcp:[::1]:1");
+    cr_expect(config.gdb_stays_stopped);
+    good("K -gdb stdio -serial null");
+    bad("K -S", "add -s or -gdb");
+    bad("K -gdb stdio", "stdio can be used once");
+    bad("K -gdb tcp::1,disconnect=later", "disconnect");
+    bad("K -gdb tcp::1,wait=on", "wait");
+}
+
 // The probes of bare-metal test suites, and what people ask.
 Test(options, helps)
 {
@@ -652,7 +673,8 @@ Test(options, every_row)
 {
     for (size_t i = 0; i < option_row_count; i++) {
         char line[64];
-        snprintf(line, sizeof line, "K -%s", option_rows[i].name);
+        const char *with = strcmp(option_rows[i].name, "S") ? "" : " -s"; // it goes with a debugger
+        snprintf(line, sizeof line, "K%s -%s", with, option_rows[i].name);
         enum options_result r = parse(line);
         if (option_rows[i].argument)
             cr_expect(r == OPTIONS_WRONG && strstr(error.text, "needs an argument"), "-%s: %d %s",
