@@ -210,6 +210,7 @@ bool machine_init(struct machine *m, const struct machine_config *config, struct
                             .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
     clock_init(&m->clock, config->icount);
+    input_init(&m->input);
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     m->clock.changed = clock_changed;
     m->clock.opaque = m;
@@ -236,6 +237,7 @@ void machine_fini(struct machine *m)
 {
     accel_fini(m);
     virt_fini(m);
+    input_fini(&m->input);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
     if (m->jit.guest)
