@@ -17,6 +17,7 @@ enum {
     CONFIG_MAX_DEVICES = 32, // the board has as many virtio-mmio slots
     CONFIG_MAX_CHARDEVS = 16,
     CONFIG_MAX_SERIALS = 1,
+    CONFIG_MAX_DISPLAYS = 4,
 };
 
 enum config_accel {
@@ -82,6 +83,9 @@ struct config_device {
     const char *drive;
     const char *serial;
     const struct config_drive *backend; // the drive that `drive` names
+    int xres, yres;       // a display's mode, 0: not given
+    int format;           // enum display_format
+    uint64_t max_hostmem; // bytes, 0: not given
 };
 
 struct config_machine_props {

@@ -32,8 +32,6 @@ enum machine_request {
     MACHINE_QUIT, // the user or a signal said so
 };
 
-enum { MACHINE_MAX_DISPLAYS = 4 };
-
 struct machine {
     const struct machine_config *config;
     struct log log;
@@ -54,7 +52,8 @@ struct machine {
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     // The board's displays, in the order in which display_pick() prefers them (the last that is
     // on); fixed once the machine is made. Front ends attach and detach while it exists.
-    struct display *displays[MACHINE_MAX_DISPLAYS];
+    struct display *displays[CONFIG_MAX_DISPLAYS];
+    uint8_t display_ranks[CONFIG_MAX_DISPLAYS]; // of each (machine/displays.h)
     size_t display_count;
     struct input input; // keyboards, tablets, mice; see input_kinds()
     int wake_fd;         // eventfd: something for machine_run() to look at
