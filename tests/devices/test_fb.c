@@ -124,6 +124,33 @@ Test(ramfb, refuses)
     display_detach(&v);
 }
 
+// Whatever the file says, what is shown can be read (under the sanitizers).
+Test(ramfb, random, .timeout = 60)
+{
+    uint64_t x = 88172645463325252u;
+    unsigned shown = 0;
+    for (unsigned i = 0; i < 20000; i++) {
+        uint32_t v[6];
+        for (unsigned n = 0; n < 6; n++) {
+            x = x * 6364136223846793005u + 1442695040888963407u;
+            v[n] = (uint32_t)(x >> 32) >> (x >> 27) % 32;
+        }
+        uint32_t fourcc = v[0] % 8 ? display_format_info(v[0] % DISPLAY_FORMATS)->fourcc : v[0];
+        uint64_t at = v[1] % 4 ? RAM_BASE + v[1] % RAM_SIZE : (uint64_t)v[1] << v[0] % 32;
+        uint32_t stride = v[2] % 2 ? 0 : v[3];
+        set(at, fourcc, v[4] % 4 ? v[4] % 300 : v[4], v[5] % 4 ? v[5] % 300 : v[5], stride);
+        struct display_image image;
+        struct error err;
+        if (i % 8 == 0 && display_snapshot(display, false, &image, &err)) {
+            shown++;
+            display_image_fini(&image);
+        }
+        if (i % 1000 == 0)
+            bench_copy_state(fb, fb);
+    }
+    cr_assert(shown > 100, "something was shown %u times", shown);
+}
+
 Test(ramfb, state)
 {
     struct bench other;

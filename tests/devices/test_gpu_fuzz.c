@@ -3,6 +3,7 @@
 // answered, memory stays below the limit, what is shown can be read, and the state loads.
 //
 // Fixed seeds; GPU_FUZZ=N sends N commands a seed.
+#include "devices/virtio/input.h"
 #include "gpu_driver.h"
 
 #include <stdlib.h>
@@ -166,6 +167,67 @@ static void run(uint64_t seed)
     display_detach(&v);
     gpu_bed_fini(&g);
     gpu_bed_fini(&other);
+}
+
+// Registers, rings and descriptors at random: every device that has displays or input behind it.
+static void hammer(struct virtio *v, struct bench *b)
+{
+    static const unsigned offsets[] = {0x14, 0x20, 0x24, 0x30, 0x38, 0x44, 0x50,  0x50,
+                                       0x50, 0x64, 0x70, 0x80, 0x90, 0xa0, 0x100, 0x104};
+    struct error err;
+    uint64_t value;
+    struct device *dev =
+        virtio_mmio_create("virtio-mmio", &b->bus, &b->clock, bench_wire(b, 0), false, v, NULL);
+    cr_assert(bus_map(&b->bus, DEV_BASE, dev, &err));
+    for (unsigned i = 0; i < 100000; i++) {
+        unsigned offset =
+            next() % 4 ? offsets[next() % ARRAY_SIZE(offsets)] : (unsigned)(next() % 0x200 & ~7u);
+        if (next() % 64 == 0) // let it come to life
+            for (unsigned q = 0; q < 2; q++) {
+                bus_write(&b->bus, DEV_BASE + 0x70, 4, 15);
+                bus_write(&b->bus, DEV_BASE + 0x30, 4, q);
+                bus_write(&b->bus, DEV_BASE + 0x80, 4, RAM_BASE + (next() & 0xff0));
+                bus_write(&b->bus, DEV_BASE + 0x90, 4, RAM_BASE + (next() & 0xffe));
+                bus_write(&b->bus, DEV_BASE + 0xa0, 4, RAM_BASE + (next() & 0xffc));
+                bus_write(&b->bus, DEV_BASE + 0x44, 4, 1);
+            }
+        else if (next() & 1)
+            bus_write(&b->bus, DEV_BASE + offset, 4, next() >> next() % 64);
+        else
+            bus_read(&b->bus, DEV_BASE + offset, 1u << next() % 4, &value);
+        for (unsigned n = 0; n < 8; n++) { // rings and what they point to
+            uint64_t word = next() % 2 ? next() >> next() % 64 : RAM_BASE + next() % 0x2000;
+            memcpy(b->ram + (next() % 0x2000 & ~7u), &word, 8);
+        }
+        if (i % 64 == 0)
+            clock_step(&b->clock, (int64_t)(next() % 1000));
+    }
+    bench_copy_state(dev, dev);
+    device_destroy(dev);
+}
+
+Test(gpu_fuzz, registers_and_rings, .timeout = 120)
+{
+    struct bench b;
+    x = 2685821657736338717u;
+    bench_init(&b);
+    hammer(virtio_gpu_create(&(struct virtio_gpu_config_host){.clock = &b.clock}), &b);
+    bench_fini(&b);
+}
+
+Test(gpu_fuzz, registers_and_rings_of_input, .timeout = 120)
+{
+    static const enum input_kind kinds[] = {INPUT_KEYBOARD, INPUT_TABLET, INPUT_MOUSE};
+    x = 3935559000370003845u;
+    for (unsigned i = 0; i < 3; i++) {
+        struct bench b;
+        struct input in;
+        bench_init(&b);
+        input_init(&in);
+        hammer(virtio_input_create(kinds[i], &in, &b.clock), &b);
+        input_fini(&in);
+        bench_fini(&b);
+    }
 }
 
 Test(gpu_fuzz, seed_1, .timeout = 120)

@@ -99,6 +99,17 @@ static void picture(u32 key, const struct format *f, u32 w, u32 h, u32 stride)
     show("ramfb", f, w, h);
 }
 
+// Draws the lower half of a picture that is shown without a word to anybody: blue inverted. The same
+// picture once more before: whoever follows has then seen it stand still.
+static void redraw(const struct format *f, u32 w, u32 h)
+{
+    show("ramfb", f, w, h);
+    for (u32 i = w * (h / 2); i < w * h; i++)
+        ((u32 *)(void *)pixels)[i] ^= 0xff;
+    barrier();
+    show("ramfb-redrawn", f, w, h);
+}
+
 void ramfb_pictures(void)
 {
     u32 key = find("etc/ramfb");
@@ -108,6 +119,7 @@ void ramfb_pictures(void)
     }
     for (u32 i = 0; i < COUNT(formats); i++)
         picture(key, &formats[i], 61, 37, i & 1 ? 256 : 0);
-    picture(key, &formats[0], 320, 200, 0);
     picture(key, &formats[0], 16, 100, 4096);
+    picture(key, &formats[0], 320, 200, 0);
+    redraw(&formats[0], 320, 200);
 }
