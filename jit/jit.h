@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "jit/dirty.h"
 #include "jit/mem.h"
 #include "jit/vcpu.h"
 
@@ -43,6 +44,7 @@ struct jit {
     void (*sample)(void *opaque, struct vcpu *cpu); // for EXIT_REQ_SAMPLE; in the vCPU's thread
     void *sample_opaque;
     struct debug *debug;                       // breakpoints and the like (jit/debug.h), or NULL
+    struct dirty dirty;                        // who asks what was written
 };
 
 void jit_init(struct jit *jit, const struct guest *guest, const struct log *log);

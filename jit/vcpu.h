@@ -43,6 +43,7 @@ enum exit_request {
     EXIT_REQ_WORK = 4,      // work queued by another vCPU (TLB maintenance)
     EXIT_REQ_BLOCK = 8,     // exec_run_until(): leave after this block
     EXIT_REQ_SAMPLE = 16,   // jit.sample() wants to look at the CPU
+    EXIT_REQ_DIRTY = 32,    // drop write entries of pages that are watched for writes (jit/dirty.h)
 };
 
 // What exec_run() returns to the vCPU thread.

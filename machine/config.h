@@ -30,6 +30,7 @@ enum {
     CONFIG_MAX_SHARES = 16,
     CONFIG_MAX_NETDEVS = 8,
     CONFIG_MAX_HOSTFWDS = 64,
+    CONFIG_MAX_DISPLAYS = 4,
 };
 
 enum config_accel {
@@ -151,6 +152,9 @@ struct config_device {
     bool deflate_on_oom, free_page_reporting; // of a balloon
     const char *fsdev, *mount_tag;
     const struct config_share *share; // that `fsdev` names
+    int xres, yres;       // a display's mode, 0: not given
+    int format;           // enum display_format
+    uint64_t max_hostmem; // bytes, 0: not given
 };
 
 struct config_machine_props {

@@ -273,6 +273,7 @@ bool machine_init(struct machine *m, const struct machine_config *config, struct
                             .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
     clock_init(&m->clock, config->icount);
+    input_init(&m->input);
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     m->clock.changed = clock_changed;
     m->clock.opaque = m;
@@ -307,6 +308,7 @@ void machine_fini(struct machine *m)
     watch_fini(&m->watch);
     networks_fini(m);
     virt_fini(m);
+    input_fini(&m->input);
     firmware_fini(m);
     firmware_release_items(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "devices/bus.h"
 #include "devices/char/char.h"
+#include "devices/display/display.h"
+#include "devices/input/input.h"
 #include "frontend/cpu.h"
 #include "jit/jit.h"
 #include "machine/config.h"
@@ -65,6 +67,12 @@ struct machine {
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     struct virtio *balloon; // the last one plugged in, or NULL; machine lock
     struct net *nets[CONFIG_MAX_NETDEVS]; // as the configuration lists them
+    // The board's displays, in the order in which display_pick() prefers them (the last that is
+    // on); fixed once the machine is made. Front ends attach and detach while it exists.
+    struct display *displays[CONFIG_MAX_DISPLAYS];
+    uint8_t display_ranks[CONFIG_MAX_DISPLAYS]; // of each (machine/displays.h)
+    size_t display_count;
+    struct input input; // keyboards, tablets, mice; see input_kinds()
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request
     int exit_status;     // atomic; of a guest, or whoever watches it, that names one

@@ -4,6 +4,8 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "devices/display/edid.h"
+#include "devices/display/format.h"
 #include "frontend/cpu_models.h"
 #include "jit/verify.h"
 #include "jit/worker.h"
@@ -405,10 +407,11 @@ bool opt_snapshot(struct options *o, const char *arg)
 }
 
 static const struct {
-    const char *name, *help;
+    const char *name, *help, *bus;
     unsigned props;
 } device_types[] = {
-#define DEVICE_TYPE(id, name, props, help) { name, help, props },
+#define DEVICE_TYPE(id, name, props, help)       { name, help, "virtio-mmio", props },
+#define BOARD_DEVICE_TYPE(id, name, props, help) { name, help, "board", props },
 #include "machine/device_types.def"
 #undef DEVICE_TYPE
 };
@@ -417,8 +420,8 @@ static bool print_devices(struct options *o)
 {
     fputs("Devices:\n", o->out);
     for (size_t i = 0; i < ARRAY_SIZE(device_types); i++)
-        fprintf(o->out, "name \"%s\", bus virtio-mmio, desc \"%s\"\n", device_types[i].name,
-                device_types[i].help);
+        fprintf(o->out, "name \"%s\", bus %s, desc \"%s\"\n", device_types[i].name,
+                device_types[i].bus, device_types[i].help);
     o->done = true;
     return true;
 }
@@ -438,6 +441,13 @@ static bool find_device_type(const char *name, int *type, struct error *err)
         return error_set(err, "-device %s: no such device; did you mean %s?", name, near.best);
     return error_set(err, "-device %s: no such device (see -device help)", name);
 }
+
+// Ends at the first row of formats.def that has no such name.
+static const struct keyval_choice framebuffer_formats[] = {
+#define DISPLAY_FORMAT(id, bytes, f0, f1, f2, f3, gpu, name, ...) { name, DISPLAY_##id, NULL },
+#include "devices/display/formats.def"
+#undef DISPLAY_FORMAT
+};
 
 // The rows of all drivers' properties; the first ones every driver takes.
 static size_t device_rows(unsigned props, struct keyval_row *rows)
@@ -459,6 +469,10 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
         { PROP_BALLOON, { "deflate-on-oom", KEYVAL_BOOL, offsetof(struct config_device, deflate_on_oom) } },
         { PROP_BALLOON, { "free-page-reporting", KEYVAL_BOOL, offsetof(struct config_device, free_page_reporting) } },
         { PROP_SERIAL, { "serial", KEYVAL_STRING, offsetof(struct config_device, serial) } },
+        { PROP_MODE, { "xres", KEYVAL_NUMBER, offsetof(struct config_device, xres) } },
+        { PROP_MODE, { "yres", KEYVAL_NUMBER, offsetof(struct config_device, yres) } },
+        { PROP_FORMAT, { "format", KEYVAL_CHOICE, offsetof(struct config_device, format), framebuffer_formats } },
+        { PROP_HOSTMEM, { "max_hostmem", KEYVAL_SIZE, offsetof(struct config_device, max_hostmem) } },
     };
     size_t n = 0;
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
@@ -467,10 +481,32 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
     return n;
 }
 
+// One of its kind, few displays, modes that any of them can have.
+static bool check_display(struct options *o, const char *what, const struct config_device *d)
+{
+    const struct machine_config *c = o->config;
+    unsigned props = device_types[d->type].props;
+    size_t displays = 0;
+    for (size_t i = 0; i < c->device_count; i++) {
+        displays += !!(device_types[c->devices[i].type].props & PROP_DISPLAY);
+        if (c->devices[i].type == d->type && props & PROP_ONCE)
+            return error_set(o->err, "%s: there is one already", what);
+    }
+    if (props & PROP_DISPLAY && displays == CONFIG_MAX_DISPLAYS)
+        return error_set(o->err, "%s: more than %d displays", what, CONFIG_MAX_DISPLAYS);
+    if (!d->xres != !d->yres)
+        return error_set(o->err, "%s: xres= and yres= go together", what);
+    if (d->xres > EDID_MAX || d->yres > EDID_MAX)
+        return error_set(o->err, "%s: %dx%d: at most %d either way", what, d->xres, d->yres,
+                         EDID_MAX);
+    return true;
+}
+
 bool opt_device(struct options *o, const char *arg)
 {
     struct machine_config *c = o->config;
     struct config_device d = { .nr = -1, .deflate_on_oom = true, .free_page_reporting = true };
+    struct config_device d = { 0 };
     struct keyval_row rows[16];
     char what[80];
     if (wants_help(arg))
@@ -496,6 +532,8 @@ bool opt_device(struct options *o, const char *arg)
         return error_set(o->err, "%s: no %s=", what, d.fsdev ? "mount_tag" : "fsdev");
     if (device_types[d.type].props & PROP_PORT)
         return options_add_port(o, what, &d);
+    if (!check_display(o, what, &d))
+        return false;
     c->devices[c->device_count++] = d;
     return true;
 }

@@ -7,11 +7,14 @@
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/net.h"
+#include "devices/virtio/gpu.h"
+#include "devices/virtio/input.h"
 #include "devices/virtio/rng.h"
 #include "devices/virtio/serial.h"
 #include "machine/device_types.h"
 #include "machine/machine.h"
 #include "machine/virt.h"
+#include "machine/displays.h"
 
 static struct block *open_drive(const struct config_drive *d, struct error *err)
 {
@@ -96,20 +99,66 @@ static struct virtio *create_VIRTIO_RNG(struct machine *m, const struct config_d
     return virtio_rng_create(entropy_fill, &m->entropy);
 }
 
-static struct virtio *(*const create[])(struct machine *m, const struct config_device *d,
-                                        struct error *err) = {
-#define DEVICE_TYPE(id, name, props, help) create_##id,
+static struct virtio *create_VIRTIO_GPU(struct machine *m, const struct config_device *d,
+                                        struct error *err)
+{
+    struct virtio *v = virtio_gpu_create(&(struct virtio_gpu_config_host){
+        .width = (uint32_t)d->xres,
+        .height = (uint32_t)d->yres,
+        .max_hostmem = d->max_hostmem,
+        .clock = &m->clock,
+    });
+    displays_add(m, virtio_gpu_display(v), DISPLAY_RANK_GPU);
+    return v;
+}
+
+static struct virtio *create_input(struct machine *m, enum input_kind kind, struct error *err)
+{
+    struct virtio *v = virtio_input_create(kind, &m->input, &m->clock);
+    if (!v)
+        error_set(err, "-device: more than %d keyboards and pointers", INPUT_MAX_SINKS);
+    return v;
+}
+
+static struct virtio *create_VIRTIO_KEYBOARD(struct machine *m, const struct config_device *d,
+                                             struct error *err)
+{
+    return create_input(m, INPUT_KEYBOARD, err);
+}
+
+static struct virtio *create_VIRTIO_TABLET(struct machine *m, const struct config_device *d,
+                                           struct error *err)
+{
+    return create_input(m, INPUT_TABLET, err);
+}
+
+static struct virtio *create_VIRTIO_MOUSE(struct machine *m, const struct config_device *d,
+                                          struct error *err)
+{
+    return create_input(m, INPUT_MOUSE, err);
+}
+
+static struct virtio *(*const create[DEVICE_TYPE_COUNT])(struct machine *m,
+                                                         const struct config_device *d,
+                                                         struct error *err) = {
+#define DEVICE_TYPE(id, name, props, help) [DEVICE_##id] = create_##id,
+#define BOARD_DEVICE_TYPE(id, name, props, help)
 #include "machine/device_types.def"
 #undef DEVICE_TYPE
 };
 
+// The index-th -device of those that sit in slots, or NULL.
+static const struct config_device *find(const struct machine_config *c, unsigned index)
+{
+    for (size_t i = 0; i < c->device_count; i++)
+        if (create[c->devices[i].type] && !index--)
+            return &c->devices[i];
+    return NULL;
+}
+
 bool virtio_slot_create(struct machine *m, unsigned n, struct virtio **v, struct error *err)
 {
-    unsigned index = VIRTIO_SLOTS - 1 - n;
-    *v = NULL;
-    if (index >= m->config->device_count)
-        return true;
-    const struct config_device *d = &m->config->devices[index];
-    *v = create[d->type](m, d, err);
-    return *v;
+    const struct config_device *d = find(m->config, VIRTIO_SLOTS - 1 - n);
+    *v = d ? create[d->type](m, d, err) : NULL;
+    return !d || *v;
 }
