@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "devices/bus.h"
 #include "devices/char/char.h"
+#include "devices/display/display.h"
+#include "devices/input/input.h"
 #include "frontend/cpu.h"
 #include "jit/jit.h"
 #include "machine/config.h"
@@ -28,6 +30,8 @@ enum machine_request {
     MACHINE_POWER_OFF,
     MACHINE_QUIT, // the user or a signal said so
 };
+
+enum { MACHINE_MAX_DISPLAYS = 4 };
 
 struct machine {
     const struct machine_config *config;
@@ -46,6 +50,11 @@ struct machine {
     unsigned nr_cpus;
     struct virt *virt;   // the devices
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
+    // The board's displays, in the order in which display_pick() prefers them (the last that is
+    // on); fixed once the machine is made. Front ends attach and detach while it exists.
+    struct display *displays[MACHINE_MAX_DISPLAYS];
+    size_t display_count;
+    struct input input; // keyboards, tablets, mice; see input_kinds()
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request
     int exit_status;     // of a guest that names one
