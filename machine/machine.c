@@ -77,6 +77,12 @@ void machine_request(struct machine *m, enum machine_request what)
     machine_wake(m);
 }
 
+static void tell(struct machine *m, enum machine_event event)
+{
+    if (m->observe)
+        m->observe(m->observe_opaque, event);
+}
+
 static void quit(void *opaque)
 {
     machine_request(opaque, MACHINE_QUIT);
@@ -209,6 +215,8 @@ bool machine_init(struct machine *m, const struct machine_config *config, struct
     *m = (struct machine){ .config = config, .log.mask = config->log_mask, .nr_cpus = (unsigned)config->smp,
                             .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
+    mutex_init(&m->run_lock);
+    pthread_cond_init(&m->run_changed, NULL);
     clock_init(&m->clock, config->icount);
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     m->clock.changed = clock_changed;
@@ -250,6 +258,8 @@ void machine_fini(struct machine *m)
         fclose(m->log.file);
     close(m->wake_fd);
     clock_fini(&m->clock);
+    pthread_cond_destroy(&m->run_changed);
+    mutex_fini(&m->run_lock);
     mutex_fini(&m->lock);
 }
 
@@ -269,6 +279,71 @@ static void stop_cpus(struct machine *m)
     clock_stop(&m->clock);
 }
 
+// Pausing: who wants it waits for machine_run()'s thread to have done it. -------------------------
+
+static void set_pause(struct machine *m, bool on)
+{
+    mutex_lock(&m->run_lock);
+    m->pause_wanted = on;
+    machine_wake(m);
+    while (m->live && m->pause_wanted == on && m->paused != on)
+        pthread_cond_wait(&m->run_changed, &m->run_lock.m);
+    mutex_unlock(&m->run_lock);
+}
+
+void machine_pause(struct machine *m)
+{
+    set_pause(m, true);
+}
+
+void machine_resume(struct machine *m)
+{
+    set_pause(m, false);
+}
+
+bool machine_is_paused(struct machine *m)
+{
+    mutex_lock(&m->run_lock);
+    bool paused = m->paused;
+    mutex_unlock(&m->run_lock);
+    return paused;
+}
+
+void machine_power_key(struct machine *m)
+{
+    mutex_lock(&m->lock);
+    virt_power_key(m);
+    mutex_unlock(&m->lock);
+    tell(m, MACHINE_EVENT_POWERDOWN);
+}
+
+// Brings the vCPUs to what is wanted. The lock is not held meanwhile; nobody else sets `paused`.
+static void obey_pause(struct machine *m)
+{
+    mutex_lock(&m->run_lock);
+    bool wanted = m->pause_wanted, changes = wanted != m->paused;
+    mutex_unlock(&m->run_lock);
+    if (!changes)
+        return;
+    if (wanted)
+        stop_cpus(m);
+    tell(m, wanted ? MACHINE_EVENT_STOP : MACHINE_EVENT_RESUME);
+    if (!wanted)
+        start_cpus(m);
+    mutex_lock(&m->run_lock);
+    m->paused = wanted;
+    pthread_cond_broadcast(&m->run_changed);
+    mutex_unlock(&m->run_lock);
+}
+
+static void set_live(struct machine *m, bool live)
+{
+    mutex_lock(&m->run_lock);
+    m->live = live;
+    pthread_cond_broadcast(&m->run_changed);
+    mutex_unlock(&m->run_lock);
+}
+
 #define MAX_FDS (2 + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS)
 
 // Waits for the next timer, a descriptor or a wake-up, and serves what came.
@@ -284,6 +359,8 @@ static void serve(struct machine *m, int signal_fd, int *signal)
     }
     first[m->config->chardev_count] = n;
     int64_t deadline = clock_deadline(&m->clock), now = clock_now(&m->clock);
+    if (m->paused && deadline > now)
+        deadline = CLOCK_NEVER; // guest time stands still
     mutex_unlock(&m->lock);
 
     struct timespec wait = { 0 };
@@ -334,23 +411,34 @@ int machine_run(struct machine *m)
     struct error accel_err;
     if (!accel_start(m, &accel_err))
         fprintf(stderr, "armlet: %s\r\n", accel_err.text);
+    set_live(m, true);
     do {
         m->request = MACHINE_GO_ON;
-        start_cpus(m);
-        while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON)
+        if (!m->paused)
+            start_cpus(m);
+        while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON) {
+            obey_pause(m);
             serve(m, signal_fd, &signal);
-        stop_cpus(m);
+        }
+        if (!m->paused)
+            stop_cpus(m);
         struct error err;
         if (request == MACHINE_RESET && m->config->no_reboot) {
             status = EXIT_CODE_RESET_REFUSED;
             break;
         }
+        if (request == MACHINE_RESET)
+            tell(m, MACHINE_EVENT_RESET);
         if (request == MACHINE_RESET && !reset(m, &err)) {
             fprintf(stderr, "armlet: %s\r\n", err.text);
             status = EXIT_CODE_ERROR;
             break;
         }
     } while (request == MACHINE_RESET);
+    set_live(m, false);
+    tell(m, signal                    ? MACHINE_EVENT_SHUTDOWN_SIGNAL
+            : request == MACHINE_QUIT ? MACHINE_EVENT_SHUTDOWN_USER
+                                      : MACHINE_EVENT_SHUTDOWN_GUEST);
     mutex_lock(&m->lock);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_flush(m->chardevs[n]);

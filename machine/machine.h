@@ -31,6 +31,17 @@ enum machine_request {
     MACHINE_QUIT, // the user or a signal said so
 };
 
+// What an observer is told of.
+enum machine_event {
+    MACHINE_EVENT_STOP,      // no vCPU runs and guest time stands still
+    MACHINE_EVENT_RESUME,
+    MACHINE_EVENT_RESET,     // about to start again, everything as after power-on
+    MACHINE_EVENT_POWERDOWN, // the power key was pressed
+    MACHINE_EVENT_SHUTDOWN_GUEST, // about to end: the guest has powered off or reset under -no-reboot
+    MACHINE_EVENT_SHUTDOWN_SIGNAL,
+    MACHINE_EVENT_SHUTDOWN_USER,
+};
+
 enum { MACHINE_MAX_DISPLAYS = 4 };
 
 struct machine {
@@ -57,6 +68,15 @@ struct machine {
     struct input input; // keyboards, tablets, mice; see input_kinds()
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request
+    struct mutex run_lock;      // of the next three
+    pthread_cond_t run_changed;
+    bool pause_wanted;   // by machine_pause()
+    bool paused;         // and so it is
+    bool live;           // machine_run() is serving
+    // Told of events, by the thread they happen on, with no lock held; set before machine_run(). It
+    // must not block.
+    void (*observe)(void *opaque, enum machine_event event);
+    void *observe_opaque;
     int exit_status;     // of a guest that names one
     gpa_t entry;         // where CPU 0 starts, and with what in x0
     uint64_t entry_arg;
@@ -75,6 +95,17 @@ int machine_run(struct machine *m);
 
 // Any thread, signal handlers included.
 void machine_request(struct machine *m, enum machine_request what);
+
+// Stops all vCPUs and guest time; lets them go on. They return when it is so, or when there is no
+// machine_run() that could do it. Any thread but a vCPU's and machine_run()'s own, never under the
+// machine lock. Devices and back ends are served all the while.
+void machine_pause(struct machine *m);
+void machine_resume(struct machine *m);
+bool machine_is_paused(struct machine *m); // any thread
+
+// Presses the power key: what the guest makes of it is its affair. Any thread, no lock held.
+void machine_power_key(struct machine *m);
+
 // Makes machine_run() look at timers and descriptors again. Any thread, signal handlers included.
 void machine_wake(struct machine *m);
 

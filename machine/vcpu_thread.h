@@ -14,6 +14,7 @@ struct vcpu_thread {
     bool woken;           // an interrupt may be there: do not sleep
     bool stop;            // leave the loop
     bool running;         // the thread exists
+    int id;               // atomic: the host's name of the thread (gettid()), 0 before it runs
 };
 
 void vcpu_thread_init(struct vcpu_thread *t, struct a64_cpu *cpu);
@@ -27,6 +28,8 @@ void vcpu_thread_ask_stop(struct vcpu_thread *t);
 void vcpu_thread_stop(struct vcpu_thread *t);
 // Sets the interrupt lines and wakes the CPU if it sleeps. Any thread.
 void vcpu_thread_set_lines(struct vcpu_thread *t, unsigned lines);
+// The host's number of the thread that runs the vCPU, or ran it last; 0 if none has. Any thread.
+int vcpu_thread_id(const struct vcpu_thread *t);
 // Wakes a sleeping CPU. Any thread.
 void vcpu_thread_wake(struct vcpu_thread *t);
 

@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "devices/gic.h"
+#include "devices/gpio_key.h"
 #include "devices/gtimer.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
@@ -23,6 +24,7 @@ enum {
     GIC_DIST_BASE = 0x08000000,
     GIC_REDIST_BASE = 0x080a0000,
     MAX_SLOTS = 64,
+    POWER_KEY_LINE = 3, // of the PL061, as the gpio-keys node says
 };
 
 _Static_assert((int)CONFIG_MAX_DEVICES == VIRTIO_SLOTS, "one slot a -device");
@@ -38,6 +40,7 @@ struct slot {
 struct virt {
     struct gic *gic;
     struct gtimer *gtimer;
+    struct gpio_key power_key;
     struct slot slots[MAX_SLOTS];
     size_t slot_count;
     struct board_cpu board_cpu;
@@ -71,7 +74,9 @@ static struct device *create_pl031(struct machine *m, const char *name, unsigned
 static struct device *create_pl061(struct machine *m, const char *name, unsigned n,
                                    struct irq_line irq, struct error *err)
 {
-    return pl061_create(name, irq, NULL, &m->log);
+    struct device *dev = pl061_create(name, irq, NULL, &m->log);
+    gpio_key_init(&m->virt->power_key, &m->clock, pl061_line(dev, POWER_KEY_LINE), "power-key");
+    return dev;
 }
 
 static struct device *create_virtio(struct machine *m, const char *name, unsigned n,
@@ -169,6 +174,7 @@ void virt_fini(struct machine *m)
     struct virt *v = m->virt;
     if (!v)
         return;
+    gpio_key_fini(&v->power_key);
     while (v->slot_count)
         device_destroy(v->slots[--v->slot_count].dev);
     board_cpu_fini(&v->board_cpu);
@@ -180,9 +186,15 @@ void virt_fini(struct machine *m)
     m->virt = NULL;
 }
 
+void virt_power_key(struct machine *m)
+{
+    gpio_key_press(&m->virt->power_key);
+}
+
 void virt_reset(struct machine *m)
 {
     struct virt *v = m->virt;
+    gpio_key_reset(&v->power_key);
     for (size_t i = 0; i < v->slot_count; i++)
         device_reset(v->slots[i].dev);
     gtimer_reset(v->gtimer);
@@ -196,6 +208,7 @@ void virt_save(struct machine *m, struct state_writer *w)
     gtimer_save(v->gtimer, w);
     for (size_t i = 0; i < v->slot_count; i++)
         device_save(v->slots[i].dev, w);
+    gpio_key_save(&v->power_key, w);
 }
 
 // The GIC first: its state has the levels of its wires, which the others then only repeat.
@@ -205,7 +218,8 @@ bool virt_load(struct machine *m, struct state_reader *r, struct error *err)
     bool ok = device_load(gic_dist(v->gic), r, err) && gtimer_load(v->gtimer, r, err);
     for (size_t i = 0; ok && i < v->slot_count; i++)
         ok = device_load(v->slots[i].dev, r, err);
-    return ok;
+    // After the GPIO: its state has the level of the wire, which this only repeats.
+    return ok && gpio_key_load(&v->power_key, r, err);
 }
 
 int virt_fdt_nodes(void *opaque, void *fdt)

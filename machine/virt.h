@@ -14,6 +14,8 @@ bool virt_init(struct machine *m, struct error *err);
 void virt_fini(struct machine *m);
 // As after power-on. Machine lock; no vCPU runs.
 void virt_reset(struct machine *m);
+// Presses the power key (PL061 line 3). Machine lock.
+void virt_power_key(struct machine *m);
 // State of all devices. Machine lock; no vCPU runs. After a failed load they may only be destroyed.
 void virt_save(struct machine *m, struct state_writer *w);
 bool virt_load(struct machine *m, struct state_reader *r, struct error *err);
