@@ -218,6 +218,7 @@ bool machine_init(struct machine *m, const struct machine_config *config, struct
     mutex_init(&m->run_lock);
     pthread_cond_init(&m->run_changed, NULL);
     clock_init(&m->clock, config->icount);
+    input_init(&m->input);
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     m->clock.changed = clock_changed;
     m->clock.opaque = m;
@@ -244,6 +245,7 @@ void machine_fini(struct machine *m)
 {
     accel_fini(m);
     virt_fini(m);
+    input_fini(&m->input);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
     if (m->jit.guest)

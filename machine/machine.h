@@ -21,6 +21,7 @@
 #include "machine/ram.h"
 #include "machine/vcpu_thread.h"
 
+struct fw_cfg;
 struct virt;
 
 // What machine_run() is to do next; the highest wins.
@@ -60,6 +61,7 @@ struct machine {
     struct vcpu_thread threads[JIT_MAX_CPUS];
     unsigned nr_cpus;
     struct virt *virt;   // the devices
+    struct fw_cfg *fw_cfg; // one of them: what firmware is told
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     // The board's displays, in the order in which display_pick() prefers them (the last that is
     // on); fixed once the machine is made. Front ends attach and detach while it exists.

@@ -4,6 +4,7 @@
 #include "machine/virt.h"
 
 #include "base/bits.h"
+#include "devices/fw_cfg.h"
 #include "devices/gic.h"
 #include "devices/gpio_key.h"
 #include "devices/gtimer.h"
@@ -24,6 +25,7 @@ enum {
     GIC_DIST_BASE = 0x08000000,
     GIC_REDIST_BASE = 0x080a0000,
     MAX_SLOTS = 64,
+    NO_SPI = -1,
     POWER_KEY_LINE = 3, // of the PL061, as the gpio-keys node says
 };
 
@@ -51,7 +53,7 @@ struct row {
     gpa_t base;
     uint64_t stride;  // between the windows of a row with several
     unsigned count;
-    int spi;          // of the first; the others follow
+    int spi;          // of the first; the others follow; or NO_SPI
     uint32_t phandle;
     struct device *(*create)(struct machine *m, const char *name, unsigned n, struct irq_line irq,
                              struct error *err);
@@ -69,6 +71,16 @@ static struct device *create_pl031(struct machine *m, const char *name, unsigned
                                    struct irq_line irq, struct error *err)
 {
     return pl031_create(name, &m->clock, irq, m->config->icount ? 0 : time(NULL));
+}
+
+// What later rows add (files of their own) they add here.
+static struct device *create_fw_cfg(struct machine *m, const char *name, unsigned n,
+                                    struct irq_line irq, struct error *err)
+{
+    m->fw_cfg = fw_cfg_create(name, &m->bus, &m->log);
+    fw_cfg_set_u16(m->fw_cfg, FW_CFG_NB_CPUS, (uint16_t)m->nr_cpus);
+    fw_cfg_set_u16(m->fw_cfg, FW_CFG_MAX_CPUS, (uint16_t)m->nr_cpus);
+    return fw_cfg_device(m->fw_cfg);
 }
 
 static struct device *create_pl061(struct machine *m, const char *name, unsigned n,
@@ -94,6 +106,7 @@ static const struct row rows[] = {
     // name       base        stride            count         spi  phandle                create
     { "pl011",  0x09000000, 0,                1,            1,   0,                     create_pl011 },
     { "pl031",  0x09010000, 0,                1,            2,   0,                     create_pl031 },
+    { "fw-cfg", 0x09020000, 0,                1,            NO_SPI, 0,                  create_fw_cfg },
     { "pl061",  0x09030000, 0,                1,            7,   DEVTREE_PHANDLE_GPIO,  create_pl061 },
     { "virtio", 0x0a000000, VIRTIO_MMIO_SIZE, VIRTIO_SLOTS, 16,  0,                     create_virtio },
 };
@@ -112,12 +125,14 @@ static bool create_row(struct machine *m, const struct row *r, struct error *err
 {
     for (unsigned n = 0; n < r->count; n++) {
         struct fdt_place place = { .base = r->base + n * r->stride,
-                                   .spi = r->spi + (int)n,
+                                   .spi = r->spi < 0 ? NO_SPI : r->spi + (int)n,
                                    .phandle = r->phandle,
                                    .clock_phandle = DEVTREE_PHANDLE_CLOCK };
         char name[24];
         snprintf(name, sizeof name, r->count > 1 ? "%s%u" : "%s", r->name, n);
-        struct irq_line irq = gic_spi_line(m->virt->gic, (unsigned)place.spi);
+        struct irq_line irq = {0};
+        if (place.spi >= 0)
+            irq = gic_spi_line(m->virt->gic, (unsigned)place.spi);
         struct device *dev = r->create(m, name, n, irq, err);
         if (!dev || !map(m, dev, &place, err))
             return false;

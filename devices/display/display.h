@@ -17,10 +17,10 @@
 // has to look, and that is display_take() (scan.c), so front ends of such a display call it on a
 // timer, display_poll_ms() says how soon. Nobody looks while there is no front end.
 //
-// Locks. `lock` is held for copying a few pointers and for setting bits, never while pixels are
-// read, a callback runs, or memory is allocated; so a vCPU may take it. `scan.lock` is taken by
-// front ends only. Damage words are atomic. Order: machine lock, scan.lock, lock; nothing is taken
-// under lock.
+// Locks. `lock` guards everything here and in the views but `wanted`. It is held for copying a few
+// pointers and for setting bits, never while pixels are read or memory is allocated; so a vCPU may
+// take it. `scan.lock` is taken by front ends only. Order: machine lock, scan.lock, lock; what a
+// wake() takes comes last.
 //
 // Which thread: the device's functions under the machine lock (any thread of it); a view's from one
 // thread each; display_request_size() and display_snapshot() from any. A front end detaches before
@@ -59,15 +59,15 @@ struct display_surface {
     struct display_memory *memory; // NULL: guest RAM
 };
 
-// A pointer's image: ARGB8888, alpha premultiplied, size*size words. Immutable once published.
+// A pointer's image: ARGB8888, alpha premultiplied. Immutable once published.
 struct display_cursor {
     struct display_memory memory;
-    uint32_t width, height; // at most DISPLAY_MAX_CURSOR
+    uint32_t width, height; // 1 to DISPLAY_MAX_CURSOR
     uint32_t hot_x, hot_y;
-    uint32_t pixels[DISPLAY_MAX_CURSOR * DISPLAY_MAX_CURSOR];
+    uint32_t pixels[DISPLAY_MAX_CURSOR * DISPLAY_MAX_CURSOR]; // lines of width words
 };
 
-// Where the pointer's hot spot is.
+// Where the upper left corner of the image is (its hot spot is hot_x, hot_y further).
 struct display_pointer {
     struct display_cursor *cursor; // NULL: the device draws none, or hides it
     int32_t x, y;
@@ -76,14 +76,14 @@ struct display_pointer {
 // A front end's seat at a display. Fields are the display's.
 struct display_view {
     struct display *display;
-    // Something may be there to take: called once after each display_take(), by any thread, often a
-    // vCPU's, with no lock but perhaps the machine's: it must not block and not call back. May be
-    // NULL (a front end that only polls).
+    // Something is there to take: called once after each display_take(), by any thread, often a
+    // vCPU's, under the display's lock: it must not block and not call back (write to an eventfd,
+    // push an event). May be NULL (a front end that only polls).
     void (*wake)(void *opaque);
     void *opaque;
-    uint64_t damage[DISPLAY_DAMAGE_WORDS]; // atomic; bit n % 64 of word n / 64 is line n
-    int changed;                           // atomic; DISPLAY_CHANGED_*
-    int woken;                             // atomic
+    uint64_t damage[DISPLAY_DAMAGE_WORDS]; // bit n % 64 of word n / 64 is line n
+    int changed;                           // DISPLAY_CHANGED_*
+    bool woken;
 };
 
 enum {
@@ -182,6 +182,10 @@ bool display_request_size(struct display *d, uint32_t width, uint32_t height);
 
 // Whether something is shown.
 bool display_is_on(struct display *d);
+
+// Draws the device's pointer over a picture of XRGB8888 words, clipped; stride in bytes.
+void display_draw_pointer(const struct display_pointer *p, uint32_t *pixels, uint32_t width,
+                          uint32_t height, size_t stride);
 
 struct display_image {
     uint32_t width, height;

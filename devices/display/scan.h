@@ -30,8 +30,8 @@ struct display_surface;
 struct scan {
     struct mutex lock;
     struct scan_log log;    // collect is NULL: compare. Set before anything runs
-    const uint8_t *data;    // what the rest is about
     uint64_t generation;    // of the surface that was looked at last
+    bool logged;            // by asking the log
     uint8_t *shadow;        // lines as they were; owned
     size_t shadow_size;
     uint64_t *pages;        // room for collect(); owned
@@ -42,8 +42,8 @@ struct scan {
 void scan_init(struct scan *s);
 void scan_fini(struct scan *s);
 
-// Sets the bits of lines that may have changed since the last look. The first look at a surface
-// (another generation) sets none: who publishes it has damaged all. Under scan.lock.
+// Sets the bits of lines that may have changed since the last look, on the first look at a surface
+// (another generation) all. Whether there are any. Under scan.lock.
 bool scan_look(struct scan *s, const struct display_surface *surface, uint64_t generation,
                uint64_t *damage);
 

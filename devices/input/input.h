@@ -43,7 +43,8 @@ struct input_event { // as virtio-input has it
 
 struct input_sink {
     enum input_kind kind;
-    // There is something to pop: any thread, no lock of input's; must not block (arm a timer).
+    // A report is there to be popped: any thread, under input's lock; must not block and not call
+    // back (arm a timer).
     void (*wake)(void *opaque);
     void *opaque;
     struct input *input; // NULL while not attached
@@ -52,7 +53,8 @@ struct input_sink {
     uint64_t down[INPUT_KEYS / 64];   // as the queue's end has it
     uint64_t wanted[INPUT_KEYS / 64]; // as the front ends say
     int32_t abs[2], rel[2], wheel[2]; // merged while the queue was full
-    uint8_t merged;                   // which of them hold something
+    bool merged;                      // something is in them, or wanted differs from down
+    bool moved;                       // abs holds a position
     bool open;                        // events since the last SYN_REPORT
 };
 

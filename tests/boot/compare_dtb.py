@@ -75,7 +75,7 @@ def same_shape():
             if got != want and (path, key) not in MAY_DIFFER:
                 wrong.append(f'{path} {key}: {got!r}, QEMU has {want!r}')
     check(not wrong, 'differences:\n' + '\n'.join(wrong))
-    needed = {'/psci', '/timer', '/pl011@9000000', '/pl031@9010000', '/pl061@9030000', '/gpio-keys', '/chosen', '/intc@8000000'}
+    needed = {'/psci', '/timer', '/pl011@9000000', '/pl031@9010000', '/pl061@9030000', '/fw-cfg@9020000', '/gpio-keys', '/chosen', '/intc@8000000'}
     needed |= {f'/virtio_mmio@{0xa000000 + n * 0x200:x}' for n in range(32)}
     check(needed <= set(ours), f'missing: {sorted(needed - set(ours))}')
 

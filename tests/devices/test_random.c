@@ -3,11 +3,15 @@
 // access outside (under the sanitizers), no endless loop, and the state stays one that loads.
 #include "bench.h"
 #include "devices/char/buffer.h"
+#include "devices/fw_cfg.h"
 #include "devices/gic.h"
 #include "devices/gtimer.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
 #include "devices/pl061.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static struct bench b;
 static uint64_t x = 88172645463325252u;
@@ -71,6 +75,34 @@ Test(random, pl061, .timeout = 60)
     hammer(dev, 100000);
     bench_copy_state(dev, dev);
     device_destroy(dev);
+    bench_fini(&b);
+}
+
+static void fw_cfg_written_to(void *opaque, uint32_t offset, uint32_t len)
+{
+    cr_assert(offset <= 28 && len <= 28 - offset, "%u bytes written at %u", len, offset);
+}
+
+// Descriptions of transfers are random too: they lie in RAM that is filled anew all the time.
+Test(random, fw_cfg, .timeout = 60)
+{
+    bench_init(&b);
+    struct fw_cfg *fw = fw_cfg_create("fw-cfg", &b.bus, NULL);
+    uint8_t *file = calloc(1, 28);
+    fw_cfg_add_file(fw, "etc/ramfb", file, 28, fw_cfg_written_to, NULL);
+    hammer(fw_cfg_device(fw), 100000);
+    for (unsigned i = 0; i < 100000; i++) {
+        uint32_t control = (next() % 0x24 << 16 | next() % 32) ^ (i % 16 ? 0 : (uint32_t)next());
+        uint32_t words[4] = {control, (uint32_t)(next() >> (32 + next() % 32)), 0,
+                             (uint32_t)(RAM_BASE + next() % (RAM_SIZE + 256))};
+        for (unsigned w = 0; w < 4; w++)
+            words[w] = __builtin_bswap32(words[w]);
+        memcpy(b.ram, words, sizeof words);
+        bus_write(&b.bus, DEV_BASE + 16, 8, __builtin_bswap64(RAM_BASE));
+    }
+    bench_copy_state(fw_cfg_device(fw), fw_cfg_device(fw));
+    device_destroy(fw_cfg_device(fw));
+    free(file);
     bench_fini(&b);
 }
 
