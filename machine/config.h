@@ -17,6 +17,7 @@ enum {
     CONFIG_MAX_DEVICES = 32, // the board has as many virtio-mmio slots
     CONFIG_MAX_CHARDEVS = 16,
     CONFIG_MAX_SERIALS = 1,
+    CONFIG_MAX_SCREENSHOTS = 64,
 };
 
 enum config_accel {
@@ -84,6 +85,30 @@ struct config_device {
     const struct config_drive *backend; // the drive that `drive` names
 };
 
+enum config_display {
+    CONFIG_DISPLAY_DEFAULT, // a window if the machine has a display and the host a screen
+    CONFIG_DISPLAY_NONE,
+    CONFIG_DISPLAY_SDL,
+    CONFIG_DISPLAY_VNC,
+};
+
+enum config_scaling {
+    CONFIG_SCALING_INTEGER, // as many times as fits, sharp
+    CONFIG_SCALING_SMOOTH,  // as large as the window
+};
+
+struct config_display_props {
+    int type; // enum config_display
+    bool full_screen;
+    int scaling;      // enum config_scaling
+    const char *vnc;  // [HOST]:DISPLAY
+};
+
+struct config_screenshot {
+    int64_t ns; // of guest time since the start
+    const char *path;
+};
+
 struct config_machine_props {
     const char *dumpdtb; // write the device tree here and leave
     int type;            // only virt
@@ -117,6 +142,11 @@ struct machine_config {
     size_t chardev_count;
     int serials[CONFIG_MAX_SERIALS]; // index into chardevs, -1 for none
     size_t serial_count;
+
+    struct config_display_props display;
+    const char *qmp; // path of the control socket
+    struct config_screenshot screenshots[CONFIG_MAX_SCREENSHOTS];
+    size_t screenshot_count;
 
     const char *cache_dir; // of compiled code; NULL: the default place
     bool no_cache;

@@ -342,6 +342,8 @@ static void set_live(struct machine *m, bool live)
 {
     mutex_lock(&m->run_lock);
     m->live = live;
+    if (live)
+        m->paused = m->pause_wanted; // from the start
     pthread_cond_broadcast(&m->run_changed);
     mutex_unlock(&m->run_lock);
 }

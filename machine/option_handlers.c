@@ -455,11 +455,6 @@ bool opt_monitor(struct options *o, const char *arg)
     return only(o, "-monitor", arg, "none");
 }
 
-bool opt_display(struct options *o, const char *arg)
-{
-    return only(o, "-display", arg, "none");
-}
-
 bool opt_rtc(struct options *o, const char *arg)
 {
     return only(o, "-rtc", arg, "base=utc");
@@ -468,6 +463,7 @@ bool opt_rtc(struct options *o, const char *arg)
 bool opt_nographic(struct options *o, const char *arg)
 {
     o->nographic = true;
+    o->config->display.type = CONFIG_DISPLAY_NONE;
     return true;
 }
 
