@@ -144,6 +144,7 @@ struct machine_config {
     size_t serial_count;
 
     struct config_display_props display;
+    bool console; // the serial port is shown too where pictures are, until the guest draws
     const char *qmp; // path of the control socket
     struct config_screenshot screenshots[CONFIG_MAX_SCREENSHOTS];
     size_t screenshot_count;

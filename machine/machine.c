@@ -2,8 +2,10 @@
 #include "machine/machine.h"
 
 #include "devices/char/buffer.h"
+#include "devices/char/mirror.h"
 #include "devices/char/null.h"
 #include "devices/char/stdio.h"
+#include "devices/display/console.h"
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
 #include "jit/tb.h"
@@ -111,14 +113,32 @@ static struct chardev *create_chardev(struct machine *m, const struct config_cha
     return stdio_create(&config);
 }
 
+static void set_changed(struct machine *m, struct chardev *c)
+{
+    c->changed = chardev_has_changed;
+    c->changed_opaque = m;
+}
+
+// Before the board's displays: what the guest draws is preferred.
+static void create_console(struct machine *m)
+{
+    if (!m->config->console || !m->config->serial_count)
+        return;
+    m->console = console_create(&m->clock);
+    m->displays[m->display_count++] = console_display(m->console);
+}
+
 static bool create_chardevs(struct machine *m, struct error *err)
 {
     for (size_t n = 0; n < m->config->chardev_count; n++) {
         struct chardev *c = m->chardevs[n] = create_chardev(m, &m->config->chardevs[n], err);
         if (!c)
             return false;
-        c->changed = chardev_has_changed;
-        c->changed_opaque = m;
+        set_changed(m, c);
+        if (m->console && m->config->serials[0] == (int)n) {
+            c = m->chardevs[n] = m->console_input = mirror_create(c, console_put, m->console);
+            set_changed(m, c);
+        }
     }
     return true;
 }
@@ -204,6 +224,7 @@ static bool build(struct machine *m, struct error *err)
     if (!ram_init(&m->ram, m->config->ram_size, err) ||
         !bus_map_ram(&m->bus, VIRT_RAM_BASE, m->ram.size, m->ram.host, false, err))
         return false;
+    create_console(m);
     // The terminal last of all that can go wrong before the guest: errors are read in peace.
     if (!create_cpus(m, err) || !create_chardevs(m, err) || !virt_init(m, err))
         return false;
@@ -248,6 +269,7 @@ void machine_fini(struct machine *m)
     input_fini(&m->input);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
+    console_destroy(m->console);
     if (m->jit.guest)
         jit_fini(&m->jit); // looks at the CPUs once more
     for (unsigned n = 0; n < m->nr_cpus; n++) {

@@ -67,6 +67,8 @@ struct machine {
     // on); fixed once the machine is made. Front ends attach and detach while it exists.
     struct display *displays[MACHINE_MAX_DISPLAYS];
     size_t display_count;
+    struct console *console; // the serial port as the first of them; NULL: config->console is off
+    struct chardev *console_input; // its keyboard: a mirror (devices/char/mirror.h)
     struct input input; // keyboards, tablets, mice; see input_kinds()
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request

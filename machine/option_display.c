@@ -122,3 +122,17 @@ bool opt_qmp(struct options *o, const char *arg)
     o->config->qmp = p.path;
     return true;
 }
+
+bool options_host_has_screen(void)
+{
+    const char *x = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
+    return (x && *x) || (wayland && *wayland);
+}
+
+void options_check_display(struct options *o)
+{
+    struct machine_config *c = o->config;
+    bool window = c->display.type == CONFIG_DISPLAY_DEFAULT && options_host_has_screen();
+    c->console = window || c->display.type == CONFIG_DISPLAY_SDL ||
+                 c->display.type == CONFIG_DISPLAY_VNC || c->qmp || c->screenshot_count;
+}

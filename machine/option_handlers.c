@@ -700,5 +700,6 @@ bool options_check(struct options *o)
         return error_set(o->err, "-append goes with -kernel");
     if (!c->kernel && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
+    options_check_display(o);
     return resolve_serial(o) && check_ids(o) && check_stdio(o) && connect_drives(o);
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/ui.h"
 
+#include "devices/char/mirror.h"
+#include "devices/display/console.h"
 #include "devices/display/sdl.h"
 #include "devices/display/vnc.h"
 #include "machine/exit_codes.h"
+#include "machine/option_handlers.h"
 #include "machine/qmp_server.h"
 #include "machine/screenshot.h"
 #include "machine/stats.h"
@@ -39,6 +42,20 @@ static void front_quit(void *opaque)
     machine_request(opaque, MACHINE_QUIT);
 }
 
+static void front_type(void *opaque, const char *text, size_t len)
+{
+    struct machine *m = opaque;
+    mutex_lock(&m->lock);
+    mirror_input(m->console_input, text, len);
+    mutex_unlock(&m->lock);
+}
+
+static void front_scroll(void *opaque, int lines)
+{
+    struct machine *m = opaque;
+    console_scroll(m->console, lines);
+}
+
 static void configure_front(struct ui *ui)
 {
     struct machine *m = ui->m;
@@ -54,22 +71,21 @@ static void configure_front(struct ui *ui)
         .status = front_status,
         .power_key = front_power_key,
         .quit = front_quit,
+        .console = m->console ? console_display(m->console) : NULL,
+        .type = front_type,
+        .scroll = front_scroll,
     };
 }
 
 // Starting and stopping ----------------------------------------------------------------------------
 
-static bool has_screen(void)
-{
-    const char *x = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
-    return (x && *x) || (wayland && *wayland);
-}
-
 static void open_window(struct ui *ui)
 {
     struct error err;
     int type = ui->m->config->display.type;
-    bool by_default = type == CONFIG_DISPLAY_DEFAULT && ui->m->display_count && has_screen();
+    // By default for a display of the guest's, not for the console alone.
+    bool by_default = type == CONFIG_DISPLAY_DEFAULT && options_host_has_screen() &&
+                      ui->m->display_count > (ui->m->console ? 1 : 0);
     if (type != CONFIG_DISPLAY_SDL && !by_default)
         return;
     ui->sdl = sdl_create(&ui->front, &err);
@@ -95,6 +111,8 @@ static void stop(struct ui *ui)
 {
     sdl_destroy(ui->sdl);
     vnc_destroy(ui->vnc);
+    if (ui->m->console)
+        console_flush(ui->m->console);
     if (!screenshots_destroy(ui->screenshots) && ui->status == EXIT_CODE_POWER_OFF)
         ui->status = EXIT_CODE_ERROR;
     qmp_server_destroy(ui->qmp);

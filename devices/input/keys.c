@@ -19,7 +19,7 @@ unsigned key_of_qcode(const char *name)
     static const struct {
         const char *name;
         unsigned code;
-    } others[] = {{"sysrq", KEY_SYSRQ}, {"asterisk", KEY_KPASTERISK}, {"unmapped", 0}};
+    } others[] = {{"sysrq", KEY_SYSRQ}, {"asterisk", KEY_KPASTERISK}, {"wake", KEY_WAKEUP}};
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         if (!strcmp(keys[i].qcode, name))
             return keys[i].code;
