@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "devices/display/sdl_keys.h"
 #include "devices/display/viewer.h"
+#include "devices/input/keys.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -377,15 +378,16 @@ static bool own_key(struct sdl *s, const SDL_Keysym *key)
 
 static void console_key(struct sdl *s, const SDL_Keysym *key)
 {
-    char text[8];
+    const char *text = key_text(sdl_key_code(key->scancode));
     int page = key->sym == SDLK_PAGEUP ? PAGE_LINES : key->sym == SDLK_PAGEDOWN ? -PAGE_LINES : 0;
     if (key->mod & KMOD_SHIFT && page) {
         s->config.scroll(s->config.opaque, page);
         return;
     }
-    size_t n = sdl_key_text(key, text);
-    if (n)
-        s->config.type(s->config.opaque, text, n);
+    if (key->mod & KMOD_CTRL && key->sym >= '@' && key->sym <= 'z')
+        s->config.type(s->config.opaque, &(char){(char)(key->sym & 0x1f)}, 1);
+    else if (text)
+        s->config.type(s->config.opaque, text, strlen(text));
 }
 
 static void key_event(struct sdl *s, const SDL_KeyboardEvent *e)

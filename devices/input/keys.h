@@ -9,4 +9,7 @@
 unsigned key_of_qcode(const char *name); // QMP's: "ret", "ctrl", "kp_7"
 unsigned key_of_number(long number);     // scancode set 1, 0x80 set for an E0 prefix
 
+// What a terminal sends for a key that is no text: Return, arrows. NULL: nothing.
+const char *key_text(unsigned code);
+
 #endif
