@@ -18,6 +18,7 @@ enum {
     CONFIG_MAX_CHARDEVS = 16,
     CONFIG_MAX_SERIALS = 1,
     CONFIG_MAX_SCREENSHOTS = 64,
+    CONFIG_MAX_DISPLAYS = 5, // the serial console among them
 };
 
 enum config_accel {
@@ -83,6 +84,9 @@ struct config_device {
     const char *drive;
     const char *serial;
     const struct config_drive *backend; // the drive that `drive` names
+    int xres, yres;       // a display's mode, 0: not given
+    int format;           // enum display_format
+    uint64_t max_hostmem; // bytes, 0: not given
 };
 
 enum config_display {

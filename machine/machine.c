@@ -13,6 +13,7 @@
 #include "machine/accel_verify.h"
 #include "machine/board_cpu.h"
 #include "machine/devtree.h"
+#include "machine/displays.h"
 #include "machine/exit_codes.h"
 #include "machine/loader.h"
 #include "machine/stats.h"
@@ -125,7 +126,7 @@ static void create_console(struct machine *m)
     if (!m->config->console || !m->config->serial_count)
         return;
     m->console = console_create(&m->clock);
-    m->displays[m->display_count++] = console_display(m->console);
+    displays_add(m, console_display(m->console), DISPLAY_RANK_CONSOLE);
 }
 
 static bool create_chardevs(struct machine *m, struct error *err)

@@ -4,6 +4,8 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "devices/display/edid.h"
+#include "devices/display/format.h"
 #include "frontend/cpu_models.h"
 #include "jit/verify.h"
 #include "jit/worker.h"
@@ -358,10 +360,11 @@ bool opt_snapshot(struct options *o, const char *arg)
 }
 
 static const struct {
-    const char *name, *help;
+    const char *name, *help, *bus;
     unsigned props;
 } device_types[] = {
-#define DEVICE_TYPE(id, name, props, help) { name, help, props },
+#define DEVICE_TYPE(id, name, props, help)       { name, help, "virtio-mmio", props },
+#define BOARD_DEVICE_TYPE(id, name, props, help) { name, help, "board", props },
 #include "machine/device_types.def"
 #undef DEVICE_TYPE
 };
@@ -370,8 +373,8 @@ static bool print_devices(struct options *o)
 {
     fputs("Devices:\n", o->out);
     for (size_t i = 0; i < ARRAY_SIZE(device_types); i++)
-        fprintf(o->out, "name \"%s\", bus virtio-mmio, desc \"%s\"\n", device_types[i].name,
-                device_types[i].help);
+        fprintf(o->out, "name \"%s\", bus %s, desc \"%s\"\n", device_types[i].name,
+                device_types[i].bus, device_types[i].help);
     o->done = true;
     return true;
 }
@@ -392,6 +395,13 @@ static bool find_device_type(const char *name, int *type, struct error *err)
     return error_set(err, "-device %s: no such device (see -device help)", name);
 }
 
+// Ends at the first row of formats.def that has no such name.
+static const struct keyval_choice framebuffer_formats[] = {
+#define DISPLAY_FORMAT(id, bytes, f0, f1, f2, f3, gpu, name, ...) { name, DISPLAY_##id, NULL },
+#include "devices/display/formats.def"
+#undef DISPLAY_FORMAT
+};
+
 // The rows of all drivers' properties; the first ones every driver takes.
 static size_t device_rows(unsigned props, struct keyval_row *rows)
 {
@@ -402,6 +412,10 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
         { 0, { "id", KEYVAL_STRING, offsetof(struct config_device, id) } },
         { PROP_DRIVE, { "drive", KEYVAL_STRING, offsetof(struct config_device, drive) } },
         { PROP_SERIAL, { "serial", KEYVAL_STRING, offsetof(struct config_device, serial) } },
+        { PROP_MODE, { "xres", KEYVAL_NUMBER, offsetof(struct config_device, xres) } },
+        { PROP_MODE, { "yres", KEYVAL_NUMBER, offsetof(struct config_device, yres) } },
+        { PROP_FORMAT, { "format", KEYVAL_CHOICE, offsetof(struct config_device, format), framebuffer_formats } },
+        { PROP_HOSTMEM, { "max_hostmem", KEYVAL_SIZE, offsetof(struct config_device, max_hostmem) } },
     };
     size_t n = 0;
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
@@ -410,11 +424,32 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
     return n;
 }
 
+// One of its kind, few displays, modes that any of them can have.
+static bool check_display(struct options *o, const char *what, const struct config_device *d)
+{
+    const struct machine_config *c = o->config;
+    unsigned props = device_types[d->type].props;
+    size_t displays = 0;
+    for (size_t i = 0; i < c->device_count; i++) {
+        displays += !!(device_types[c->devices[i].type].props & PROP_DISPLAY);
+        if (c->devices[i].type == d->type && props & PROP_ONCE)
+            return error_set(o->err, "%s: there is one already", what);
+    }
+    if (props & PROP_DISPLAY && displays == CONFIG_MAX_DISPLAYS)
+        return error_set(o->err, "%s: more than %d displays", what, CONFIG_MAX_DISPLAYS);
+    if (!d->xres != !d->yres)
+        return error_set(o->err, "%s: xres= and yres= go together", what);
+    if (d->xres > EDID_MAX || d->yres > EDID_MAX)
+        return error_set(o->err, "%s: %dx%d: at most %d either way", what, d->xres, d->yres,
+                         EDID_MAX);
+    return true;
+}
+
 bool opt_device(struct options *o, const char *arg)
 {
     struct machine_config *c = o->config;
     struct config_device d = { 0 };
-    struct keyval_row rows[8];
+    struct keyval_row rows[16];
     char what[80];
     if (wants_help(arg))
         return print_devices(o);
@@ -433,6 +468,8 @@ bool opt_device(struct options *o, const char *arg)
         return false;
     if ((device_types[d.type].props & PROP_DRIVE) && !d.drive)
         return error_set(o->err, "%s: no drive=", what);
+    if (!check_display(o, what, &d))
+        return false;
     c->devices[c->device_count++] = d;
     return true;
 }

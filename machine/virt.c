@@ -14,6 +14,7 @@
 #include "devices/virtio/mmio.h"
 #include "machine/board_cpu.h"
 #include "machine/devtree.h"
+#include "machine/displays.h"
 #include "machine/virtio_slots.h"
 
 #include <assert.h>
@@ -95,7 +96,7 @@ static struct device *create_virtio(struct machine *m, const char *name, unsigne
                                     struct irq_line irq, struct error *err)
 {
     struct virtio *v = NULL;
-    if (!virtio_slot_create(m->config, n, &m->entropy, &v, err))
+    if (!virtio_slot_create(m, n, &v, err))
         return NULL;
     return virtio_mmio_create(name, &m->bus, &m->clock, irq, m->config->virtio_legacy, v, &m->log);
 }
@@ -112,12 +113,16 @@ static const struct row rows[] = {
 };
 // clang-format on
 
+static void add_slot(struct virt *v, struct device *dev, const struct fdt_place *place)
+{
+    assert(v->slot_count < MAX_SLOTS);
+    v->slots[v->slot_count++] = (struct slot){ dev, *place };
+}
+
 static bool map(struct machine *m, struct device *dev, const struct fdt_place *place,
                 struct error *err)
 {
-    struct virt *v = m->virt;
-    assert(v->slot_count < MAX_SLOTS);
-    v->slots[v->slot_count++] = (struct slot){ dev, *place };
+    add_slot(m->virt, dev, place);
     return bus_map(&m->bus, place->base, dev, err);
 }
 
@@ -136,6 +141,22 @@ static bool create_row(struct machine *m, const struct row *r, struct error *err
         struct device *dev = r->create(m, name, n, irq, err);
         if (!dev || !map(m, dev, &place, err))
             return false;
+    }
+    return true;
+}
+
+// What -device adds to the board outside the virtio slots.
+static bool create_displays(struct machine *m, struct error *err)
+{
+    for (size_t i = 0; i < m->config->device_count; i++) {
+        const struct config_device *d = &m->config->devices[i];
+        struct fdt_place place = { .spi = NO_SPI };
+        if (!displays_is_board_type(d->type))
+            continue;
+        struct device *dev = displays_create(m, d, &place, err);
+        if (!dev)
+            return false;
+        add_slot(m->virt, dev, &place);
     }
     return true;
 }
@@ -181,7 +202,7 @@ bool virt_init(struct machine *m, struct error *err)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (!create_row(m, &rows[i], err))
             return false;
-    return true;
+    return create_displays(m, err);
 }
 
 void virt_fini(struct machine *m)

@@ -4,8 +4,11 @@
 #include "base/bits.h"
 #include "devices/block/block.h"
 #include "devices/virtio/blk.h"
+#include "devices/virtio/gpu.h"
+#include "devices/virtio/input.h"
 #include "devices/virtio/rng.h"
 #include "machine/device_types.h"
+#include "machine/displays.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -38,7 +41,7 @@ static struct block *open_drive(const struct config_drive *d, struct error *err)
     return b && overlay ? overlay_open(b, err) : b;
 }
 
-static struct virtio *create_VIRTIO_BLK(const struct config_device *d, struct entropy *entropy,
+static struct virtio *create_VIRTIO_BLK(struct machine *m, const struct config_device *d,
                                         struct error *err)
 {
     struct virtio_blk_config config = {
@@ -49,26 +52,72 @@ static struct virtio *create_VIRTIO_BLK(const struct config_device *d, struct en
     return config.block ? virtio_blk_create(&config) : NULL;
 }
 
-static struct virtio *create_VIRTIO_RNG(const struct config_device *d, struct entropy *entropy,
+static struct virtio *create_VIRTIO_RNG(struct machine *m, const struct config_device *d,
                                         struct error *err)
 {
-    return virtio_rng_create(entropy_fill, entropy);
+    return virtio_rng_create(entropy_fill, &m->entropy);
 }
 
-static struct virtio *(*const create[])(const struct config_device *d, struct entropy *entropy,
-                                        struct error *err) = {
-#define DEVICE_TYPE(id, name, props, help) create_##id,
+static struct virtio *create_VIRTIO_GPU(struct machine *m, const struct config_device *d,
+                                        struct error *err)
+{
+    struct virtio *v = virtio_gpu_create(&(struct virtio_gpu_config_host){
+        .width = (uint32_t)d->xres,
+        .height = (uint32_t)d->yres,
+        .max_hostmem = d->max_hostmem,
+        .clock = &m->clock,
+    });
+    displays_add(m, virtio_gpu_display(v), DISPLAY_RANK_GPU);
+    return v;
+}
+
+static struct virtio *create_input(struct machine *m, enum input_kind kind, struct error *err)
+{
+    struct virtio *v = virtio_input_create(kind, &m->input, &m->clock);
+    if (!v)
+        error_set(err, "-device: more than %d keyboards and pointers", INPUT_MAX_SINKS);
+    return v;
+}
+
+static struct virtio *create_VIRTIO_KEYBOARD(struct machine *m, const struct config_device *d,
+                                             struct error *err)
+{
+    return create_input(m, INPUT_KEYBOARD, err);
+}
+
+static struct virtio *create_VIRTIO_TABLET(struct machine *m, const struct config_device *d,
+                                           struct error *err)
+{
+    return create_input(m, INPUT_TABLET, err);
+}
+
+static struct virtio *create_VIRTIO_MOUSE(struct machine *m, const struct config_device *d,
+                                          struct error *err)
+{
+    return create_input(m, INPUT_MOUSE, err);
+}
+
+static struct virtio *(*const create[DEVICE_TYPE_COUNT])(struct machine *m,
+                                                         const struct config_device *d,
+                                                         struct error *err) = {
+#define DEVICE_TYPE(id, name, props, help) [DEVICE_##id] = create_##id,
+#define BOARD_DEVICE_TYPE(id, name, props, help)
 #include "machine/device_types.def"
 #undef DEVICE_TYPE
 };
 
-bool virtio_slot_create(const struct machine_config *c, unsigned n, struct entropy *entropy,
-                        struct virtio **v, struct error *err)
+// The index-th -device of those that sit in slots, or NULL.
+static const struct config_device *find(const struct machine_config *c, unsigned index)
 {
-    unsigned index = VIRTIO_SLOTS - 1 - n;
-    *v = NULL;
-    if (index >= c->device_count)
-        return true;
-    *v = create[c->devices[index].type](&c->devices[index], entropy, err);
-    return *v;
+    for (size_t i = 0; i < c->device_count; i++)
+        if (create[c->devices[i].type] && !index--)
+            return &c->devices[i];
+    return NULL;
+}
+
+bool virtio_slot_create(struct machine *m, unsigned n, struct virtio **v, struct error *err)
+{
+    const struct config_device *d = find(m->config, VIRTIO_SLOTS - 1 - n);
+    *v = d ? create[d->type](m, d, err) : NULL;
+    return !d || *v;
 }

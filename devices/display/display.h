@@ -43,14 +43,14 @@ enum {
 
 // Pixels that are not guest RAM.
 struct display_memory {
-    int refs;                                   // atomic; made with 1
+    int refs;                                    // atomic; made with 1
     void (*release)(struct display_memory *mem); // the last reference is gone; any thread
 };
-void display_memory_ref(struct display_memory *mem);   // both accept NULL
+void display_memory_ref(struct display_memory *mem); // both accept NULL
 void display_memory_unref(struct display_memory *mem);
 
 struct display_surface {
-    const uint8_t *data; // first byte of the first line; NULL: the display is off
+    const uint8_t *data;    // first byte of the first line; NULL: the display is off
     uint32_t width, height; // pixels: 1 to DISPLAY_MAX_*
     uint32_t stride;        // bytes from a line to the next, at least a line's
     enum display_format format;
@@ -109,22 +109,21 @@ struct display_ops {
 };
 
 struct display {
-    const char *name; // "ramfb", for the user
+    const char *name;              // "ramfb", for the user
     const struct display_ops *ops; // may be NULL: a display that cannot be resized
     void *opaque;
     struct mutex lock;
-    struct display_surface surface; // lock
-    struct display_pointer pointer; // lock
-    uint64_t generation;            // lock
+    struct display_surface surface;                // lock
+    struct display_pointer pointer;                // lock
+    uint64_t generation;                           // lock
     struct display_view *views[DISPLAY_MAX_VIEWS]; // lock
-    uint64_t wanted;    // atomic; width << 32 | height; 0: nobody said
-    struct scan scan;   // of direct surfaces
+    uint64_t wanted;                               // atomic; width << 32 | height; 0: nobody said
+    struct scan scan;                              // of direct surfaces
 };
 
 // The device's side ------------------------------------------------------------------------------
 
-void display_init(struct display *d, const char *name, const struct display_ops *ops,
-                  void *opaque);
+void display_init(struct display *d, const char *name, const struct display_ops *ops, void *opaque);
 void display_fini(struct display *d); // no view is attached any more
 
 // Shows s (copied; a reference to s->memory is taken, the caller keeps its own), or switches the

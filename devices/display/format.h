@@ -26,11 +26,11 @@ struct display_component {
 };
 
 struct display_format_info {
-    const char *name;      // "XRGB8888"
-    unsigned bytes;        // a pixel: 2, 3 or 4
-    uint32_t fourcc;       // DRM's, as ramfb has it
-    uint32_t virtio_gpu;   // VIRTIO_GPU_FORMAT_*, 0 for none
-    const char *fdt;       // of a simple-framebuffer node, NULL for none
+    const char *name;    // "XRGB8888"
+    unsigned bytes;      // a pixel: 2, 3 or 4
+    uint32_t fourcc;     // DRM's, as ramfb has it
+    uint32_t virtio_gpu; // VIRTIO_GPU_FORMAT_*, 0 for none
+    const char *fdt;     // of a simple-framebuffer node, NULL for none
     struct display_component r, g, b, a;
 };
 

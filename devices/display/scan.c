@@ -33,6 +33,11 @@ void scan_fini(struct scan *s)
     mutex_fini(&s->lock);
 }
 
+static size_t line_bytes(const struct display_surface *surface)
+{
+    return (size_t)surface->width * display_format_info(surface->format)->bytes;
+}
+
 static void mark(uint64_t *damage, uint32_t first, uint32_t last)
 {
     for (uint32_t line = first; line <= last; line++)
@@ -44,7 +49,7 @@ static bool look_log(struct scan *s, const struct display_surface *surface, uint
                      bool *any)
 {
     uint64_t skew = surface->gpa % SCAN_PAGE;
-    uint64_t len = (uint64_t)surface->stride * surface->height;
+    uint64_t len = (uint64_t)surface->stride * (surface->height - 1) + line_bytes(surface);
     size_t pages = (size_t)((skew + len + SCAN_PAGE - 1) / SCAN_PAGE), words = (pages + 63) / 64;
     if (!s->log.collect)
         return false;
@@ -69,11 +74,6 @@ static bool look_log(struct scan *s, const struct display_surface *surface, uint
             *any = true;
         }
     return true;
-}
-
-static size_t line_bytes(const struct display_surface *surface)
-{
-    return (size_t)surface->width * display_format_info(surface->format)->bytes;
 }
 
 static bool look_compare(struct scan *s, const struct display_surface *surface, uint64_t *damage)

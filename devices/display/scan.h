@@ -29,14 +29,14 @@ struct display_surface;
 
 struct scan {
     struct mutex lock;
-    struct scan_log log;    // collect is NULL: compare. Set before anything runs
-    uint64_t generation;    // of the surface that was looked at last
-    bool logged;            // by asking the log
-    uint8_t *shadow;        // lines as they were; owned
+    struct scan_log log; // collect is NULL: compare. Set before anything runs
+    uint64_t generation; // of the surface that was looked at last
+    bool logged;         // by asking the log
+    uint8_t *shadow;     // lines as they were; owned
     size_t shadow_size;
-    uint64_t *pages;        // room for collect(); owned
+    uint64_t *pages; // room for collect(); owned
     size_t page_words;
-    unsigned idle;          // looks in a row that found nothing
+    unsigned idle; // looks in a row that found nothing
 };
 
 void scan_init(struct scan *s);

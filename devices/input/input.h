@@ -61,7 +61,7 @@ struct input_sink {
 struct input {
     struct mutex lock; // everything in here and in the sinks
     struct input_sink *sinks[INPUT_MAX_SINKS];
-    enum input_kind pointer;          // that moved last; 0: none did
+    enum input_kind pointer; // that moved last; 0: none did
 };
 
 void input_init(struct input *in);

@@ -401,6 +401,7 @@ struct device *virtio_mmio_create(const char *name, struct bus *bus, struct cloc
     };
     struct virtio_mmio *m = calloc(1, sizeof *m);
     assert(m);
+    legacy = legacy && !(v && v->ops->modern_only);
     device_init(&m->dev, &ops, m, VIRTIO_MMIO_SIZE, name);
     m->irq = irq;
     m->legacy = legacy;

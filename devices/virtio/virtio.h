@@ -41,6 +41,7 @@ struct virtio_ops {
     uint16_t queue_max;   // size of each, a power of two
     uint64_t features;    // offered, without the common ring and VERSION_1 bits
     unsigned config_size; // bytes of configuration space
+    bool modern_only;     // the legacy interface never had it: its slot is always version 2
     // offset + size lies inside config_size.
     uint64_t (*config_read)(struct virtio *v, unsigned offset, unsigned size);
     void (*config_write)(struct virtio *v, unsigned offset, unsigned size, uint64_t value);
