@@ -234,17 +234,20 @@ static void draw(struct sdl *s)
 static void fit_window(struct sdl *s)
 {
     unsigned flags = SDL_GetWindowFlags(s->window);
-    SDL_Rect usable = {0, 0, 0, 0};
+    SDL_Rect usable;
+    int x = 0, y = 0;
     int w = s->viewer.width ? (int)s->viewer.width : OFF_WIDTH;
     int h = s->viewer.height ? (int)s->viewer.height : OFF_HEIGHT;
     if (s->user_sized || flags & (SDL_WINDOW_FULLSCREEN_DESKTOP | SDL_WINDOW_MAXIMIZED))
         return;
-    if (!SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(s->window), &usable) && usable.w &&
-        (w > usable.w || h > usable.h)) {
-        w = w < usable.w ? w : usable.w;
-        h = h < usable.h ? h : usable.h;
-    }
+    if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(s->window), &usable))
+        usable = (SDL_Rect){0, 0, w, h};
+    w = w < usable.w ? w : usable.w;
+    h = h < usable.h ? h : usable.h;
     SDL_SetWindowSize(s->window, w, h);
+    SDL_GetWindowPosition(s->window, &x, &y);
+    if (x + w > usable.x + usable.w || y + h > usable.y + usable.h) // it has grown out of sight
+        SDL_SetWindowPosition(s->window, usable.x + (usable.w - w) / 2, usable.y + (usable.h - h) / 2);
 }
 
 static void make_texture(struct sdl *s)
@@ -566,6 +569,7 @@ static void set_hints(void)
     SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
     SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1");
+    SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"); // no OpenGL behind the software renderer
     SDL_SetHint(SDL_HINT_APP_NAME, "armlet");
 }
 
