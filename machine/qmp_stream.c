@@ -57,8 +57,10 @@ static enum qmp_stream_found take(struct qmp_stream *s, char c)
     } else if (c == '{' || c == '[') {
         if (++s->depth > QMP_STREAM_DEPTH)
             return give_up(s, QMP_STREAM_DEPTH_EXCEEDED);
-    } else if ((c == '}' || c == ']') && s->depth && --s->depth == 0) {
-        return finish(s);
+    } else if (c == '}' || c == ']') {
+        s->depth -= s->depth > 0;
+        if (!s->depth) // also one that closes nothing, which is an error by itself
+            return finish(s);
     }
     return QMP_STREAM_MORE;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // JSON values in a stream of bytes: where one ends, before anybody parses it.
 //
-// A value is an object or an array up to its closing bracket, or whatever else stands on a line. It
+// A value is an object or an array up to its closing bracket, or whatever else stands before
+// one or on a line. It
 // is bounded in length and in depth, so that the parser (which recurses) never sees more than that;
 // what is beyond is skipped to the end of the line, and said. A line break inside a string, which
 // JSON does not have, ends the value: so a client can always get back into step.
