@@ -440,7 +440,6 @@ int machine_run(struct machine *m)
         fprintf(stderr, "armlet: %s\r\n", accel_err.text);
     set_live(m, true);
     do {
-        m->request = MACHINE_GO_ON;
         if (!m->paused)
             start_cpus(m);
         while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON) {
@@ -461,7 +460,12 @@ int machine_run(struct machine *m)
             status = EXIT_CODE_ERROR;
             break;
         }
+        // A wish to leave that has come meanwhile stands.
+        int served = MACHINE_RESET;
+        __atomic_compare_exchange_n(&m->request, &served, MACHINE_GO_ON, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
     } while (request == MACHINE_RESET);
+    __atomic_store_n(&m->request, MACHINE_GO_ON, __ATOMIC_SEQ_CST);
     set_live(m, false);
     tell(m, signal                    ? MACHINE_EVENT_SHUTDOWN_SIGNAL
             : request == MACHINE_QUIT ? MACHINE_EVENT_SHUTDOWN_USER
