@@ -31,6 +31,7 @@ static void simplefb_reset(void *opaque)
 {
     struct simplefb *f = opaque;
     madvise(f->memory, f->size, MADV_DONTNEED); // reads as zero again
+    display_damage(&f->display, 0, f->s.height);
 }
 
 static void simplefb_save(void *opaque, struct state_writer *w)
@@ -49,7 +50,10 @@ static bool simplefb_load(void *opaque, struct state_reader *r, struct error *er
     if (memcmp(&s, &f->s, sizeof s))
         return error_set(err, "saved state: %s is %ux%u, the machine's is %ux%u", f->dev.name,
                          s.width, s.height, f->s.width, f->s.height);
-    return state_get(r, "simplefb.memory", STATE_VERSION, f->memory, f->size, err);
+    if (!state_get(r, "simplefb.memory", STATE_VERSION, f->memory, f->size, err))
+        return false;
+    display_damage(&f->display, 0, f->s.height);
+    return true;
 }
 
 static int simplefb_fdt_node(void *opaque, void *fdt, const struct fdt_place *place)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "jit/exec.h"
 
+#include "jit/dirty.h"
 #include "jit/fp_host.h"
 #include "jit/interp.h"
 #include "jit/ir.h"
@@ -19,6 +20,8 @@ static enum vcpu_exit serve(struct vcpu *cpu)
 {
     unsigned req = cpu->exit_request ? take_requests(cpu) : 0;
     tb_safe_point(cpu->jit);
+    if (req & EXIT_REQ_DIRTY)
+        dirty_flush(cpu);
     if (req & EXIT_REQ_INTERRUPT)
         cpu->guest->interrupt(cpu);
     return req & EXIT_REQ_STOP ? VCPU_EXIT_STOP : VCPU_EXIT_NONE;

@@ -16,6 +16,7 @@ void jit_init(struct jit *jit, const struct guest *guest, const struct log *log)
 {
     *jit = (struct jit){ .guest = guest, .log = log, .cache_limit = 512u << 20 };
     mutex_init(&jit->lock);
+    dirty_init(&jit->dirty);
     jit->ir = malloc(guest->translator_size);
     assert(jit->ir);
 }
@@ -26,6 +27,7 @@ void jit_fini(struct jit *jit)
     for (unsigned n = 0; n < jit->nr_regions; n++)
         free(jit->regions[n].page_flags);
     free(jit->ir);
+    dirty_fini(&jit->dirty);
     mutex_fini(&jit->lock);
 }
 
@@ -74,9 +76,13 @@ void jit_ram_written(struct jit *jit, gpa_t pa, uint64_t size)
         if (from >= r->size || skipped >= size)
             continue;
         uint64_t left = size - skipped, to = left < r->size - from ? from + left : r->size;
-        for (uint64_t page = from >> PAGE_BITS; page <= (to - 1) >> PAGE_BITS; page++)
-            if (__atomic_load_n(&r->page_flags[page], __ATOMIC_RELAXED) & PAGE_CODE)
+        for (uint64_t page = from >> PAGE_BITS; page <= (to - 1) >> PAGE_BITS; page++) {
+            unsigned flags = __atomic_load_n(&r->page_flags[page], __ATOMIC_RELAXED);
+            if (flags & PAGE_DIRTY_LOG)
+                dirty_written(r, page);
+            if (flags & PAGE_CODE)
                 tb_suspect_page(jit, r->base + (page << PAGE_BITS));
+        }
     }
 }
 

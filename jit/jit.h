@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "jit/dirty.h"
 #include "jit/mem.h"
 #include "jit/vcpu.h"
 
@@ -39,6 +40,7 @@ struct jit {
     bool code_full;                            // atomic; there: everything goes, for room
     struct tier *tier;                         // promotion; NULL: everything is interpreted
     struct verify *verify;                     // regions are verified (jit/verify.h), or NULL
+    struct dirty dirty;                        // who asks what was written
 };
 
 void jit_init(struct jit *jit, const struct guest *guest, const struct log *log);

@@ -19,7 +19,7 @@ struct ram_region {
 
 enum page_flag {
     PAGE_CODE = 1,  // translated blocks were made from this page
-    PAGE_DIRTY_LOG = 2,
+    PAGE_DIRTY_LOG = 2, // not written since somebody asked (jit/dirty.h)
     PAGE_WATCH = 4,
 };
 

@@ -47,9 +47,12 @@ static bool resolve(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned
     p->host = r->host + (p->pa - r->base);
     uint8_t *flags = &r->page_flags[(p->pa - r->base) >> PAGE_BITS];
     unsigned f = __atomic_load_n(flags, __ATOMIC_RELAXED);
+    // Noted before it is written; from here on the page is written at full speed.
+    if (unlikely(access == MEM_WRITE && f & PAGE_DIRTY_LOG))
+        dirty_written(r, (p->pa - r->base) >> PAGE_BITS);
     bool guarded = f & PAGE_WATCH || t.watched ||
-                   (access == MEM_WRITE && (f & PAGE_DIRTY_LOG || t.dirty_trap ||
-                                            (f & PAGE_CODE && cpu->jit->protect_code)));
+                   (access == MEM_WRITE &&
+                    (t.dirty_trap || (f & PAGE_CODE && cpu->jit->protect_code)));
     if (access == MEM_WRITE && f & PAGE_CODE && cpu->jit->protect_code)
         p->code_flags = flags;
     if (!guarded && !t.device)

@@ -42,6 +42,7 @@ enum exit_request {
     EXIT_REQ_STOP = 2,      // return to the vCPU thread's loop
     EXIT_REQ_WORK = 4,      // work queued by another vCPU (TLB maintenance)
     EXIT_REQ_BLOCK = 8,     // exec_run_until(): leave after this block
+    EXIT_REQ_DIRTY = 16,    // drop write entries of pages that are watched for writes (jit/dirty.h)
 };
 
 // What exec_run() returns to the vCPU thread.

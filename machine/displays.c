@@ -13,15 +13,27 @@ enum {
     SIMPLEFB_HEIGHT = 768,
 };
 
+static bool collect(void *opaque, const void *user, uint64_t gpa, uint64_t len, uint64_t *pages)
+{
+    return dirty_collect(opaque, user, gpa, len, pages);
+}
+
+static void forget(void *opaque, const void *user)
+{
+    dirty_forget(opaque, user);
+}
+
 void displays_add(struct machine *m, struct display *d, enum display_rank rank)
 {
     size_t at = 0;
     assert(m->display_count < CONFIG_MAX_DISPLAYS);
     while (at < m->display_count && m->display_ranks[at] <= (uint8_t)rank)
         at++;
-    memmove(&m->displays[at + 1], &m->displays[at], (m->display_count - at) * sizeof(struct display *));
+    memmove(&m->displays[at + 1], &m->displays[at],
+            (m->display_count - at) * sizeof(struct display *));
     memmove(&m->display_ranks[at + 1], &m->display_ranks[at], m->display_count - at);
     m->displays[at] = d;
+    d->scan.log = (struct scan_log){collect, forget, &m->jit};
     m->display_ranks[at] = (uint8_t)rank;
     m->display_count++;
 }

@@ -6,8 +6,8 @@
 
 #include "machine/machine.h"
 
-// Enters a display into the machine's list: the serial console, framebuffers, and virtio-gpu, which
-// a guest that can drive it prefers.
+// Enters a display into the machine's list, and lets it ask which pages of RAM were written: the
+// serial console, framebuffers, and virtio-gpu, which a guest that can drive it prefers.
 enum display_rank {
     DISPLAY_RANK_CONSOLE,
     DISPLAY_RANK_SIMPLEFB,

@@ -233,14 +233,17 @@ static uint32_t component(uint32_t pixel, struct display_component c)
     return pixel >> c.shift & 0xff;
 }
 
-// The pixels of a resource as ARGB8888; a format without alpha is opaque.
+// The pixels of a resource as ARGB8888. Linux makes its cursors in a format without alpha and means
+// alpha all the same: it is the byte that is nobody else's.
 static void copy_cursor(uint32_t *to, const struct gpu_resource *r)
 {
     const struct display_format_info *f = display_format_info(r->format);
+    const struct display_component alpha = {
+        (uint8_t)(0 + 8 + 16 + 24 - f->r.shift - f->g.shift - f->b.shift), 8};
     for (size_t i = 0; i < (size_t)r->width * r->height; i++) {
         uint32_t pixel;
         memcpy(&pixel, r->pixels->data + GPU_BYTES * i, sizeof pixel);
-        to[i] = (f->a.bits ? component(pixel, f->a) : 0xff) << 24 | component(pixel, f->r) << 16 |
+        to[i] = component(pixel, alpha) << 24 | component(pixel, f->r) << 16 |
                 component(pixel, f->g) << 8 | component(pixel, f->b);
     }
 }

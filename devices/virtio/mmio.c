@@ -40,6 +40,7 @@ enum { // offsets
     QueueDriverHigh = 0x094,
     QueueDeviceLow = 0x0a0,
     QueueDeviceHigh = 0x0a4,
+    SHMSel = 0x0ac,
     SHMLenLow = 0x0b0,
     SHMLenHigh = 0x0b4,
     SHMBaseLow = 0x0b8,
@@ -280,6 +281,8 @@ static bool write_modern(struct virtio_mmio *m, uint64_t offset, uint32_t value)
     case QueueDeviceLow:
     case QueueDeviceHigh:
         write_address(&q->used, offset == QueueDeviceHigh, value);
+        return true;
+    case SHMSel: // whichever it is: there is no such region
         return true;
     default:
         return false;

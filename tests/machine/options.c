@@ -186,6 +186,13 @@ Test(options, wrong_values)
     bad("K -drive ,", "empty item");
     bad("K -drive file", "needs a value");
     bad("K -device virtio-blk-device", "no drive=");
+    bad("K -device ramfb -device ramfb", "there is one already");
+    bad("K -device simple-framebuffer,xres=100", "go together");
+    bad("K -device virtio-gpu-device,xres=4096,yres=100", "at most 4095");
+    bad("K -device simple-framebuffer,format=bgr", "x8r8g8b8");
+    bad("K -device virtio-gpu-device -device virtio-gpu-device -device ramfb "
+        "-device simple-framebuffer -device virtio-gpu-device",
+        "more than 4 displays");
     bad("K -device virtio-blk-device,drive=d", "no -drive of that id");
     bad("K -device virtio-rng-device,drive=d", "no property");
     bad("K -drive file=x,id=d -device virtio-blk-device,drive=d", "if=none");
