@@ -280,5 +280,6 @@ def the_socket():
             check(f.read() == 'a file', 'the file is gone')
 
 
-main(questions, stop_and_cont, idle_while_paused, many_clients, deaf_client, no_client_is_trusted, pictures, signals,
-     the_socket)
+if __name__ == '__main__':
+    main(questions, stop_and_cont, idle_while_paused, many_clients, deaf_client, no_client_is_trusted, pictures, signals,
+         the_socket)
