@@ -40,6 +40,19 @@ void jit_add_ram(struct jit *jit, gpa_t base, uint64_t size, void *host, bool ro
         (struct ram_region){ .base = base, .size = size, .host = host, .rom = rom, .page_flags = flags };
 }
 
+void jit_set_io(struct jit *jit, gpa_t base, bool io)
+{
+    struct ram_region *r = NULL;
+    for (unsigned n = 0; n < jit->nr_regions; n++)
+        if (jit->regions[n].base == base)
+            r = &jit->regions[n];
+    assert(r && r->rom);
+    bool was = __atomic_exchange_n(&r->io, io, __ATOMIC_SEQ_CST);
+    // The other way nothing is remembered that would be wrong.
+    for (unsigned n = 0; io && !was && n < jit->nr_cpus; n++)
+        tlb_forget_reads(jit->cpus[n], r->host, r->size);
+}
+
 const struct ram_region *jit_region(const struct jit *jit, gpa_t pa)
 {
     for (unsigned n = 0; n < jit->nr_regions; n++)

@@ -47,6 +47,9 @@ void jit_init(struct jit *jit, const struct guest *guest, const struct log *log)
 void jit_fini(struct jit *jit);
 // Adds RAM. host stays the caller's and must outlive the jit. Not while vCPUs run.
 void jit_add_ram(struct jit *jit, gpa_t base, uint64_t size, void *host, bool rom);
+// The reads of the ROM region at base go to the bus from now on, or to its memory again; fetches
+// and table walks always see the memory. Any thread.
+void jit_set_io(struct jit *jit, gpa_t base, bool io);
 // The region that holds pa, or NULL.
 const struct ram_region *jit_region(const struct jit *jit, gpa_t pa);
 void jit_add_cpu(struct jit *jit, struct vcpu *cpu);

@@ -14,6 +14,7 @@ struct ram_region {
     uint64_t size;
     uint8_t *host;
     bool rom;            // reads and fetches only; writes go to the bus
+    bool io;             // atomic: so do reads, for the time being (flash that answers a command)
     uint8_t *page_flags; // PAGE_* bits, set and cleared atomically
 };
 

@@ -16,7 +16,10 @@ enum {
     CONFIG_MAX_DRIVES = 32,
     CONFIG_MAX_DEVICES = 32, // the board has as many virtio-mmio slots
     CONFIG_MAX_CHARDEVS = 16,
-    CONFIG_MAX_SERIALS = 1,
+    CONFIG_MAX_SERIALS = 2,
+    CONFIG_NO_SERIAL = -1,
+    CONFIG_FLASH_BANKS = 2,
+    CONFIG_UNIT_NEXT = -1,
     CONFIG_MAX_SCREENSHOTS = 64,
     CONFIG_MAX_DISPLAYS = 5, // the serial console among them
 };
@@ -31,6 +34,7 @@ enum config_accel {
 enum config_drive_if {
     CONFIG_IF_VIRTIO, // a virtio-blk-device comes with the drive
     CONFIG_IF_NONE,   // a -device names the drive by its id
+    CONFIG_IF_PFLASH, // contents of a flash bank
 };
 
 enum config_drive_format {
@@ -54,12 +58,23 @@ struct config_drive {
     bool readonly;
     bool snapshot; // writes go to a temporary layer; -snapshot sets it on every drive
     int discard;   // discards always reach the file
+    int unit;      // of if=pflash: which bank; CONFIG_UNIT_NEXT: the first free one
+    bool create;   // of if=pflash: a file that does not exist is made
+};
+
+// What a flash bank holds; the first is where firmware starts.
+struct config_flash {
+    const char *file; // NULL: nothing
+    bool readonly;
+    bool forget; // what the guest writes is gone at the end
+    bool create; // a file that does not exist is made
 };
 
 enum config_char_backend {
     CONFIG_CHAR_NULL,
     CONFIG_CHAR_STDIO,
     CONFIG_CHAR_FILE, // output only
+    CONFIG_CHAR_TESTDEV, // the guest's words end armlet
     CONFIG_CHAR_BUFFER, // in memory, for tests: no option names it
     CONFIG_CHAR_GIVEN,  // made by whoever filled this in (armlet bench): no option names it
 };
@@ -137,6 +152,8 @@ struct machine_config {
     const char *initrd;
     const char *dtb;
     const char *append;
+    const char *bios;                             // firmware as the user named it
+    struct config_flash flash[CONFIG_FLASH_BANKS]; // -bios and the if=pflash drives
 
     struct config_drive drives[CONFIG_MAX_DRIVES];
     size_t drive_count;
@@ -144,7 +161,7 @@ struct machine_config {
     size_t device_count;
     struct config_chardev chardevs[CONFIG_MAX_CHARDEVS];
     size_t chardev_count;
-    int serials[CONFIG_MAX_SERIALS]; // index into chardevs, -1 for none
+    int serials[CONFIG_MAX_SERIALS]; // index into chardevs, or CONFIG_NO_SERIAL
     size_t serial_count;
 
     struct config_display_props display;
@@ -162,6 +179,9 @@ struct machine_config {
     const char *log_file;
     bool snapshot;
     bool no_reboot;
+    bool semihosting;
+    const char *expect; // extended regular expression that the console is to match; or NULL
+    int timeout;        // seconds; 0: none
     bool nodefaults;
     bool icount; // guest time follows the instructions executed (machine/icount.h); no option yet
     bool seed_given;

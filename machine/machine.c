@@ -6,6 +6,7 @@
 #include "devices/char/null.h"
 #include "devices/char/stdio.h"
 #include "devices/display/console.h"
+#include "devices/char/testdev.h"
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
 #include "jit/tb.h"
@@ -15,6 +16,7 @@
 #include "machine/devtree.h"
 #include "machine/displays.h"
 #include "machine/exit_codes.h"
+#include "machine/firmware.h"
 #include "machine/loader.h"
 #include "machine/stats.h"
 #include "machine/virt.h"
@@ -86,6 +88,21 @@ static void tell(struct machine *m, enum machine_event event)
         m->observe(m->observe_opaque, event);
 }
 
+void machine_exit(struct machine *m, int status)
+{
+    int unset = -1;
+    __atomic_compare_exchange_n(&m->exit_status, &unset, status, false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_SEQ_CST);
+    for (unsigned n = 0; n < m->nr_cpus; n++)
+        vcpu_thread_ask_stop(&m->threads[n]);
+    machine_request(m, MACHINE_EXIT);
+}
+
+static void test_device_quit(void *opaque, int status)
+{
+    machine_exit(opaque, status);
+}
+
 static void quit(void *opaque)
 {
     machine_request(opaque, MACHINE_QUIT);
@@ -99,6 +116,8 @@ static struct chardev *create_chardev(struct machine *m, const struct config_cha
         return null_create();
     if (c->backend == CONFIG_CHAR_BUFFER)
         return buffer_create();
+    if (c->backend == CONFIG_CHAR_TESTDEV)
+        return testdev_create(test_device_quit, m);
     if (c->backend == CONFIG_CHAR_GIVEN)
         return c->given;
     struct stdio_config config = { .in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO, .escape = c->mux,
@@ -123,7 +142,8 @@ static void set_changed(struct machine *m, struct chardev *c)
 // Before the board's displays: what the guest draws is preferred.
 static void create_console(struct machine *m)
 {
-    if (!m->config->console || !m->config->serial_count)
+    const struct machine_config *c = m->config;
+    if (!c->console || !c->serial_count || c->serials[0] == CONFIG_NO_SERIAL)
         return;
     m->console = console_create(&m->clock);
     displays_add(m, console_display(m->console), DISPLAY_RANK_CONSOLE);
@@ -155,6 +175,7 @@ static void *make_tree(struct machine *m, const struct loader_range *initrd, siz
                                    .mpidr = gic_affinity,
                                    .devices = virt_fdt_nodes,
                                    .opaque = m,
+                                   .ppi_flags = virt_ppi_flags(m),
                                    .pmu_ppi = a64_model_has(&a64_models[c->cpu], A64_FEATURE_PMU)
                                                   ? BOARD_PPI_PMU
                                                   : 0 };
@@ -169,9 +190,26 @@ static void *make_tree(struct machine *m, const struct loader_range *initrd, siz
     return devtree_make(&board, &chosen, size, err);
 }
 
-// Loads what -kernel, -initrd and -dtb name and points CPU 0 at it; at start and again at every
-// reset.
-static bool load(struct machine *m, struct error *err)
+// Firmware starts at address 0 and finds the tree where RAM begins.
+static bool load_firmware(struct machine *m, struct error *err)
+{
+    size_t size;
+    void *dtb = firmware_load(m, err) ? make_tree(m, &(struct loader_range){ 0 }, &size, err) : NULL;
+    if (!dtb)
+        return false;
+    bool ok = size <= m->ram.size;
+    if (ok)
+        memcpy(m->ram.host, dtb, size);
+    free(dtb);
+    m->entry = m->entry_arg = 0;
+    m->jit.protect_code = true; // it runs with caches off, and forgets about them
+    if (ok)
+        a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
+    return ok ? true : error_set(err, "the device tree does not fit into RAM");
+}
+
+// Loads what -kernel, -initrd and -dtb name and points CPU 0 at it.
+static bool load_kernel(struct machine *m, struct error *err)
 {
     const struct machine_config *c = m->config;
     struct loader_ram ram = { m->ram.host, VIRT_RAM_BASE, m->ram.size };
@@ -193,6 +231,12 @@ static bool load(struct machine *m, struct error *err)
     if (ok)
         a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
     return ok;
+}
+
+// At start and again at every reset.
+static bool load(struct machine *m, struct error *err)
+{
+    return m->config->flash[0].file ? load_firmware(m, err) : load_kernel(m, err);
 }
 
 static bool create_cpus(struct machine *m, struct error *err)
@@ -229,12 +273,14 @@ static bool build(struct machine *m, struct error *err)
     // The terminal last of all that can go wrong before the guest: errors are read in peace.
     if (!create_cpus(m, err) || !create_chardevs(m, err) || !virt_init(m, err))
         return false;
+    watch_init(&m->watch, m);
     return m->config->machine.dumpdtb || load(m, err);
 }
 
 bool machine_init(struct machine *m, const struct machine_config *config, struct error *err)
 {
     *m = (struct machine){ .config = config, .log.mask = config->log_mask, .nr_cpus = (unsigned)config->smp,
+                            .exit_status = -1,
                             .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
     mutex_init(&m->run_lock);
@@ -266,8 +312,10 @@ bool machine_dump_tree(struct machine *m, const char *path, struct error *err)
 void machine_fini(struct machine *m)
 {
     accel_fini(m);
+    watch_fini(&m->watch);
     virt_fini(m);
     input_fini(&m->input);
+    firmware_fini(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
     console_destroy(m->console);
@@ -337,7 +385,7 @@ bool machine_is_paused(struct machine *m)
 void machine_power_key(struct machine *m)
 {
     mutex_lock(&m->lock);
-    virt_power_key(m);
+    virt_press_power_key(m);
     mutex_unlock(&m->lock);
     tell(m, MACHINE_EVENT_POWERDOWN);
 }
@@ -371,15 +419,31 @@ static void set_live(struct machine *m, bool live)
     mutex_unlock(&m->run_lock);
 }
 
-#define MAX_FDS (2 + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS)
+// SIGTERM asks the guest to power off if it listens to the power key; again, it ends armlet, as
+// other signals do at once.
+static void take_signal(struct machine *m, int what, int *signal)
+{
+    bool asked = what == SIGTERM && !m->power_key_pressed && virt_press_power_key(m);
+    if (asked) {
+        tell(m, MACHINE_EVENT_POWERDOWN);
+        m->power_key_pressed = true;
+        fprintf(stderr, "armlet: SIGTERM: the guest is asked to power off\r\n");
+        return;
+    }
+    *signal = what;
+    machine_request(m, MACHINE_QUIT);
+}
+
+#define MAX_FDS (2 + WATCH_FDS + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS)
 
 // Waits for the next timer, a descriptor or a wake-up, and serves what came.
 static void serve(struct machine *m, int signal_fd, int *signal)
 {
     struct pollfd fds[MAX_FDS] = { { .fd = m->wake_fd, .events = POLLIN }, { .fd = signal_fd, .events = POLLIN } };
-    int n = 2, first[CONFIG_MAX_CHARDEVS + 1];
+    int n = 2 + WATCH_FDS, first[CONFIG_MAX_CHARDEVS + 1];
     mutex_lock(&m->lock);
     clock_run(&m->clock);
+    watch_pollfds(&m->watch, fds + 2);
     for (size_t c = 0; c < m->config->chardev_count; c++) {
         first[c] = n;
         n += chardev_pollfds(m->chardevs[c], fds + n);
@@ -399,11 +463,10 @@ static void serve(struct machine *m, int signal_fd, int *signal)
     if (fds[0].revents)
         (void)!read(m->wake_fd, &drained, sizeof drained);
     struct signalfd_siginfo info;
-    if (fds[1].revents && read(signal_fd, &info, sizeof info) == sizeof info) {
-        *signal = (int)info.ssi_signo;
-        machine_request(m, MACHINE_QUIT);
-    }
     mutex_lock(&m->lock);
+    if (fds[1].revents && read(signal_fd, &info, sizeof info) == sizeof info)
+        take_signal(m, (int)info.ssi_signo, signal);
+    watch_ready(&m->watch, fds + 2);
     for (size_t c = 0; c < m->config->chardev_count; c++)
         for (int i = first[c]; i < first[c + 1]; i++)
             if (fds[i].revents) {
@@ -439,6 +502,7 @@ int machine_run(struct machine *m)
     if (!accel_start(m, &accel_err))
         fprintf(stderr, "armlet: %s\r\n", accel_err.text);
     set_live(m, true);
+    watch_start(&m->watch);
     do {
         if (!m->paused)
             start_cpus(m);
@@ -467,6 +531,9 @@ int machine_run(struct machine *m)
     } while (request == MACHINE_RESET);
     __atomic_store_n(&m->request, MACHINE_GO_ON, __ATOMIC_SEQ_CST);
     set_live(m, false);
+    if (request == MACHINE_EXIT)
+        status = m->exit_status;
+    status = watch_status(&m->watch, status);
     tell(m, signal                    ? MACHINE_EVENT_SHUTDOWN_SIGNAL
             : request == MACHINE_QUIT ? MACHINE_EVENT_SHUTDOWN_USER
                                       : MACHINE_EVENT_SHUTDOWN_GUEST);

@@ -20,6 +20,7 @@
 #include "machine/entropy.h"
 #include "machine/ram.h"
 #include "machine/vcpu_thread.h"
+#include "machine/watch.h"
 
 struct fw_cfg;
 struct virt;
@@ -29,6 +30,7 @@ enum machine_request {
     MACHINE_GO_ON,
     MACHINE_RESET,
     MACHINE_POWER_OFF,
+    MACHINE_EXIT, // with machine.exit_status
     MACHINE_QUIT, // the user or a signal said so
 };
 
@@ -60,6 +62,7 @@ struct machine {
     unsigned nr_cpus;
     struct virt *virt;   // the devices
     struct fw_cfg *fw_cfg; // one of them: what firmware is told
+    void *fw_kernel, *fw_initrd; // what it holds of files
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     // The board's displays, in the order in which display_pick() prefers them (the last that is
     // on); fixed once the machine is made. Front ends attach and detach while it exists.
@@ -76,11 +79,13 @@ struct machine {
     bool pause_wanted;   // by machine_pause()
     bool paused;         // and so it is
     bool live;           // machine_run() is serving
-    // Told of events, by the thread they happen on, with no lock held; set before machine_run(). It
-    // must not block.
+    // Told of events, by the thread they happen on, perhaps under the machine lock; set before
+    // machine_run(). It must not block.
     void (*observe)(void *opaque, enum machine_event event);
     void *observe_opaque;
-    int exit_status;     // of a guest that names one
+    int exit_status;     // atomic; of a guest, or whoever watches it, that names one
+    struct watch watch;
+    bool power_key_pressed; // by a signal
     gpa_t entry;         // where CPU 0 starts, and with what in x0
     uint64_t entry_arg;
 };
@@ -98,6 +103,9 @@ int machine_run(struct machine *m);
 
 // Any thread, signal handlers included.
 void machine_request(struct machine *m, enum machine_request what);
+// Leave with this status, unless somebody said another before. The CPUs execute nothing more. Any
+// thread, the machine lock held or not.
+void machine_exit(struct machine *m, int status);
 
 // Stops all vCPUs and guest time; lets them go on. They return when it is so, or when there is no
 // machine_run() that could do it. Any thread but a vCPU's and machine_run()'s own, never under the

@@ -11,8 +11,10 @@
 #include "jit/worker.h"
 #include "machine/device_types.h"
 #include "machine/keyval.h"
+#include "machine/short_way.h"
 #include "machine/suggest.h"
 
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,7 +69,7 @@ static const struct keyval_choice machine_types[] = {
 };
 
 static const struct keyval_choice gic_versions[] = {
-    { "3", 3, NULL }, { "max", 3, NULL }, { NULL }
+    { "2", 2, NULL }, { "3", 3, NULL }, { "max", 3, NULL }, { NULL }
 };
 
 static const struct keyval_choice accels[] = {
@@ -296,6 +298,11 @@ bool opt_dtb(struct options *o, const char *arg)
     return set_file(o, "-dtb", &o->config->dtb, arg);
 }
 
+bool opt_bios(struct options *o, const char *arg)
+{
+    return set_file(o, "-bios", &o->config->bios, short_way_find_firmware(o->config, arg));
+}
+
 bool opt_append(struct options *o, const char *arg)
 {
     o->config->append = arg;
@@ -308,7 +315,8 @@ static const struct keyval_choice drive_formats[] = {
     { "raw", CONFIG_FORMAT_RAW, NULL }, { NULL }
 };
 static const struct keyval_choice drive_interfaces[] = {
-    { "virtio", CONFIG_IF_VIRTIO, NULL }, { "none", CONFIG_IF_NONE, NULL }, { NULL }
+    { "virtio", CONFIG_IF_VIRTIO, NULL }, { "none", CONFIG_IF_NONE, NULL },
+    { "pflash", CONFIG_IF_PFLASH, NULL }, { NULL }
 };
 static const struct keyval_choice drive_caches[] = {
     { "writeback", CONFIG_CACHE_WRITEBACK, NULL },
@@ -333,6 +341,8 @@ static const struct keyval_row drive_rows[] = {
     R(BOOL, "read-only", readonly, NULL),
     R(BOOL, "snapshot", snapshot, NULL),
     R(CHOICE, "discard", discard, drive_discards),
+    R(NUMBER, "unit", unit, NULL),
+    R(BOOL, "create", create, NULL),
 #undef R
 };
 static const struct keyval_group drive_group = GROUP("-drive", NULL, drive_rows);
@@ -340,7 +350,7 @@ static const struct keyval_group drive_group = GROUP("-drive", NULL, drive_rows)
 bool opt_drive(struct options *o, const char *arg)
 {
     struct machine_config *c = o->config;
-    struct config_drive d = { 0 };
+    struct config_drive d = { .unit = CONFIG_UNIT_NEXT };
     if (wants_help(arg))
         return print_properties(o, &drive_group);
     if (c->drive_count == CONFIG_MAX_DRIVES)
@@ -349,6 +359,10 @@ bool opt_drive(struct options *o, const char *arg)
         return false;
     if (!d.file)
         return error_set(o->err, "-drive %s: no file=", arg);
+    if (d.interface != CONFIG_IF_PFLASH && (d.create || d.unit != CONFIG_UNIT_NEXT))
+        return error_set(o->err, "-drive %s: unit= and create= go with if=pflash", arg);
+    if (d.interface == CONFIG_IF_PFLASH && d.unit >= CONFIG_FLASH_BANKS)
+        return error_set(o->err, "-drive %s: the board has flash banks 0 and 1", arg);
     c->drives[c->drive_count++] = d;
     return true;
 }
@@ -516,6 +530,7 @@ static const struct keyval_choice char_backends[] = {
     { "null", CONFIG_CHAR_NULL, "goes nowhere" },
     { "stdio", CONFIG_CHAR_STDIO, "this terminal (mux=on: Ctrl-A is the escape character)" },
     { "file", CONFIG_CHAR_FILE, "output into a file (path=, append=on|off)" },
+    { "testdev", CONFIG_CHAR_TESTDEV, "a guest's test suite ends armlet through it: \"<code>q\"" },
     { NULL },
 };
 
@@ -556,10 +571,9 @@ bool opt_chardev(struct options *o, const char *arg)
 
 bool opt_serial(struct options *o, const char *arg)
 {
-    if (o->serial_given)
-        return error_set(o->err, "-serial: the board has one UART");
-    o->serial_given = true;
-    o->serial = arg;
+    if (o->serial_count == CONFIG_MAX_SERIALS)
+        return error_set(o->err, "-serial: the board has two UARTs");
+    o->serials[o->serial_count++] = arg;
     return true;
 }
 
@@ -575,15 +589,14 @@ static bool resolve_serial_by_id(struct options *o, const char *id)
     return error_set(o->err, "-serial chardev:%s: there is no -chardev of that id", id);
 }
 
-static bool resolve_serial(struct options *o)
+static bool resolve_serial(struct options *o, const char *s, const char *id)
 {
     struct machine_config *c = o->config;
-    const char *s = o->serial;
-    struct config_chardev d = { .id = "serial0" };
-    if (!s)
-        s = c->nodefaults && !o->nographic ? "none" : "mon:stdio";
-    if (!strcmp(s, "none"))
+    struct config_chardev d = { .id = id };
+    if (!strcmp(s, "none")) {
+        c->serials[c->serial_count++] = CONFIG_NO_SERIAL;
         return true;
+    }
     if (!strncmp(s, "chardev:", 8))
         return resolve_serial_by_id(o, s + 8);
     if (!strcmp(s, "mon:stdio")) {
@@ -603,7 +616,45 @@ static bool resolve_serial(struct options *o)
     return add_chardev(o, &d);
 }
 
+static bool resolve_serials(struct options *o)
+{
+    static const char *const ids[CONFIG_MAX_SERIALS] = { "serial0", "serial1" };
+    if (!o->serial_count)
+        o->serials[o->serial_count++] = o->config->nodefaults && !o->nographic ? "none" : "mon:stdio";
+    for (unsigned n = 0; n < o->serial_count; n++)
+        if (!resolve_serial(o, o->serials[n], ids[n]))
+            return false;
+    struct machine_config *c = o->config;
+    while (c->serial_count && c->serials[c->serial_count - 1] == CONFIG_NO_SERIAL)
+        c->serial_count--;
+    return true;
+}
+
 // The rest
+
+bool opt_timeout(struct options *o, const char *arg)
+{
+    char *end;
+    long seconds = strtol(arg, &end, 10);
+    if (!*arg || *end || seconds < 1 || seconds > 1000000)
+        return error_set(o->err, "-timeout %s: not a number of seconds", arg);
+    o->config->timeout = (int)seconds;
+    return true;
+}
+
+bool opt_expect(struct options *o, const char *arg)
+{
+    regex_t r;
+    char why[100];
+    int e = regcomp(&r, arg, REG_EXTENDED | REG_NOSUB);
+    if (e) {
+        regerror(e, &r, why, sizeof why);
+        return error_set(o->err, "-expect %s: %s", arg, why);
+    }
+    regfree(&r);
+    o->config->expect = arg;
+    return true;
+}
 
 bool opt_name(struct options *o, const char *arg)
 {
@@ -617,6 +668,12 @@ bool opt_seed(struct options *o, const char *arg)
     o->config->seed = strtoull(arg, &end, 0);
     o->config->seed_given = true;
     return *arg && !*end ? true : error_set(o->err, "-seed %s: not a number", arg);
+}
+
+bool opt_semihosting(struct options *o, const char *arg)
+{
+    o->config->semihosting = true;
+    return true;
 }
 
 bool opt_no_reboot(struct options *o, const char *arg)
@@ -641,6 +698,12 @@ bool opt_log(struct options *o, const char *arg)
 bool opt_log_file(struct options *o, const char *arg)
 {
     return set_file(o, "-D", &o->config->log_file, arg);
+}
+
+bool opt_print_config(struct options *o, const char *arg)
+{
+    o->print_config = true;
+    return true;
 }
 
 bool opt_help(struct options *o, const char *arg)
@@ -720,6 +783,39 @@ static bool connect_drives(struct options *o)
     return true;
 }
 
+static bool take_bank(struct options *o, int bank, const struct config_flash *contents)
+{
+    struct machine_config *c = o->config;
+    for (int n = 0; bank == CONFIG_UNIT_NEXT && n < CONFIG_FLASH_BANKS; n++)
+        if (!c->flash[n].file)
+            bank = n;
+    if (bank == CONFIG_UNIT_NEXT)
+        return error_set(o->err, "%s: the board has two flash banks", contents->file);
+    if (c->flash[bank].file)
+        return error_set(o->err, "%s: flash bank %d already holds %s", contents->file, bank,
+                         c->flash[bank].file);
+    c->flash[bank] = *contents;
+    return true;
+}
+
+// -bios is the first bank; the drives follow, those with a unit before the others.
+static bool fill_flash(struct options *o)
+{
+    struct machine_config *c = o->config;
+    if (c->bios && !take_bank(o, 0, &(struct config_flash){ c->bios, .readonly = true }))
+        return false;
+    for (int named = 1; named >= 0; named--) {
+        for (size_t i = 0; i < c->drive_count; i++) {
+            const struct config_drive *d = &c->drives[i];
+            struct config_flash contents = { d->file, d->readonly, d->snapshot, d->create };
+            if (d->interface == CONFIG_IF_PFLASH && (d->unit >= 0) == named &&
+                !take_bank(o, d->unit, &contents))
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool check_stdio(struct options *o)
 {
     int users = 0;
@@ -735,8 +831,11 @@ bool options_check(struct options *o)
         return error_set(o->err, "-initrd goes with -kernel");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
-    if (!c->kernel && !c->machine.dumpdtb)
+    if (!resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !connect_drives(o) ||
+        !fill_flash(o))
+        return false;
+    if (!c->kernel && !c->flash[0].file && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
     options_check_display(o);
-    return resolve_serial(o) && check_ids(o) && check_stdio(o) && connect_drives(o);
+    return true;
 }

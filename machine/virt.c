@@ -7,6 +7,7 @@
 #include "devices/fw_cfg.h"
 #include "devices/gic.h"
 #include "devices/gpio_key.h"
+#include "devices/gicv2m.h"
 #include "devices/gtimer.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
@@ -15,6 +16,7 @@
 #include "machine/board_cpu.h"
 #include "machine/devtree.h"
 #include "machine/displays.h"
+#include "machine/flash.h"
 #include "machine/virtio_slots.h"
 
 #include <assert.h>
@@ -24,7 +26,11 @@
 
 enum {
     GIC_DIST_BASE = 0x08000000,
-    GIC_REDIST_BASE = 0x080a0000,
+    GIC_CPU_BASE = 0x08010000,   // GICv2
+    GIC_V2M_BASE = 0x08020000,   // GICv2
+    GIC_REDIST_BASE = 0x080a0000, // GICv3
+    V2M_SPI = 48,
+    V2M_SPIS = 64,
     MAX_SLOTS = 64,
     NO_SPI = -1,
     POWER_KEY_LINE = 3, // of the PL061, as the gpio-keys node says
@@ -41,12 +47,15 @@ struct slot {
 };
 
 struct virt {
+    struct device *gpio;
+    struct device *v2m; // GICv2
     struct gic *gic;
     struct gtimer *gtimer;
     struct gpio_key power_key;
     struct slot slots[MAX_SLOTS];
     size_t slot_count;
     struct board_cpu board_cpu;
+    struct flash flash[CONFIG_FLASH_BANKS];
 };
 
 struct row {
@@ -58,14 +67,33 @@ struct row {
     uint32_t phandle;
     struct device *(*create)(struct machine *m, const char *name, unsigned n, struct irq_line irq,
                              struct error *err);
+    bool (*wanted)(const struct machine *m); // NULL: always
 };
+
+static struct device *create_pflash(struct machine *m, const char *name, unsigned n,
+                                    struct irq_line irq, struct error *err)
+{
+    return flash_create(&m->virt->flash[n], m, name, n, err);
+}
 
 static struct device *create_pl011(struct machine *m, const char *name, unsigned n,
                                    struct irq_line irq, struct error *err)
 {
     const struct machine_config *c = m->config;
-    struct chardev *chardev = n < c->serial_count ? m->chardevs[c->serials[n]] : NULL;
+    bool connected = n < c->serial_count && c->serials[n] != CONFIG_NO_SERIAL;
+    struct chardev *chardev = connected ? m->chardevs[c->serials[n]] : NULL;
     return pl011_create(name, &m->clock, irq, chardev, &m->log);
+}
+
+static bool has_second_serial(const struct machine *m)
+{
+    return m->config->serial_count > 1;
+}
+
+static struct device *create_second_pl011(struct machine *m, const char *name, unsigned n,
+                                          struct irq_line irq, struct error *err)
+{
+    return create_pl011(m, name, 1, irq, err);
 }
 
 static struct device *create_pl031(struct machine *m, const char *name, unsigned n,
@@ -87,9 +115,16 @@ static struct device *create_fw_cfg(struct machine *m, const char *name, unsigne
 static struct device *create_pl061(struct machine *m, const char *name, unsigned n,
                                    struct irq_line irq, struct error *err)
 {
-    struct device *dev = pl061_create(name, irq, NULL, &m->log);
-    gpio_key_init(&m->virt->power_key, &m->clock, pl061_line(dev, POWER_KEY_LINE), "power-key");
-    return dev;
+    m->virt->gpio = pl061_create(name, irq, NULL, &m->log);
+    gpio_key_init(&m->virt->power_key, &m->clock, pl061_line(m->virt->gpio, POWER_KEY_LINE),
+                  "power-key");
+    return m->virt->gpio;
+}
+
+bool virt_press_power_key(struct machine *m)
+{
+    gpio_key_press(&m->virt->power_key);
+    return pl061_listens(m->virt->gpio, POWER_KEY_LINE);
 }
 
 static struct device *create_virtio(struct machine *m, const char *name, unsigned n,
@@ -105,10 +140,12 @@ static struct device *create_virtio(struct machine *m, const char *name, unsigne
 // clang-format off
 static const struct row rows[] = {
     // name       base        stride            count         spi  phandle                create
+    { "pflash", 0,          FLASH_BANK_SIZE,  CONFIG_FLASH_BANKS, NO_SPI, 0,            create_pflash },
     { "pl011",  0x09000000, 0,                1,            1,   0,                     create_pl011 },
     { "pl031",  0x09010000, 0,                1,            2,   0,                     create_pl031 },
     { "fw-cfg", 0x09020000, 0,                1,            NO_SPI, 0,                  create_fw_cfg },
     { "pl061",  0x09030000, 0,                1,            7,   DEVTREE_PHANDLE_GPIO,  create_pl061 },
+    { "pl011-1",0x09040000, 0,                1,            8,   0,                     create_second_pl011, has_second_serial },
     { "virtio", 0x0a000000, VIRTIO_MMIO_SIZE, VIRTIO_SLOTS, 16,  0,                     create_virtio },
 };
 // clang-format on
@@ -181,13 +218,31 @@ static void create_gtimer(struct machine *m)
     m->virt->gtimer = gtimer_create(&m->clock, m->nr_cpus, lines);
 }
 
+static bool is_gicv2(const struct machine *m)
+{
+    return m->config->machine.gic_version == 2;
+}
+
+static struct irq_line spi_line(void *opaque, unsigned n)
+{
+    return gic_spi_line(opaque, n);
+}
+
 static bool create_gic(struct machine *m, struct error *err)
 {
     struct virt *v = m->virt;
-    v->gic = gic_create(&(struct gic_config){
-        .cpus = m->nr_cpus, .cpu_irq = cpu_irq, .opaque = m, .log = &m->log });
-    return bus_map(&m->bus, GIC_DIST_BASE, gic_dist(v->gic), err) &&
-           bus_map(&m->bus, GIC_REDIST_BASE, gic_redist(v->gic), err);
+    v->gic = gic_create(&(struct gic_config){ .version = (unsigned)m->config->machine.gic_version,
+                                              .cpus = m->nr_cpus,
+                                              .cpu_irq = cpu_irq,
+                                              .opaque = m,
+                                              .log = &m->log });
+    if (!bus_map(&m->bus, GIC_DIST_BASE, gic_dist(v->gic), err))
+        return false;
+    if (!is_gicv2(m))
+        return bus_map(&m->bus, GIC_REDIST_BASE, gic_redist(v->gic), err);
+    v->v2m = gicv2m_create("gic-v2m", V2M_SPI, V2M_SPIS, spi_line, v->gic, &m->log);
+    return bus_map(&m->bus, GIC_CPU_BASE, gic_cpu_interface(v->gic), err) &&
+           bus_map(&m->bus, GIC_V2M_BASE, v->v2m, err);
 }
 
 bool virt_init(struct machine *m, struct error *err)
@@ -200,7 +255,7 @@ bool virt_init(struct machine *m, struct error *err)
     m->virt->board_cpu = (struct board_cpu){ .m = m, .gic = m->virt->gic, .gtimer = m->virt->gtimer };
     board_cpu_init(&m->virt->board_cpu);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        if (!create_row(m, &rows[i], err))
+        if ((!rows[i].wanted || rows[i].wanted(m)) && !create_row(m, &rows[i], err))
             return false;
     return create_displays(m, err);
 }
@@ -216,15 +271,11 @@ void virt_fini(struct machine *m)
     board_cpu_fini(&v->board_cpu);
     if (v->gtimer)
         gtimer_destroy(v->gtimer);
+    device_destroy(v->v2m);
     if (v->gic)
         gic_destroy(v->gic);
     free(v);
     m->virt = NULL;
-}
-
-void virt_power_key(struct machine *m)
-{
-    gpio_key_press(&m->virt->power_key);
 }
 
 void virt_reset(struct machine *m)
@@ -258,12 +309,26 @@ bool virt_load(struct machine *m, struct state_reader *r, struct error *err)
     return ok && gpio_key_load(&v->power_key, r, err);
 }
 
+static int v2m_node(void *opaque, void *fdt)
+{
+    struct device *v2m = opaque;
+    struct fdt_place place = { .base = GIC_V2M_BASE, .spi = NO_SPI, .phandle = DEVTREE_PHANDLE_V2M };
+    return v2m->ops->fdt_node(v2m->opaque, fdt, &place);
+}
+
+// With GICv2 an interrupt of a CPU's own says which CPUs have it.
+uint32_t virt_ppi_flags(const struct machine *m)
+{
+    return is_gicv2(m) ? (uint32_t)((1u << m->nr_cpus) - 1) << 8 : 0;
+}
+
 int virt_fdt_nodes(void *opaque, void *fdt)
 {
     const struct machine *m = opaque;
     const struct virt *v = m->virt;
-    int e = gic_fdt_node(v->gic, fdt, GIC_DIST_BASE, GIC_REDIST_BASE, DEVTREE_PHANDLE_GIC);
-    e = e ? e : gtimer_fdt_node(fdt);
+    int e = gic_fdt_node(v->gic, fdt, GIC_DIST_BASE, is_gicv2(m) ? GIC_CPU_BASE : GIC_REDIST_BASE,
+                         DEVTREE_PHANDLE_GIC, v->v2m ? v2m_node : NULL, v->v2m);
+    e = e ? e : gtimer_fdt_node(fdt, virt_ppi_flags(m));
     for (size_t i = 0; !e && i < v->slot_count; i++) {
         const struct slot *s = &v->slots[i];
         if (s->dev->ops->fdt_node)

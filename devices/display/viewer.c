@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { BLANK_MS = 100 };
+
 static void wake(void *opaque)
 {
     const struct viewer *v = opaque;
@@ -130,7 +132,13 @@ bool viewer_update(struct viewer *v, struct viewer_change *change)
 
 int viewer_poll_ms(struct viewer *v)
 {
-    return v->shown < v->count ? display_poll_ms(&v->views[v->shown]) : -1;
+    int ms = v->shown < v->count ? display_poll_ms(&v->views[v->shown]) : -1;
+    // One that is on and blank comes to the front when it is drawn into, of which nobody tells.
+    for (size_t i = 0; i < v->count; i++)
+        if (i != v->shown && display_is_on(v->config->displays[i]) &&
+            display_is_blank(v->config->displays[i]) && (ms < 0 || ms > BLANK_MS))
+            ms = BLANK_MS;
+    return ms;
 }
 
 struct display *viewer_display(const struct viewer *v)

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "machine/device_types.h"
 #include "machine/option_handlers.h"
+#include "machine/short_way.h"
+#include "tests/support/files.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -174,7 +176,7 @@ Test(options, wrong_values)
     bad("K -smp 2", "one CPU");
     bad("K -smp cores=2", "one CPU");
     bad("K -smp x", "not a number");
-    bad("K -M virt,gic-version=2", "gic-version");
+    bad("K -M virt,gic-version=4", "gic-version");
     bad("K -M virt,virtualization=on", "only virtualization=off");
     bad("K -cpu cortex-m3", "no such CPU");
     bad("K -cpu mac", "did you mean max?");
@@ -203,7 +205,7 @@ Test(options, wrong_values)
     bad("K -nic user", "none");
     bad("K -display gtk", "none");
     bad("K -serial tcp:1", "mon:stdio");
-    bad("K -serial stdio -serial stdio", "one UART");
+    bad("K -serial null -serial null -serial null", "two UARTs");
     bad("K -serial chardev:x", "no -chardev");
     bad("K -chardev stdio,id=a -chardev stdio,id=b", "once");
     bad("K -chardev file,id=a", "path=");
@@ -213,7 +215,8 @@ Test(options, wrong_values)
 
 Test(options, drives)
 {
-    good("K -drive file=a,,b.img,if=none,id=x -drive file=c,snapshot=on,cache=directsync,discard=unmap "
+    good("K -drive file=a,,b.img,if=none,id=x -drive "
+         "file=c,snapshot=on,cache=directsync,discard=unmap "
          "-device virtio-rng-device -device virtio-blk-device,drive=x,serial=S1,id=dev");
     cr_expect_str_eq(config.drives[0].file, "a,b.img");
     cr_expect(!config.drives[0].snapshot);
@@ -257,6 +260,172 @@ Test(options, serials)
     cr_expect_eq(config.chardevs[config.serials[0]].backend, CONFIG_CHAR_NULL);
     good("K -nodefaults");
     cr_expect_eq(config.serial_count, 0u);
+}
+
+Test(options, two_serials)
+{
+    good("K -serial mon:stdio -serial file:/tmp/x");
+    cr_expect_eq(config.serial_count, 2u);
+    cr_expect_str_eq(config.chardevs[config.serials[1]].path, "/tmp/x");
+    good("K -serial none -serial null");
+    cr_expect_eq(config.serials[0], CONFIG_NO_SERIAL);
+    cr_expect_eq(config.chardevs[config.serials[1]].backend, CONFIG_CHAR_NULL);
+    good("K -chardev testdev,id=t -serial chardev:t");
+    cr_expect_eq(config.chardevs[config.serials[0]].backend, CONFIG_CHAR_TESTDEV);
+}
+
+Test(options, flash)
+{
+    good("-bios B");
+    cr_expect_str_eq(config.flash[0].file, "B");
+    cr_expect(config.flash[0].readonly);
+    cr_expect_null(config.flash[1].file);
+    good("-drive if=pflash,file=code,readonly=on -drive if=pflash,file=vars -kernel K -append x");
+    cr_expect_str_eq(config.flash[0].file, "code");
+    cr_expect(config.flash[0].readonly);
+    cr_expect_str_eq(config.flash[1].file, "vars");
+    cr_expect(!config.flash[1].readonly);
+    cr_expect_eq(config.device_count, 0u);
+    good("-drive if=pflash,file=vars,unit=1,create=on -snapshot -drive if=pflash,file=code");
+    cr_expect_str_eq(config.flash[0].file, "code");
+    cr_expect_str_eq(config.flash[1].file, "vars");
+    cr_expect(config.flash[1].forget && config.flash[1].create);
+    good("-bios B -drive if=pflash,file=vars");
+    cr_expect_str_eq(config.flash[1].file, "vars");
+    bad("-bios B -drive if=pflash,unit=0,file=code", "flash bank 0 already holds B");
+    bad("K -drive if=pflash,file=a -drive if=pflash,file=b -drive if=pflash,file=c", "two flash");
+    bad("K -drive if=pflash,unit=2,file=a", "banks 0 and 1");
+    bad("K -drive unit=1,file=a", "go with if=pflash");
+    bad("K -drive create=on,file=a", "go with if=pflash");
+    bad("K -bios=", "empty");
+    bad("-drive if=pflash,unit=1,file=vars", "nothing to boot");
+}
+
+Test(options, how_it_ends)
+{
+    good("K -timeout 30 -expect login:|# -semihosting");
+    cr_expect_eq(config.timeout, 30);
+    cr_expect_str_eq(config.expect, "login:|#");
+    cr_expect(config.semihosting);
+    bad("K -timeout 0", "not a number");
+    bad("K -timeout 3x", "not a number");
+    bad("K -timeout -3", "not a number");
+    bad("K -timeout 99999999999999999999", "not a number");
+    bad("K -expect (", "-expect (");
+}
+
+// The short way -----------------------------------------------------------------------------------
+
+static struct test_dir dir;
+
+static const char *file_with(const char *name, size_t at, const char *magic, size_t len)
+{
+    static uint8_t data[0x9000];
+    memset(data, 0, sizeof data);
+    memcpy(data + at, magic, len);
+    return test_dir_write(&dir, name, data, sizeof data);
+}
+
+static void short_way_init(void)
+{
+    test_dir_init(&dir);
+}
+
+static void short_way_fini(void)
+{
+    fini();
+    test_dir_fini(&dir);
+}
+
+TestSuite(short_way, .init = short_way_init, .fini = short_way_fini);
+
+Test(short_way, sniffs)
+{
+    static const struct {
+        size_t at;
+        const char *magic;
+        enum file_kind kind;
+    } rows[] = {
+        {56, "ARM\x64", FILE_KERNEL},
+        {0,
+         "\x7f"
+         "ELF",
+         FILE_KERNEL},
+        {0, "\x1f\x8b", FILE_KERNEL},
+        {0, "QFI\xfb", FILE_QCOW2},
+        {0x8001, "CD001", FILE_ISO},
+        {512, "EFI PART", FILE_DISK},
+        {510, "\x55\xaa", FILE_DISK},
+        {1080, "\x53\xef", FILE_DISK},
+        {40, "_FVH", FILE_FIRMWARE},
+        {4136, "_FVH", FILE_FIRMWARE},
+        {100, "nothing", FILE_UNKNOWN},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        enum file_kind kind =
+            short_way_sniff(file_with("f", rows[i].at, rows[i].magic, strlen(rows[i].magic)));
+        cr_expect_eq(kind, rows[i].kind, "row %zu is taken for %d, not %d", i, kind, rows[i].kind);
+    }
+    cr_expect_eq(short_way_sniff(test_dir_write(&dir, "empty", "", 0)), FILE_UNKNOWN);
+    cr_expect_eq(short_way_sniff("/does/not/exist"), FILE_UNKNOWN);
+    cr_expect_eq(short_way_sniff("/tmp"), FILE_UNKNOWN);
+}
+
+static const char *line(const char *format, const char *path)
+{
+    static char text[512];
+    snprintf(text, sizeof text, format, path);
+    return text;
+}
+
+Test(short_way, a_disk_starts_through_firmware)
+{
+    const char *disk = file_with("a,b.img", 510, "\x55\xaa", 2);
+    good(line("-bios B %s", disk)); // there may be no EDK2 on this host
+    cr_expect_str_eq(config.drives[0].file, disk);
+    cr_expect_eq(config.drives[0].format, CONFIG_FORMAT_RAW);
+    cr_expect_eq(config.device_count, 1u);
+    cr_expect_str_eq(config.flash[0].file, "B");
+    cr_expect_null(config.kernel);
+    cr_expect(config.ram_size >= 1u << 30 && config.ram_size <= 4ull << 30);
+    good(line("-m 512 -bios B %s", disk));
+    cr_expect_eq(config.ram_size, 512u << 20);
+    good(line("K %s", disk)); // a kernel needs none
+    cr_expect_null(config.flash[0].file);
+    cr_expect_eq(config.ram_size, 1u << 30);
+    enum options_result r = parse(disk);
+    if (r == OPTIONS_WRONG) {
+        cr_expect(strstr(error.text, "no firmware"), "%s", error.text);
+        return;
+    }
+    cr_expect(config.flash[0].readonly && config.flash[1].create);
+    cr_expect_str_eq(config.flash[1].file, line("%s.efivars", disk));
+    cr_expect(!fopen(config.flash[1].file, "r"), "parsing has made a file");
+}
+
+Test(short_way, an_installer_is_read_only)
+{
+    good(line("-bios B %s", file_with("x.iso", 0x8001, "CD001", 5)));
+    cr_expect(config.drives[0].readonly);
+    good(file_with("edk2.fd", 40, "_FVH", 4));
+    cr_expect(config.flash[0].readonly);
+}
+
+Test(short_way, print_config)
+{
+    help("-print-config K", "armlet -machine virt,gic-version=3 -cpu ");
+    help("-print-config K", " -smp 1 -m 1024M -kernel K -serial mon:stdio\n");
+    help("-M virt -m 64 K -append a~b'c -print-config", " -append 'a b'\\''c'");
+    help("-M virt -m 64 K -append a~b'c -print-config", "-smp 1 -M virt -m 64 -kernel K");
+    help(line("-print-config -bios B %s", file_with("a,b.img", 510, "\x55\xaa", 2)),
+         "a,,b.img,format=raw");
+    // What it prints parses, and prints itself.
+    char first[2048];
+    parse(line("-print-config -bios B %s", file_with("d.img", 510, "\x55\xaa", 2)));
+    snprintf(first, sizeof first, "%s", printed);
+    char again[2048];
+    snprintf(again, sizeof again, "-print-config %.*s", (int)strcspn(first + 7, "\n"), first + 7);
+    help(again, first);
 }
 
 Test(options, logging_and_rest)
