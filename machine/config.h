@@ -21,7 +21,7 @@ enum {
     CONFIG_FLASH_BANKS = 2,
     CONFIG_UNIT_NEXT = -1,
     CONFIG_MAX_SCREENSHOTS = 64,
-    CONFIG_MAX_DISPLAYS = 5, // the serial console among them
+    CONFIG_MAX_DISPLAYS = 4,
 };
 
 enum config_accel {

@@ -66,8 +66,8 @@ struct machine {
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     // The board's displays, in the order in which display_pick() prefers them (the last that is
     // on); fixed once the machine is made. Front ends attach and detach while it exists.
-    struct display *displays[CONFIG_MAX_DISPLAYS];
-    uint8_t display_ranks[CONFIG_MAX_DISPLAYS]; // of each (machine/displays.h)
+    struct display *displays[CONFIG_MAX_DISPLAYS + 1]; // and the serial console
+    uint8_t display_ranks[CONFIG_MAX_DISPLAYS + 1]; // of each (machine/displays.h)
     size_t display_count;
     struct console *console; // the serial port as the first of them; NULL: config->console is off
     struct chardev *console_input; // its keyboard: a mirror (devices/char/mirror.h)
