@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define STATE_VERSION 1
 
@@ -355,6 +356,12 @@ static enum pflash_access access_of(const struct pflash_config *config)
     return config->create ? PFLASH_WRITE_NEW : PFLASH_WRITE;
 }
 
+// A new bank that will be forgotten needs no file.
+static bool is_new_and_forgotten(const struct pflash_config *config)
+{
+    return config->create && config->forget && access(config->file, F_OK);
+}
+
 struct device *pflash_create(const char *name, const struct pflash_config *config,
                              struct error *err)
 {
@@ -377,8 +384,9 @@ struct device *pflash_create(const char *name, const struct pflash_config *confi
     p->memory = mmap(NULL, PFLASH_SIZE, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert(p->memory != MAP_FAILED);
-    if (!config->file || pflash_file_open(&p->file, config->file, access_of(config), p->memory,
-                                          PFLASH_SIZE, &p->s.used, err))
+    if (!config->file || is_new_and_forgotten(config) ||
+        pflash_file_open(&p->file, config->file, access_of(config), p->memory, PFLASH_SIZE,
+                         &p->s.used, err))
         return &p->dev;
     pflash_destroy(p);
     return NULL;

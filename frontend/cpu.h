@@ -44,6 +44,7 @@ enum a64_mode {
 };
 // Of a page, not of the CPU: it may hold a breakpoint, which every instruction asks about.
 #define A64_MODE_BREAK BIT(16)
+// Bit 17 is VCPU_MODE_DEBUG.
 // From this bit of the mode on: the features (cpu_features.def) that the CPU does not have.
 #define A64_MODE_LACKS 20
 

@@ -2,6 +2,7 @@
 #include "jit/jit.h"
 
 #include "jit/atomic.h"
+#include "jit/debug.h"
 #include "jit/ir.h"
 #include "jit/ir_ref.h"
 #include "jit/ir_vec.h"
@@ -24,6 +25,7 @@ void jit_init(struct jit *jit, const struct guest *guest, const struct log *log)
 void jit_fini(struct jit *jit)
 {
     tb_fini(jit);
+    debug_fini(jit);
     for (unsigned n = 0; n < jit->nr_regions; n++)
         free(jit->regions[n].page_flags);
     free(jit->ir);
@@ -70,6 +72,7 @@ void jit_add_cpu(struct jit *jit, struct vcpu *cpu)
     cpu->region_load = (const void *)(uintptr_t)region_thunk_load;
     cpu->region_store = (const void *)(uintptr_t)region_thunk_store;
     cpu->region_vec = (const void *)(uintptr_t)region_thunk_vec;
+    cpu->no_page = region_no_page();
     cpu->helpers = jit->guest->helpers;
     cpu->vec_fns = &ir_vec_fn[0][0];
     cpu->ref_fns = &ir_ref_fn[0][0];

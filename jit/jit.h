@@ -38,8 +38,12 @@ struct jit {
     struct region *compiled;                   // regions in use
     struct region *retired_regions;            // to be freed at the next safe point
     bool code_full;                            // atomic; there: everything goes, for room
-    struct tier *tier;                         // promotion; NULL: everything is interpreted
+    struct quick *quick;                       // the engine of all blocks; NULL: they are interpreted
+    struct tier *tier;                         // promotion; NULL: none
     struct verify *verify;                     // regions are verified (jit/verify.h), or NULL
+    void (*sample)(void *opaque, struct vcpu *cpu); // for EXIT_REQ_SAMPLE; in the vCPU's thread
+    void *sample_opaque;
+    struct debug *debug;                       // breakpoints and the like (jit/debug.h), or NULL
     struct dirty dirty;                        // who asks what was written
 };
 

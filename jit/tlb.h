@@ -44,6 +44,8 @@ void tlb_retire(struct vcpu *cpu, bool (*match)(uint64_t key, uint64_t arg), uin
 void tlb_init(struct vcpu *cpu);
 // Everything; ids are handed out anew.
 void tlb_flush_all(struct vcpu *cpu);
+// Every entry, but no id: the pages are to be looked at again.
+void tlb_forget(struct vcpu *cpu);
 // Everything that translates va, in every context.
 void tlb_flush_va(struct vcpu *cpu, gva_t va);
 // Keys with this bit name contexts without an ASID: their non-global entries are listed, and

@@ -83,3 +83,27 @@ void firmware_fini(struct machine *m)
     free(m->fw_initrd);
     m->fw_kernel = m->fw_initrd = NULL;
 }
+
+bool firmware_add_items(struct machine *m, struct error *err)
+{
+    for (size_t i = 0; i < m->config->fw_cfg_count; i++) {
+        const struct config_fw_cfg *f = &m->config->fw_cfg[i];
+        size_t size = f->string ? strlen(f->string) : 0;
+        void *data = f->string ? strdup(f->string)
+                               : loader_read_file(f->file, (size_t)FILE_LIMIT * MIB, &size, err);
+        if (!data)
+            return error_prefix(err, "-fw_cfg %s", f->name);
+        m->fw_items[i] = data;
+        if (!fw_cfg_can_add(m->fw_cfg, f->name))
+            return error_set(err, "-fw_cfg %s: there is such an item already", f->name);
+        fw_cfg_add_file(m->fw_cfg, f->name, data, (uint32_t)size, NULL, NULL);
+    }
+    return true;
+}
+
+void firmware_release_items(struct machine *m)
+{
+    for (size_t i = 0; i < CONFIG_MAX_FW_CFG; i++)
+        free(m->fw_items[i]);
+    memset(m->fw_items, 0, sizeof m->fw_items);
+}

@@ -11,4 +11,9 @@
 bool firmware_load(struct machine *m, struct error *err);
 void firmware_fini(struct machine *m);
 
+// Adds the items of -fw_cfg to m->fw_cfg. They are read once; firmware_fini() does not end them,
+// firmware_release_items() does, after the device.
+bool firmware_add_items(struct machine *m, struct error *err);
+void firmware_release_items(struct machine *m);
+
 #endif

@@ -9,16 +9,22 @@
 #include "devices/char/testdev.h"
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
+#include "jit/quick.h"
 #include "jit/tb.h"
 #include "machine/accel.h"
 #include "machine/accel_verify.h"
 #include "machine/board_cpu.h"
+#include "machine/debugger.h"
 #include "machine/devtree.h"
 #include "machine/displays.h"
 #include "machine/exit_codes.h"
 #include "machine/firmware.h"
 #include "machine/loader.h"
+#include "machine/networks.h"
+#include "machine/profile.h"
 #include "machine/stats.h"
+#include "machine/symbols.h"
+#include "machine/trace.h"
 #include "machine/virt.h"
 
 #include <errno.h>
@@ -271,16 +277,28 @@ static bool build(struct machine *m, struct error *err)
         return false;
     create_console(m);
     // The terminal last of all that can go wrong before the guest: errors are read in peace.
-    if (!create_cpus(m, err) || !create_chardevs(m, err) || !virt_init(m, err))
+    if (!create_cpus(m, err) || !networks_init(m, err) || !create_chardevs(m, err) ||
+        !virt_init(m, err))
+        return false;
+    if (!firmware_add_items(m, err) ||
+        (m->config->debug && !(m->symbols = symbols_open(m->config->debug, err))))
         return false;
     watch_init(&m->watch, m);
-    return m->config->machine.dumpdtb || load(m, err);
+    networks_start(m);
+    m->debugger = calloc(1, sizeof *m->debugger);
+    assert(m->debugger);
+    if (m->config->machine.dumpdtb)
+        return true;
+    if (!(m->trace = trace_create(m, err)) || (m->config->profile && !(m->profile = profile_create(m, err))))
+        return false;
+    return load(m, err) && debugger_init(m->debugger, m, err);
 }
 
 bool machine_init(struct machine *m, const struct machine_config *config, struct error *err)
 {
-    *m = (struct machine){ .config = config, .log.mask = config->log_mask, .nr_cpus = (unsigned)config->smp,
-                            .exit_status = -1,
+    *m = (struct machine){ .config = config, .log.mask = config->log_mask,
+                            .log.filter = config->log_filtered ? &config->log_filter : NULL,
+                            .nr_cpus = (unsigned)config->smp, .exit_status = -1,
                             .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
     mutex_init(&m->run_lock);
@@ -311,16 +329,25 @@ bool machine_dump_tree(struct machine *m, const char *path, struct error *err)
 
 void machine_fini(struct machine *m)
 {
+    if (m->debugger)
+        debugger_fini(m->debugger);
+    free(m->debugger);
+    trace_destroy(m->trace);
+    profile_destroy(m->profile);
+    symbols_close(m->symbols);
     accel_fini(m);
     watch_fini(&m->watch);
+    networks_fini(m);
     virt_fini(m);
     input_fini(&m->input);
     firmware_fini(m);
+    firmware_release_items(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
     console_destroy(m->console);
     if (m->jit.guest)
         jit_fini(&m->jit); // looks at the CPUs once more
+    quick_destroy(m->quick); // its code goes after the blocks
     for (unsigned n = 0; n < m->nr_cpus; n++) {
         vcpu_thread_fini(&m->threads[n]);
         free(m->cpus[n]);
@@ -338,13 +365,6 @@ void machine_fini(struct machine *m)
 
 // Running ----------------------------------------------------------------------------------------
 
-static void start_cpus(struct machine *m)
-{
-    clock_start(&m->clock);
-    for (unsigned n = 0; n < m->nr_cpus; n++)
-        vcpu_thread_start(&m->threads[n]);
-}
-
 static void stop_cpus(struct machine *m)
 {
     for (unsigned n = 0; n < m->nr_cpus; n++)
@@ -354,24 +374,27 @@ static void stop_cpus(struct machine *m)
 
 // Pausing: who wants it waits for machine_run()'s thread to have done it. -------------------------
 
-static void set_pause(struct machine *m, bool on)
+static bool ask(struct machine *m, enum machine_pause what)
 {
     mutex_lock(&m->run_lock);
-    m->pause_wanted = on;
+    m->pause_wanted = what;
+    unsigned ticket = ++m->pause_asked;
     machine_wake(m);
-    while (m->live && m->pause_wanted == on && m->paused != on)
+    while (m->phase != MACHINE_ENDED && (int)(m->pause_served - ticket) < 0)
         pthread_cond_wait(&m->run_changed, &m->run_lock.m);
+    bool done = m->paused == (what == MACHINE_PAUSE_STOP);
     mutex_unlock(&m->run_lock);
+    return done;
 }
 
-void machine_pause(struct machine *m)
+bool machine_pause(struct machine *m)
 {
-    set_pause(m, true);
+    return ask(m, MACHINE_PAUSE_STOP);
 }
 
-void machine_resume(struct machine *m)
+bool machine_resume(struct machine *m)
 {
-    set_pause(m, false);
+    return ask(m, MACHINE_PAUSE_CONT);
 }
 
 bool machine_is_paused(struct machine *m)
@@ -390,31 +413,38 @@ void machine_power_key(struct machine *m)
     tell(m, MACHINE_EVENT_POWERDOWN);
 }
 
-// Brings the vCPUs to what is wanted. The lock is not held meanwhile; nobody else sets `paused`.
+// Whether anything runs is the debugger's to say; others are told when it changes.
+static void note_running(struct machine *m)
+{
+    mutex_lock(&m->run_lock);
+    bool changed = m->paused != m->debugger->stopped;
+    m->paused = m->debugger->stopped;
+    mutex_unlock(&m->run_lock);
+    if (changed)
+        tell(m, m->paused ? MACHINE_EVENT_STOP : MACHINE_EVENT_RESUME);
+}
+
 static void obey_pause(struct machine *m)
 {
     mutex_lock(&m->run_lock);
-    bool wanted = m->pause_wanted, changes = wanted != m->paused;
+    enum machine_pause wanted = m->pause_wanted;
+    unsigned ticket = m->pause_asked;
+    m->pause_wanted = MACHINE_PAUSE_NONE;
     mutex_unlock(&m->run_lock);
-    if (!changes)
-        return;
-    if (wanted)
-        stop_cpus(m);
-    tell(m, wanted ? MACHINE_EVENT_STOP : MACHINE_EVENT_RESUME);
-    if (!wanted)
-        start_cpus(m);
+    if (wanted != MACHINE_PAUSE_NONE) {
+        debugger_hold(m->debugger, wanted == MACHINE_PAUSE_STOP);
+        note_running(m);
+    }
     mutex_lock(&m->run_lock);
-    m->paused = wanted;
+    m->pause_served = ticket;
     pthread_cond_broadcast(&m->run_changed);
     mutex_unlock(&m->run_lock);
 }
 
-static void set_live(struct machine *m, bool live)
+static void enter(struct machine *m, enum machine_phase phase)
 {
     mutex_lock(&m->run_lock);
-    m->live = live;
-    if (live)
-        m->paused = m->pause_wanted; // from the start
+    m->phase = phase;
     pthread_cond_broadcast(&m->run_changed);
     mutex_unlock(&m->run_lock);
 }
@@ -434,7 +464,7 @@ static void take_signal(struct machine *m, int what, int *signal)
     machine_request(m, MACHINE_QUIT);
 }
 
-#define MAX_FDS (2 + WATCH_FDS + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS)
+#define MAX_FDS (2 + WATCH_FDS + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS + DEBUGGER_MAX_POLLFDS + 1)
 
 // Waits for the next timer, a descriptor or a wake-up, and serves what came.
 static void serve(struct machine *m, int signal_fd, int *signal)
@@ -454,7 +484,12 @@ static void serve(struct machine *m, int signal_fd, int *signal)
         deadline = CLOCK_NEVER; // guest time stands still
     mutex_unlock(&m->lock);
 
+    n += debugger_pollfds(m->debugger, fds + n);
+    if (m->profile)
+        fds[n++] = profile_pollfd(m->profile);
     struct timespec wait = { 0 };
+    if (debugger_busy(m->debugger))
+        deadline = now;
     if (deadline != CLOCK_NEVER && deadline > now)
         wait = (struct timespec){ (deadline - now) / 1000000000, (deadline - now) % 1000000000 };
     if (ppoll(fds, (nfds_t)n, deadline == CLOCK_NEVER ? NULL : &wait, NULL) <= 0)
@@ -501,17 +536,19 @@ int machine_run(struct machine *m)
     struct error accel_err;
     if (!accel_start(m, &accel_err))
         fprintf(stderr, "armlet: %s\r\n", accel_err.text);
-    set_live(m, true);
+    enter(m, MACHINE_LIVE);
     watch_start(&m->watch);
     do {
-        if (!m->paused)
-            start_cpus(m);
+        debugger_start(m->debugger);
         while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON) {
-            obey_pause(m);
+            note_running(m);
             serve(m, signal_fd, &signal);
+            obey_pause(m);
+            debugger_serve(m->debugger);
+            if (m->profile)
+                profile_serve(m->profile);
         }
-        if (!m->paused)
-            stop_cpus(m);
+        stop_cpus(m);
         struct error err;
         if (request == MACHINE_RESET && m->config->no_reboot) {
             status = EXIT_CODE_RESET_REFUSED;
@@ -530,7 +567,7 @@ int machine_run(struct machine *m)
                                     __ATOMIC_SEQ_CST);
     } while (request == MACHINE_RESET);
     __atomic_store_n(&m->request, MACHINE_GO_ON, __ATOMIC_SEQ_CST);
-    set_live(m, false);
+    enter(m, MACHINE_ENDED);
     if (request == MACHINE_EXIT)
         status = m->exit_status;
     status = watch_status(&m->watch, status);
@@ -541,6 +578,7 @@ int machine_run(struct machine *m)
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_flush(m->chardevs[n]);
     mutex_unlock(&m->lock);
+    debugger_ended(m->debugger, signal ? 128 + signal : status);
     close(signal_fd);
     stats_report(m, began);
     if (accel_verify_differed(m))

@@ -23,7 +23,12 @@
 #include "machine/watch.h"
 
 struct fw_cfg;
+struct debugger;
+struct profile;
+struct symbols;
+struct trace;
 struct virt;
+struct virtio;
 
 // What machine_run() is to do next; the highest wins.
 enum machine_request {
@@ -33,6 +38,10 @@ enum machine_request {
     MACHINE_EXIT, // with machine.exit_status
     MACHINE_QUIT, // the user or a signal said so
 };
+
+enum machine_phase { MACHINE_NEW, MACHINE_LIVE, MACHINE_ENDED }; // LIVE: in machine_run()
+
+enum machine_pause { MACHINE_PAUSE_NONE, MACHINE_PAUSE_STOP, MACHINE_PAUSE_CONT };
 
 // What an observer is told of.
 enum machine_event {
@@ -54,7 +63,9 @@ struct machine {
     struct bus bus;
     struct ram ram;
     struct jit jit;
-    struct tier *tier;   // the engine beyond the interpreter, or NULL
+    struct quick *quick; // what runs every block; NULL: the interpreter does
+    struct tier *tier;   // libgccjit for what stays hot, or NULL
+    struct perf_map *perf_map; // names of generated code, or NULL
     struct board_log *board_log; // of -accel verify, or NULL
     struct a64_board board;
     struct a64_cpu *cpus[JIT_MAX_CPUS];
@@ -63,7 +74,14 @@ struct machine {
     struct virt *virt;   // the devices
     struct fw_cfg *fw_cfg; // one of them: what firmware is told
     void *fw_kernel, *fw_initrd; // what it holds of files
+    void *fw_items[CONFIG_MAX_FW_CFG];
+    struct debugger *debugger;
+    struct symbols *symbols; // of the guest (--debug), or NULL
+    struct trace *trace;
+    struct profile *profile; // or NULL
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
+    struct virtio *balloon; // the last one plugged in, or NULL; machine lock
+    struct net *nets[CONFIG_MAX_NETDEVS]; // as the configuration lists them
     // The board's displays, in the order in which display_pick() prefers them (the last that is
     // on); fixed once the machine is made. Front ends attach and detach while it exists.
     struct display *displays[CONFIG_MAX_DISPLAYS + 1]; // and the serial console
@@ -74,11 +92,12 @@ struct machine {
     struct input input; // keyboards, tablets, mice; see input_kinds()
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request
-    struct mutex run_lock;      // of the next three
+    struct mutex run_lock;      // of what follows, to `phase`
     pthread_cond_t run_changed;
-    bool pause_wanted;   // by machine_pause()
-    bool paused;         // and so it is
-    bool live;           // machine_run() is serving
+    enum machine_pause pause_wanted;
+    unsigned pause_asked, pause_served; // how often
+    bool paused;         // nothing runs: by machine_pause(), or a debugger holds it
+    enum machine_phase phase;
     // Told of events, by the thread they happen on, perhaps under the machine lock; set before
     // machine_run(). It must not block.
     void (*observe)(void *opaque, enum machine_event event);
@@ -107,11 +126,12 @@ void machine_request(struct machine *m, enum machine_request what);
 // thread, the machine lock held or not.
 void machine_exit(struct machine *m, int status);
 
-// Stops all vCPUs and guest time; lets them go on. They return when it is so, or when there is no
-// machine_run() that could do it. Any thread but a vCPU's and machine_run()'s own, never under the
+// Stops all vCPUs and guest time; lets them go on. They return when it is so, which takes a
+// machine_run(): one that is to come is waited for, after its end there is nothing to do. False: it is not so; a debugger's client that holds the machine
+// does not let others continue it. Any thread but a vCPU's and machine_run()'s own, never under the
 // machine lock. Devices and back ends are served all the while.
-void machine_pause(struct machine *m);
-void machine_resume(struct machine *m);
+bool machine_pause(struct machine *m);
+bool machine_resume(struct machine *m);
 bool machine_is_paused(struct machine *m); // any thread
 
 // Presses the power key: what the guest makes of it is its affair. Any thread, no lock held.

@@ -25,17 +25,12 @@ enum {
     RAM_MAX_MIB = 255 * 1024, // up to the high redistributors at 256 GiB
 };
 
-#define ROW(type, struct_name, name, field, ...) \
-    { name, KEYVAL_##type, offsetof(struct struct_name, field), __VA_ARGS__ }
-#define GROUP(option, implied, rows) { option, implied, rows, ARRAY_SIZE(rows) }
-
-static bool wants_help(const char *arg)
+bool wants_help(const char *arg)
 {
     return !strcmp(arg, "help") || !strcmp(arg, "?");
 }
 
-// Prints names and what is said of them; the handler has nothing more to do.
-static bool print_choices(struct options *o, const char *title, const struct keyval_choice *c)
+bool print_choices(struct options *o, const char *title, const struct keyval_choice *c)
 {
     fprintf(o->out, "%s\n", title);
     for (; c->name; c++)
@@ -44,7 +39,7 @@ static bool print_choices(struct options *o, const char *title, const struct key
     return true;
 }
 
-static bool print_properties(struct options *o, const struct keyval_group *g)
+bool print_properties(struct options *o, const struct keyval_group *g)
 {
     fprintf(o->out, "Properties of %s:\n", g->option);
     for (size_t i = 0; i < g->count; i++) {
@@ -52,6 +47,7 @@ static bool print_properties(struct options *o, const struct keyval_group *g)
         static const char *const kinds[] = {
             [KEYVAL_STRING] = "TEXT", [KEYVAL_BOOL] = "on|off",   [KEYVAL_NUMBER] = "N",
             [KEYVAL_SIZE] = "SIZE",   [KEYVAL_CHOICE] = "",       [KEYVAL_ABSENT] = "off",
+            [KEYVAL_LIST] = "TEXT",
         };
         fprintf(o->out, "  %s=%s", r->name, kinds[r->type]);
         for (const struct keyval_choice *c = r->choices; c && c->name; c++)
@@ -73,14 +69,16 @@ static const struct keyval_choice gic_versions[] = {
 };
 
 static const struct keyval_choice accels[] = {
-    { "interp", CONFIG_ACCEL_INTERP, "the interpreter (default)" },
-    { "tiered", CONFIG_ACCEL_TIERED, "the interpreter, and libgccjit for what stays hot" },
-    { "gccjit", CONFIG_ACCEL_GCCJIT, "the same, waiting for every compile (for tests)" },
+    { "tiered", CONFIG_ACCEL_TIERED, "quick, and libgccjit for what stays hot (default)" },
+    { "quick", CONFIG_ACCEL_QUICK, "every block is translated in one pass before it runs" },
+    { "interp", CONFIG_ACCEL_INTERP, "the interpreter" },
+    { "gccjit", CONFIG_ACCEL_GCCJIT, "the interpreter, and libgccjit, waiting for every compile (for tests)" },
     { "verify", CONFIG_ACCEL_VERIFY, "compiled code checked against the interpreter as it runs: "
-                                     "verify[,engine=tiered|gccjit][,every=N][,how=turns|logged|shadow]" }, { NULL }
+                                     "verify[,engine=quick|tiered|gccjit][,every=N][,how=turns|logged|shadow]" }, { NULL }
 };
 
 static const struct keyval_choice verify_engines[] = {
+    { "quick", CONFIG_ACCEL_QUICK, NULL },
     { "tiered", CONFIG_ACCEL_TIERED, NULL }, { "gccjit", CONFIG_ACCEL_GCCJIT, NULL }, { NULL }
 };
 
@@ -142,8 +140,8 @@ bool opt_accel(struct options *o, const char *arg)
         return error_set(o->err, "-accel: engine=, how= and every= are verify's");
     if (p->workers > COMPILE_MAX_WORKERS)
         return error_set(o->err, "-accel: more than %d workers", COMPILE_MAX_WORKERS);
-    if (p->workers && p->accel == CONFIG_ACCEL_INTERP)
-        return error_set(o->err, "-accel interp: it has no workers");
+    if (p->workers && (p->accel == CONFIG_ACCEL_INTERP || p->accel == CONFIG_ACCEL_QUICK))
+        return error_set(o->err, "-accel %s: it has no workers", arg);
     return true;
 }
 
@@ -312,7 +310,7 @@ bool opt_append(struct options *o, const char *arg)
 // Disks and devices
 
 static const struct keyval_choice drive_formats[] = {
-    { "raw", CONFIG_FORMAT_RAW, NULL }, { NULL }
+    { "raw", CONFIG_FORMAT_RAW, NULL }, { "qcow2", CONFIG_FORMAT_QCOW2, NULL }, { NULL }
 };
 static const struct keyval_choice drive_interfaces[] = {
     { "virtio", CONFIG_IF_VIRTIO, NULL }, { "none", CONFIG_IF_NONE, NULL },
@@ -343,6 +341,7 @@ static const struct keyval_row drive_rows[] = {
     R(CHOICE, "discard", discard, drive_discards),
     R(NUMBER, "unit", unit, NULL),
     R(BOOL, "create", create, NULL),
+    R(BOOL, "backing", backing, NULL),
 #undef R
 };
 static const struct keyval_group drive_group = GROUP("-drive", NULL, drive_rows);
@@ -364,6 +363,40 @@ bool opt_drive(struct options *o, const char *arg)
     if (d.interface == CONFIG_IF_PFLASH && d.unit >= CONFIG_FLASH_BANKS)
         return error_set(o->err, "-drive %s: the board has flash banks 0 and 1", arg);
     c->drives[c->drive_count++] = d;
+    return true;
+}
+
+bool opt_pflash(struct options *o, const char *arg)
+{
+    struct machine_config *c = o->config;
+    if (c->drive_count == CONFIG_MAX_DRIVES)
+        return error_set(o->err, "-drive: more than %d", CONFIG_MAX_DRIVES);
+    c->drives[c->drive_count] = (struct config_drive){ .interface = CONFIG_IF_PFLASH,
+                                                       .format = CONFIG_FORMAT_RAW,
+                                                       .unit = CONFIG_UNIT_NEXT };
+    return set_file(o, "-pflash", &c->drives[c->drive_count++].file, arg);
+}
+
+static const struct keyval_row fw_cfg_rows[] = {
+#define R(name, field) ROW(STRING, config_fw_cfg, name, field, NULL)
+    R("name", name), R("file", file), R("string", string),
+#undef R
+};
+static const struct keyval_group fw_cfg_group = GROUP("-fw_cfg", "name", fw_cfg_rows);
+
+bool opt_fw_cfg(struct options *o, const char *arg)
+{
+    struct machine_config *c = o->config;
+    struct config_fw_cfg f = { 0 };
+    if (c->fw_cfg_count == CONFIG_MAX_FW_CFG)
+        return error_set(o->err, "-fw_cfg: more than %d", CONFIG_MAX_FW_CFG);
+    if (!keyval_parse(c, &fw_cfg_group, arg, &f, o->err))
+        return false;
+    if (!f.name || !f.file == !f.string)
+        return error_set(o->err, "-fw_cfg %s: it wants name= and one of file= and string=", arg);
+    if (!*f.name || strlen(f.name) > CONFIG_FW_CFG_NAME)
+        return error_set(o->err, "-fw_cfg %s: a name has 1 to %d bytes", arg, CONFIG_FW_CFG_NAME);
+    c->fw_cfg[c->fw_cfg_count++] = f;
     return true;
 }
 
@@ -425,6 +458,16 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
     } all[] = {
         { 0, { "id", KEYVAL_STRING, offsetof(struct config_device, id) } },
         { PROP_DRIVE, { "drive", KEYVAL_STRING, offsetof(struct config_device, drive) } },
+        { PROP_NETDEV, { "netdev", KEYVAL_STRING, offsetof(struct config_device, netdev) } },
+        { PROP_NETDEV, { "mac", KEYVAL_STRING, offsetof(struct config_device, mac) } },
+        { PROP_PORT, { "chardev", KEYVAL_STRING, offsetof(struct config_device, chardev) } },
+        { PROP_PORT, { "bus", KEYVAL_STRING, offsetof(struct config_device, bus) } },
+        { PROP_PORT, { "nr", KEYVAL_NUMBER, offsetof(struct config_device, nr) } },
+        { PROP_NAME, { "name", KEYVAL_STRING, offsetof(struct config_device, name) } },
+        { PROP_FSDEV, { "fsdev", KEYVAL_STRING, offsetof(struct config_device, fsdev) } },
+        { PROP_FSDEV, { "mount_tag", KEYVAL_STRING, offsetof(struct config_device, mount_tag) } },
+        { PROP_BALLOON, { "deflate-on-oom", KEYVAL_BOOL, offsetof(struct config_device, deflate_on_oom) } },
+        { PROP_BALLOON, { "free-page-reporting", KEYVAL_BOOL, offsetof(struct config_device, free_page_reporting) } },
         { PROP_SERIAL, { "serial", KEYVAL_STRING, offsetof(struct config_device, serial) } },
         { PROP_MODE, { "xres", KEYVAL_NUMBER, offsetof(struct config_device, xres) } },
         { PROP_MODE, { "yres", KEYVAL_NUMBER, offsetof(struct config_device, yres) } },
@@ -462,7 +505,7 @@ static bool check_display(struct options *o, const char *what, const struct conf
 bool opt_device(struct options *o, const char *arg)
 {
     struct machine_config *c = o->config;
-    struct config_device d = { 0 };
+    struct config_device d = { .nr = -1, .deflate_on_oom = true, .free_page_reporting = true };
     struct keyval_row rows[16];
     char what[80];
     if (wants_help(arg))
@@ -482,6 +525,12 @@ bool opt_device(struct options *o, const char *arg)
         return false;
     if ((device_types[d.type].props & PROP_DRIVE) && !d.drive)
         return error_set(o->err, "%s: no drive=", what);
+    if ((device_types[d.type].props & PROP_NETDEV) && !d.netdev)
+        return error_set(o->err, "%s: no netdev=", what);
+    if ((device_types[d.type].props & PROP_FSDEV) && (!d.fsdev || !d.mount_tag))
+        return error_set(o->err, "%s: no %s=", what, d.fsdev ? "mount_tag" : "fsdev");
+    if (device_types[d.type].props & PROP_PORT)
+        return options_add_port(o, what, &d);
     if (!check_display(o, what, &d))
         return false;
     c->devices[c->device_count++] = d;
@@ -494,11 +543,6 @@ static bool only(struct options *o, const char *option, const char *arg, const c
     if (!strcmp(arg, value))
         return true;
     return error_set(o->err, "%s %s: armlet has only %s %s", option, arg, option, value);
-}
-
-bool opt_nic(struct options *o, const char *arg)
-{
-    return only(o, "-nic", arg, "none");
 }
 
 bool opt_monitor(struct options *o, const char *arg)
@@ -682,6 +726,51 @@ bool opt_no_reboot(struct options *o, const char *arg)
     return true;
 }
 
+static const struct keyval_choice gdb_disconnects[] = { { "run", 0, NULL }, { "stop", 1, NULL }, { NULL } };
+static const struct keyval_choice gdb_servers[] = { { "on", 1, NULL }, { NULL } };
+static const struct keyval_choice gdb_waits[] = { { "off", 0, NULL }, { NULL } };
+
+struct gdb_props {
+    int disconnect, server, wait; // the latter two are QEMU's: it has others
+};
+
+static const struct keyval_row gdb_rows[] = {
+#define R(type, name, field, ...) ROW(type, gdb_props, name, field, __VA_ARGS__)
+    R(CHOICE, "disconnect", disconnect, gdb_disconnects),
+    R(CHOICE, "server", server, gdb_servers),
+    R(CHOICE, "wait", wait, gdb_waits),
+#undef R
+};
+static const struct keyval_group gdb_group = GROUP("-gdb", NULL, gdb_rows);
+
+bool opt_gdb(struct options *o, const char *arg)
+{
+    struct gdb_props p = { 0 };
+    o->config->gdb = keyval_first(o->config, "where", &arg);
+    if (!o->config->gdb)
+        return error_set(o->err, "-gdb %s: where to listen comes first", arg);
+    bool ok = keyval_parse(o->config, &gdb_group, arg, &p, o->err);
+    o->config->gdb_stays_stopped = p.disconnect;
+    return ok;
+}
+
+bool opt_debug(struct options *o, const char *arg)
+{
+    return set_file(o, "-debug", &o->config->debug, arg);
+}
+
+bool opt_gdb_default(struct options *o, const char *arg)
+{
+    o->config->gdb = "tcp::1234";
+    return true;
+}
+
+bool opt_stopped(struct options *o, const char *arg)
+{
+    o->config->stopped = true;
+    return true;
+}
+
 bool opt_log(struct options *o, const char *arg)
 {
     if (wants_help(arg)) {
@@ -704,6 +793,22 @@ bool opt_print_config(struct options *o, const char *arg)
 {
     o->print_config = true;
     return true;
+}
+
+bool opt_log_filter(struct options *o, const char *arg)
+{
+    o->config->log_filtered = true;
+    return log_filter_parse(arg, &o->config->log_filter, o->err);
+}
+
+bool opt_trace_file(struct options *o, const char *arg)
+{
+    return set_file(o, "-trace-file", &o->config->trace_file, arg);
+}
+
+bool opt_profile(struct options *o, const char *arg)
+{
+    return set_file(o, "-profile", &o->config->profile, arg);
 }
 
 bool opt_help(struct options *o, const char *arg)
@@ -821,6 +926,7 @@ static bool check_stdio(struct options *o)
     int users = 0;
     for (size_t i = 0; i < o->config->chardev_count; i++)
         users += o->config->chardevs[i].backend == CONFIG_CHAR_STDIO;
+    users += o->config->gdb && !strcmp(o->config->gdb, "stdio");
     return users < 2 ? true : error_set(o->err, "stdio can be used once");
 }
 
@@ -829,11 +935,15 @@ bool options_check(struct options *o)
     struct machine_config *c = o->config;
     if (c->initrd && !c->kernel)
         return error_set(o->err, "-initrd goes with -kernel");
+    if (c->machine.gic_version == 2 && c->smp > 1)
+        return error_set(o->err, "-machine gic-version=2: armlet's has one CPU (-smp 1)");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
-    if (!resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !connect_drives(o) ||
-        !fill_flash(o))
+    if (!resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !connect_drives(o) || !fill_flash(o) ||
+        !options_connect_nets(o) || !options_connect_ports(o) || !options_connect_shares(o))
         return false;
+    if (c->stopped && !c->gdb)
+        return error_set(o->err, "-S: nobody could start the guest; add -s or -gdb");
     if (!c->kernel && !c->flash[0].file && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
     options_check_display(o);

@@ -135,7 +135,8 @@ json_t *qmp_stop(struct qmp *q, json_t *args, struct qmp_error *err)
 
 json_t *qmp_cont(struct qmp *q, json_t *args, struct qmp_error *err)
 {
-    machine_resume(q->m);
+    if (!machine_resume(q->m))
+        return qmp_fail(err, "GenericError", "the debugger holds the machine");
     return json_object();
 }
 

@@ -97,10 +97,11 @@ static void open_window(struct ui *ui)
 static bool start(struct ui *ui, struct error *err)
 {
     const struct machine_config *c = ui->m->config;
-    if (c->qmp && !(ui->qmp = qmp_server_create(ui->m, c->qmp, err)))
-        return false;
     if (c->display.type == CONFIG_DISPLAY_VNC &&
         !(ui->vnc = vnc_create(&ui->front, c->display.vnc, err)))
+        return false;
+    // Commands wait for machine_run(): nothing may fail behind this.
+    if (c->qmp && !(ui->qmp = qmp_server_create(ui->m, c->qmp, err)))
         return false;
     ui->screenshots = screenshots_create(ui->m);
     open_window(ui);

@@ -25,10 +25,8 @@
 #include <time.h>
 
 enum {
-    GIC_DIST_BASE = 0x08000000,
     GIC_CPU_BASE = 0x08010000,   // GICv2
     GIC_V2M_BASE = 0x08020000,   // GICv2
-    GIC_REDIST_BASE = 0x080a0000, // GICv3
     V2M_SPI = 48,
     V2M_SPIS = 64,
     MAX_SLOTS = 64,
@@ -133,6 +131,9 @@ static struct device *create_virtio(struct machine *m, const char *name, unsigne
     struct virtio *v = NULL;
     if (!virtio_slot_create(m, n, &v, err))
         return NULL;
+    // A guest that is run by its instruction count sees a disk answer at once, always.
+    if (v && !m->config->icount)
+        virtio_start(v, &m->lock);
     return virtio_mmio_create(name, &m->bus, &m->clock, irq, m->config->virtio_legacy, v, &m->log);
 }
 
@@ -236,10 +237,10 @@ static bool create_gic(struct machine *m, struct error *err)
                                               .cpu_irq = cpu_irq,
                                               .opaque = m,
                                               .log = &m->log });
-    if (!bus_map(&m->bus, GIC_DIST_BASE, gic_dist(v->gic), err))
+    if (!bus_map(&m->bus, VIRT_GIC_DIST_BASE, gic_dist(v->gic), err))
         return false;
     if (!is_gicv2(m))
-        return bus_map(&m->bus, GIC_REDIST_BASE, gic_redist(v->gic), err);
+        return bus_map(&m->bus, VIRT_GIC_REDIST_BASE, gic_redist(v->gic), err);
     v->v2m = gicv2m_create("gic-v2m", V2M_SPI, V2M_SPIS, spi_line, v->gic, &m->log);
     return bus_map(&m->bus, GIC_CPU_BASE, gic_cpu_interface(v->gic), err) &&
            bus_map(&m->bus, GIC_V2M_BASE, v->v2m, err);
@@ -288,6 +289,13 @@ void virt_reset(struct machine *m)
     device_reset(gic_dist(v->gic));
 }
 
+void virt_drain(struct machine *m)
+{
+    struct virt *v = m->virt;
+    for (size_t i = 0; i < v->slot_count; i++)
+        device_drain(v->slots[i].dev);
+}
+
 void virt_save(struct machine *m, struct state_writer *w)
 {
     struct virt *v = m->virt;
@@ -326,7 +334,7 @@ int virt_fdt_nodes(void *opaque, void *fdt)
 {
     const struct machine *m = opaque;
     const struct virt *v = m->virt;
-    int e = gic_fdt_node(v->gic, fdt, GIC_DIST_BASE, is_gicv2(m) ? GIC_CPU_BASE : GIC_REDIST_BASE,
+    int e = gic_fdt_node(v->gic, fdt, VIRT_GIC_DIST_BASE, is_gicv2(m) ? GIC_CPU_BASE : VIRT_GIC_REDIST_BASE,
                          DEVTREE_PHANDLE_GIC, v->v2m ? v2m_node : NULL, v->v2m);
     e = e ? e : gtimer_fdt_node(fdt, virt_ppi_flags(m));
     for (size_t i = 0; !e && i < v->slot_count; i++) {

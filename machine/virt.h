@@ -6,7 +6,9 @@
 
 #include "machine/machine.h"
 
-#define VIRT_RAM_BASE UINT64_C(0x40000000)
+#define VIRT_RAM_BASE        UINT64_C(0x40000000)
+#define VIRT_GIC_DIST_BASE   UINT64_C(0x08000000)
+#define VIRT_GIC_REDIST_BASE UINT64_C(0x080a0000)
 
 // Makes the devices, maps them and fills m->board. The machine's clock, bus, log, CPUs' threads
 // and character back ends are there already.
@@ -14,6 +16,8 @@ bool virt_init(struct machine *m, struct error *err);
 void virt_fini(struct machine *m);
 // As after power-on. Machine lock; no vCPU runs.
 void virt_reset(struct machine *m);
+// Waits for what the host still does for the devices. Machine lock; no vCPU runs.
+void virt_drain(struct machine *m);
 // State of all devices. Machine lock; no vCPU runs. After a failed load they may only be destroyed.
 void virt_save(struct machine *m, struct state_writer *w);
 bool virt_load(struct machine *m, struct state_reader *r, struct error *err);

@@ -61,7 +61,7 @@ static void written(void *opaque, const uint8_t *data, size_t len)
     w->spoke = true;
     for (size_t i = 0; i < len; i++)
         add(w, (char)data[i]);
-    if (w->len)
+    if (w->len && w->expects)
         timer_arm(&w->quiet, clock_now(&w->m->clock) + QUIET);
 }
 

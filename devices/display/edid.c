@@ -9,11 +9,12 @@
 #include <string.h>
 
 enum {
-    REFRESH = 60,      // Hz
-    H_BLANK = 160,     // pixels, as reduced blanking has it
-    V_BLANK = 40,      // lines
-    MAX_CLOCK = 65535, // of 10 kHz
-    DESCRIPTORS = 54,  // four of 18 bytes
+    REFRESH = 60,     // Hz
+    H_BLANK = 160,    // pixels, as reduced blanking has it
+    V_BLANK = 40,     // lines
+    MIN_CLOCK = 1000, // of 10 kHz: less is taken for nonsense, so tiny modes have long blanks
+    MAX_CLOCK = 65535,
+    DESCRIPTORS = 54, // four of 18 bytes
     DESCRIPTOR_SIZE = 18,
 };
 
@@ -45,14 +46,16 @@ static uint32_t millimetres(uint32_t pixels)
 
 static void put_preferred(uint8_t *d, uint32_t w, uint32_t h)
 {
-    uint32_t clock = (uint32_t)((uint64_t)(w + H_BLANK) * (h + V_BLANK) * REFRESH / 10000);
+    uint32_t lines = h + V_BLANK, least = MIN_CLOCK * 10000 / REFRESH / lines + 1;
+    uint32_t line = w + H_BLANK > least ? w + H_BLANK : least, blank = line - w;
+    uint64_t clock = (uint64_t)line * lines * REFRESH / 10000;
     uint32_t mm_w = millimetres(w), mm_h = millimetres(h);
-    clock = clock < 1 ? 1 : clock < MAX_CLOCK ? clock : MAX_CLOCK;
+    clock = clock < MAX_CLOCK ? clock : MAX_CLOCK;
     d[0] = (uint8_t)clock;
     d[1] = (uint8_t)(clock >> 8);
     d[2] = (uint8_t)w;
-    d[3] = H_BLANK;
-    d[4] = (uint8_t)(w >> 8 << 4);
+    d[3] = (uint8_t)blank;
+    d[4] = (uint8_t)(w >> 8 << 4 | blank >> 8);
     d[5] = (uint8_t)h;
     d[6] = V_BLANK;
     d[7] = (uint8_t)(h >> 8 << 4);

@@ -387,6 +387,13 @@ static void mmio_destroy(void *opaque)
     free(m);
 }
 
+static void mmio_drain(void *opaque)
+{
+    struct virtio_mmio *m = opaque;
+    if (m->v)
+        virtio_drain(m->v);
+}
+
 struct device *virtio_mmio_create(const char *name, struct bus *bus, struct clock *clock,
                                   struct irq_line irq, bool legacy, struct virtio *v,
                                   const struct log *log)
@@ -397,6 +404,7 @@ struct device *virtio_mmio_create(const char *name, struct bus *bus, struct cloc
         .access_min = 1,
         .access_max = 8,
         .reset = mmio_reset,
+        .drain = mmio_drain,
         .save = mmio_save,
         .load = mmio_load,
         .fdt_node = mmio_fdt_node,

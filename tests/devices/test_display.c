@@ -397,7 +397,13 @@ Test(display, edid)
         EXPECT(e[18] << 8 | e[19], 0x104);
         EXPECT(e[54 + 2] | (e[54 + 4] & 0xf0) << 4, sizes[i][0]);
         EXPECT(e[54 + 5] | (e[54 + 7] & 0xf0) << 4, sizes[i][1]);
-        cr_assert(e[54] | e[55], "a pixel clock of 0 is no timing");
+        unsigned clock = e[54] | e[55] << 8; // of 10 kHz
+        unsigned line = sizes[i][0] + (e[54 + 3] | (e[54 + 4] & 0xf) << 8);
+        unsigned lines = sizes[i][1] + (e[54 + 6] | (e[54 + 7] & 0xf) << 8);
+        cr_assert(clock >= 1000, "a pixel clock of %u0 kHz", clock);
+        unsigned hz = (clock * 10000 + line * lines / 2) / (line * lines);
+        cr_assert(hz == 60 || (hz == 37 && clock == 65535), "%ux%u: %u Hz", sizes[i][0],
+                  sizes[i][1], hz);
         cr_assert(!memcmp(e + 54 + 36, "\0\0\0\xfc\0armlet\n", 12));
     }
 }

@@ -34,6 +34,13 @@ static void written(void *opaque, uint64_t offset, uint64_t len)
     written_len = len;
 }
 
+static struct device *make_new(const char *file, bool forget, struct error *err)
+{
+    struct pflash_config config = {
+        .file = file, .create = true, .forget = forget, .mode = mode, .written = written};
+    return pflash_create("pflash1", &config, err);
+}
+
 static struct device *make(const char *file, bool readonly, bool forget, struct error *err)
 {
     struct pflash_config config = {.file = file,
@@ -281,6 +288,23 @@ Test(pflash, the_file_has_what_was_written)
     erase(SECTOR);
     EXPECT(get(SECTOR), 0xffffffff);
     EXPECT(in_file(file, SECTOR), 0x12345678);
+}
+
+Test(pflash, a_new_file)
+{
+    struct error err;
+    struct stat st;
+    char path[200];
+    snprintf(path, sizeof path, "%s", test_dir_path(&dir, "new"));
+    struct device *dev = make_new(path, true, &err);
+    cr_assert(dev && stat(path, &st), "made, and to be forgotten");
+    device_destroy(dev);
+    dev = make_new(path, false, &err);
+    cr_assert(dev, "%s", err.text);
+    cr_assert(!stat(path, &st) && st.st_size == (off_t)PFLASH_SIZE && st.st_blocks == 0);
+    device_destroy(dev);
+    dev = make_new("/does/not/exist", false, &err);
+    cr_assert(!dev && strstr(err.text, "/does/not/exist"), "%s", err.text);
 }
 
 Test(pflash, bad_files)

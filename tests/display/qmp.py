@@ -99,6 +99,8 @@ def questions():
         check(c.do('query-name') == {'name': 'box'}, 'name')
         names = {row['name'] for row in c.do('query-commands')}
         check({'stop', 'cont', 'quit', 'screendump', 'send-key', 'query-stats', 'qmp_capabilities'} <= names, f'{names}')
+        while not c.do('query-cpus-fast')[0]['thread-id']:  # it has not begun yet
+            time.sleep(0.01)
         cpu, = c.do('query-cpus-fast')
         check(os.path.exists(f'/proc/{m.process.pid}/task/{cpu["thread-id"]}') and cpu['cpu-index'] == 0, f'{cpu}')
         for target in 'vm', 'vcpu':

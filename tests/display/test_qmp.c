@@ -19,7 +19,7 @@ static void init(void)
 {
     machine_config_init(&config);
     config.name = "test";
-    m = (struct machine){.config = &config};
+    m = (struct machine){.config = &config, .phase = MACHINE_ENDED};
     mutex_init(&m.lock);
     mutex_init(&m.run_lock);
     pthread_cond_init(&m.run_changed, NULL);

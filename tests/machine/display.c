@@ -3,8 +3,10 @@
 // pixel of what the displays then show is worked out here from the line that the guest prints.
 // Deterministic: the machine is run by its instruction count.
 #include "devices/char/buffer.h"
+#include "devices/dma.h"
 #include "machine/device_types.h"
 #include "machine/icount.h"
+#include "machine/snapshot.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -18,9 +20,8 @@ static struct machine m;
 static uint64_t icount;
 static size_t read_up_to; // of the guest's output
 
-static void setup(void)
+static void configure(void)
 {
-    struct error err = {0};
     const char *guest = getenv("ARMLET_DISPLAY_GUEST");
     if (!guest)
         cr_skip_test("no guest: aarch64-linux-gnu-gcc was not found when the build was set up");
@@ -35,6 +36,12 @@ static void setup(void)
     config.device_count = 3;
     config.chardevs[0].backend = CONFIG_CHAR_BUFFER;
     config.chardev_count = config.serial_count = 1;
+}
+
+static void setup(void)
+{
+    struct error err = {0};
+    configure();
     cr_assert(machine_init(&m, &config, &err), "%s", err.text);
 }
 
@@ -189,4 +196,40 @@ Test(display_rom, every_pixel)
         display_detach(&f[i].view);
         free(f[i].pixels);
     }
+}
+
+// A machine that shows pictures, loaded into another one, shows the same there, and goes on.
+Test(display_rom, saved_and_loaded)
+{
+    static struct machine other;
+    struct state_writer w;
+    struct state_reader r;
+    struct error err = {0};
+    const char *line;
+    while (strncmp(line = next_line(), "virtio-gpu-pointer", 18))
+        buffer_input(m.chardevs[0], "\n", 1);
+    uint64_t size;
+    memset(dma_ptr(&m.bus, 0x0b000000, 4096, true), 0x5a, 4096); // simple-framebuffer's
+    state_writer_init(&w);
+    machine_save(&m, &w);
+    cr_assert(machine_init(&other, &config, &err), "%s", err.text);
+    state_reader_init(&r, w.data, w.len);
+    cr_assert(machine_load(&other, &r, &err), "%s", err.text);
+    for (size_t i = 0; i < m.display_count; i++) {
+        struct display_image a, b;
+        cr_assert(display_snapshot(m.displays[i], true, &a, &err), "%s", err.text);
+        cr_assert(display_snapshot(other.displays[i], true, &b, &err), "%s", err.text);
+        cr_assert(a.width == b.width && a.height == b.height, "%s: %ux%u, not %ux%u",
+                  m.displays[i]->name, b.width, b.height, a.width, a.height);
+        size = (uint64_t)4 * a.width * a.height;
+        cr_assert(!memcmp(a.pixels, b.pixels, size), "%s: another picture", m.displays[i]->name);
+        display_image_fini(&a);
+        display_image_fini(&b);
+    }
+    buffer_input(other.chardevs[0], "\n", 1);
+    icount_run(&other, icount + 100 * STEP);
+    cr_assert(strstr(buffer_output(other.chardevs[0], NULL), "done"), "the loaded guest says: %s",
+              buffer_output(other.chardevs[0], NULL));
+    state_writer_fini(&w);
+    machine_fini(&other);
 }
