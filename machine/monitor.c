@@ -235,6 +235,7 @@ static void physical(struct monitor *m, const char *arg)
 static void system_reset(struct monitor *m, const char *arg)
 {
     machine_request(m->d->m, MACHINE_RESET);
+    fprintf(m->out, "GDB is to forget what it knows: maintenance flush register-cache\n");
 }
 
 static void quit(struct monitor *m, const char *arg)
