@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "jit/exec.h"
 
+#include "jit/dirty.h"
 #include "jit/fp_host.h"
 #include "jit/interp.h"
 #include "jit/ir.h"
+#include "jit/quick.h"
 #include "jit/tb.h"
 
 // So many exceptions in a row without an instruction in between will go on for ever.
@@ -26,6 +28,8 @@ static enum vcpu_exit serve(struct vcpu *cpu)
 {
     unsigned req = cpu->exit_request ? take_requests(cpu) : 0;
     tb_safe_point(cpu->jit);
+    if (req & EXIT_REQ_DIRTY)
+        dirty_flush(cpu);
     if (unlikely(req & EXIT_REQ_SAMPLE) && cpu->jit->sample)
         cpu->jit->sample(cpu->jit->sample_opaque, cpu);
     if (req & EXIT_REQ_INTERRUPT)
@@ -40,7 +44,7 @@ enum vcpu_exit exec_run(struct vcpu *cpu)
     enum vcpu_exit why = VCPU_EXIT_NONE;
     fp_host_enter(&cpu->fp);
     while (why == VCPU_EXIT_NONE && (why = serve(cpu)) == VCPU_EXIT_NONE) {
-        interp_run(cpu);
+        cpu->jit->quick ? quick_run(cpu) : interp_run(cpu);
         why = take_halt(cpu);
     }
     fp_host_leave(&cpu->fp);

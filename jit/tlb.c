@@ -45,14 +45,17 @@ static bool resolve(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned
     *p = (struct place){ .pa = t.page | (va & ~PAGE_MASK), .device = t.device,
                          .watched = t.watched };
     const struct ram_region *r = jit_region(cpu->jit, p->pa);
-    if (!r || (r->rom && access == MEM_WRITE))
+    if (!r || (r->rom && (access == MEM_WRITE || __atomic_load_n(&r->io, __ATOMIC_SEQ_CST))))
         return true;
     p->host = r->host + (p->pa - r->base);
     uint8_t *flags = &r->page_flags[(p->pa - r->base) >> PAGE_BITS];
     unsigned f = __atomic_load_n(flags, __ATOMIC_RELAXED);
+    // Noted before it is written; from here on the page is written at full speed.
+    if (unlikely(access == MEM_WRITE && f & PAGE_DIRTY_LOG))
+        dirty_written(r, (p->pa - r->base) >> PAGE_BITS);
     bool guarded = f & PAGE_WATCH || t.watched ||
-                   (access == MEM_WRITE && (f & PAGE_DIRTY_LOG || t.dirty_trap ||
-                                            (f & PAGE_CODE && cpu->jit->protect_code)));
+                   (access == MEM_WRITE &&
+                    (t.dirty_trap || (f & PAGE_CODE && cpu->jit->protect_code)));
     if (access == MEM_WRITE && f & PAGE_CODE && cpu->jit->protect_code)
         p->code_flags = flags;
     if (!guarded && !t.device)
@@ -365,6 +368,15 @@ void tlb_protect_page(struct vcpu *cpu, const uint8_t *host)
     for (unsigned n = 0; n < TLB_SIZE; n++) {
         struct tlb_entry *e = &cpu->wtlb[n];
         if (e->tag != TLB_TAG_EMPTY && (uint8_t *)(uintptr_t)((e->tag & PAGE_MASK) + e->addend) == host)
+            e->tag = TLB_TAG_EMPTY;
+    }
+}
+
+void tlb_forget_reads(struct vcpu *cpu, const uint8_t *host, uint64_t size)
+{
+    for (unsigned n = 0; n < TLB_SIZE; n++) {
+        struct tlb_entry *e = &cpu->rtlb[n];
+        if (e->tag != TLB_TAG_EMPTY && (e->tag & PAGE_MASK) + e->addend - (uintptr_t)host < size)
             e->tag = TLB_TAG_EMPTY;
     }
 }

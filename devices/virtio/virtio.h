@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VIRTIO_MAX_QUEUES 8
+#define VIRTIO_MAX_QUEUES 32 // virtio_state.unfinished has a bit for each
 
 // Feature bits common to all devices.
 #define VIRTIO_F_NOTIFY_ON_EMPTY 24
@@ -41,11 +41,15 @@ struct virtio_ops {
     uint16_t queue_max;   // size of each, a power of two
     uint64_t features;    // offered, without the common ring and VERSION_1 bits
     unsigned config_size; // bytes of configuration space
+    bool modern_only;     // the legacy interface never had it: its slot is always version 2
     // offset + size lies inside config_size.
     uint64_t (*config_read)(struct virtio *v, unsigned offset, unsigned size);
     void (*config_write)(struct virtio *v, unsigned offset, unsigned size, uint64_t value);
     void (*notify)(struct virtio *v, unsigned queue); // the driver kicked
-    void (*reset)(struct virtio *v);                  // forget what is in flight
+    void (*reset)(struct virtio *v);                  // let go of what is in flight
+    // From here on the device's own threads may enter it, under `lock`. Optional.
+    void (*start)(struct virtio *v, struct mutex *lock);
+    void (*drain)(struct virtio *v); // returns when nothing is in flight. Optional
     void (*save)(struct virtio *v, struct state_writer *w);
     bool (*load)(struct virtio *v, struct state_reader *r, struct error *err);
     void (*destroy)(struct virtio *v);
@@ -83,12 +87,20 @@ static inline bool virtio_has(const struct virtio *v, unsigned feature)
 
 void virtio_init(struct virtio *v, const struct virtio_ops *ops, const char *name);
 void virtio_destroy(struct virtio *v); // accepts NULL
+void virtio_start(struct virtio *v, struct mutex *lock); // see the operation
+void virtio_drain(struct virtio *v);
 
 // For the device model. virtio_pop() takes the next request: true with a checked chain, or false
 // when there is none or the driver has broken the queue (NEEDS_RESET is then set).
 bool virtio_pop(struct virtio *v, unsigned queue, struct virtq_chain *chain);
 void virtio_push(struct virtio *v, unsigned queue, const struct virtq_chain *chain,
                  uint32_t written);
+// Puts the last `count` chains back: they are taken again at the next notification. Only what
+// virtio_pop() gave since the last virtio_push(), and only while the driver is not broken.
+void virtio_unpop(struct virtio *v, unsigned queue, unsigned count);
+// The device does not go on with this queue until it calls virtio_notify() itself (its back end has
+// no room). A saved state remembers, and goes on after the load.
+void virtio_stall(struct virtio *v, unsigned queue);
 void virtio_signal(struct virtio *v, unsigned queue); // interrupt, if the driver wants one
 void virtio_config_changed(struct virtio *v);
 void virtio_broken(struct virtio *v, const char *why); // NEEDS_RESET; goes quiet
