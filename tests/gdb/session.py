@@ -192,7 +192,7 @@ def memory():
     """What is mapped nowhere is an error and nothing else; pieces; code that is written over."""
     with target() as t:
         r = at_ready(t)
-        for addr in [0x1000, 0xdead000000000000, 0xffffffffffffff00, 0x0000800000000000]:
+        for addr in [0xdead000000000000, 0xffffffffffffff00, 0x0000800000000000]:
             equal(r.ask(f'm{addr:x},8'), 'E14', f'reading {addr:#x}')
             equal(r.ask(f'M{addr:x},1:00'), 'E14', f'writing {addr:#x}')
         end = HIGH + 0x50000000 # of RAM
