@@ -6,6 +6,17 @@
 enum {
     PROP_DRIVE = 1 << 0,  // needs one
     PROP_SERIAL = 1 << 1,
+    PROP_NETDEV = 1 << 2, // needs one; also mac=
+    PROP_PORT = 1 << 3,   // a port of a virtio-serial-device: sits in no slot
+    PROP_NAME = 1 << 4,
+    PROP_FSDEV = 1 << 5, // needs one; also mount_tag=
+    PROP_BALLOON = 1 << 6,
+    PROP_MODE = 1 << 16, // xres, yres
+    PROP_FORMAT = 1 << 17,
+    PROP_HOSTMEM = 1 << 18,
+    // Not properties of the command line's:
+    PROP_DISPLAY = 1 << 24, // counts among the machine's displays
+    PROP_ONCE = 1 << 25,    // one a machine
 };
 
 enum device_type {

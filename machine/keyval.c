@@ -150,6 +150,15 @@ static bool set_field(const struct keyval_group *g, const struct keyval_row *r, 
     case KEYVAL_CHOICE:
         snprintf(what, sizeof what, "%s: %s", g->option, r->name);
         return keyval_choose(r->choices, what, value, field, err);
+    case KEYVAL_LIST: {
+        struct keyval_list *list = field;
+        if (!*value)
+            return error_set(err, "%s: %s= is empty", g->option, r->name);
+        if (list->count == KEYVAL_MAX_LIST)
+            return error_set(err, "%s: more than %d of %s=", g->option, KEYVAL_MAX_LIST, r->name);
+        list->items[list->count++] = value;
+        return true;
+    }
     case KEYVAL_ABSENT:
         if (parse_bool(value, field) && !*(bool *)field)
             return true;

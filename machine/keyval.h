@@ -11,12 +11,15 @@
 #include "base/error.h"
 #include "machine/config.h"
 
+#define KEYVAL_MAX_LIST 64
+
 enum keyval_type {
     KEYVAL_STRING, // const char *, kept in the config's pool
     KEYVAL_BOOL,   // bool: on, off, yes, no, true, false
     KEYVAL_NUMBER, // int, 0 .. INT_MAX
     KEYVAL_SIZE,   // uint64_t bytes: K, M, G, T; without a suffix the row's unit
     KEYVAL_CHOICE, // int: the value that stands beside the name in the row's choices
+    KEYVAL_LIST,   // struct keyval_list: strings, one each time the key is given
     KEYVAL_ABSENT, // bool: a feature this version lacks, so only "off" can be had
 };
 
@@ -24,6 +27,11 @@ struct keyval_choice {
     const char *name; // NULL ends a list
     int value;
     const char *help; // may be NULL
+};
+
+struct keyval_list {
+    const char *items[KEYVAL_MAX_LIST];
+    size_t count;
 };
 
 struct keyval_row {

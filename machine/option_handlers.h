@@ -3,14 +3,28 @@
 #ifndef MACHINE_OPTION_HANDLERS_H
 #define MACHINE_OPTION_HANDLERS_H
 
+#include "base/bits.h"
+#include "machine/keyval.h"
 #include "machine/options.h"
+
+struct given_option {
+    const char *name, *arg;
+};
 
 struct options {
     struct machine_config *config;
     FILE *out;
     bool done; // something was printed instead; no machine is wanted
     bool nographic;
+    const char *serials[CONFIG_MAX_SERIALS]; // what -serial named, resolved once all -chardev are known
+    unsigned serial_count;
+    const char *short_disk;     // the first disk named without an option
+    struct given_option *given; // all options, in order; those that armlet has added too
+    size_t given_count;
+    bool print_config;
     bool serial_given;
+    bool net_nic, net_user; // -net nic, -net user: a card and what it is plugged into
+    uint8_t net_mac[6];
     const char *serial; // what -serial named, resolved once all -chardev are known
     struct error *err;
 };
@@ -22,8 +36,26 @@ struct option_row {
     bool (*handle)(struct options *o, const char *arg); // false: *o->err is set
 };
 
+// Tables of properties.
+#define ROW(type, struct_name, name, field, ...)                                                   \
+    {                                                                                              \
+        name, KEYVAL_##type, offsetof(struct struct_name, field), __VA_ARGS__                      \
+    }
+#define GROUP(option, implied, rows)                                                               \
+    {                                                                                              \
+        option, implied, rows, ARRAY_SIZE(rows)                                                    \
+    }
+
+bool wants_help(const char *arg);
+// Print names and what is said of them; the handler has nothing more to do.
+bool print_choices(struct options *o, const char *title, const struct keyval_choice *c);
+bool print_properties(struct options *o, const struct keyval_group *g);
+
 extern const struct option_row option_rows[];
 extern const size_t option_row_count;
+
+// Does what the option of this name does, and remembers it. arg lives as long as the configuration.
+bool options_apply(struct options *o, const char *name, const char *arg);
 
 void options_print_help(FILE *out);
 
@@ -34,5 +66,13 @@ void options_print_help(FILE *out);
 
 // After the last option: defaults, references between options, what contradicts.
 bool options_check(struct options *o);
+
+// Parts of it, in files of their own. Each -device finds its -netdev; each -nic gets its device.
+bool options_connect_nets(struct options *o);
+// The same for the ports of virtio-serial: their bus, their number on it, their -chardev.
+bool options_add_port(struct options *o, const char *what, const struct config_device *d);
+bool options_connect_ports(struct options *o);
+// The same for shared folders: each device finds its -fsdev; each -share gets its device.
+bool options_connect_shares(struct options *o);
 
 #endif

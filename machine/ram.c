@@ -33,3 +33,8 @@ void ram_clear(struct ram *ram)
 {
     madvise(ram->host, ram->size, MADV_DONTNEED);
 }
+
+void ram_discard(struct ram *ram, uint64_t offset, uint64_t len)
+{
+    madvise(ram->host + offset, len, MADV_DONTNEED);
+}

@@ -17,5 +17,7 @@ bool ram_init(struct ram *ram, uint64_t size, struct error *err);
 void ram_fini(struct ram *ram);
 // Gives all of it back to the host; it reads as zero again.
 void ram_clear(struct ram *ram);
+// The same for some of it: whole pages, in bytes from the beginning.
+void ram_discard(struct ram *ram, uint64_t offset, uint64_t len);
 
 #endif

@@ -126,6 +126,7 @@ static void settle(struct machine *m)
     for (unsigned n = 0; n < m->nr_cpus; n++)
         a64_state_settle(m->cpus[n]);
     tb_suspect_all(&m->jit);
+    dirty_all_written(&m->jit); // whoever shows RAM looks again
 }
 
 void machine_save(struct machine *m, struct state_writer *w)

@@ -40,6 +40,7 @@ enum { // offsets
     QueueDriverHigh = 0x094,
     QueueDeviceLow = 0x0a0,
     QueueDeviceHigh = 0x0a4,
+    SHMSel = 0x0ac,
     SHMLenLow = 0x0b0,
     SHMLenHigh = 0x0b4,
     SHMBaseLow = 0x0b8,
@@ -281,6 +282,8 @@ static bool write_modern(struct virtio_mmio *m, uint64_t offset, uint32_t value)
     case QueueDeviceHigh:
         write_address(&q->used, offset == QueueDeviceHigh, value);
         return true;
+    case SHMSel: // whichever it is: there is no such region
+        return true;
     default:
         return false;
     }
@@ -409,6 +412,7 @@ struct device *virtio_mmio_create(const char *name, struct bus *bus, struct cloc
     };
     struct virtio_mmio *m = calloc(1, sizeof *m);
     assert(m);
+    legacy = legacy && !(v && v->ops->modern_only);
     device_init(&m->dev, &ops, m, VIRTIO_MMIO_SIZE, name);
     m->irq = irq;
     m->legacy = legacy;

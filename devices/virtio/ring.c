@@ -161,21 +161,44 @@ enum virtq_result virtq_pop(struct virtq *q, struct virtq_chain *chain, const ch
     return VIRTQ_CHAIN;
 }
 
-bool virtq_push(struct virtq *q, const struct virtq_chain *chain, uint32_t written)
+bool virtq_fill(struct virtq *q, uint16_t head, uint32_t written, unsigned n)
 {
     struct virtq_state *s = q->s;
     struct parts p;
     const char *why;
-    assert(written <= chain->in_len);
     if (!s->ready || !map(q, &p, &why))
         return false;
-    uint32_t entry[2] = {chain->head, written};
-    uint64_t at = 4 + 8 * (uint64_t)(s->used_index & (s->size - 1));
+    uint32_t entry[2] = {head, written};
+    uint64_t at = 4 + 8 * (uint64_t)((s->used_index + n) & (s->size - 1u));
     memcpy(p.used + at, entry, sizeof entry);
-    store16(p.used + 2, ++s->used_index);
     dma_written(q->bus, s->used + at, sizeof entry);
-    dma_written(q->bus, s->used + 2, 2);
     return true;
+}
+
+void virtq_flush(struct virtq *q, unsigned count)
+{
+    struct virtq_state *s = q->s;
+    struct parts p;
+    const char *why;
+    if (!count || !s->ready || !map(q, &p, &why))
+        return;
+    s->used_index = (uint16_t)(s->used_index + count);
+    store16(p.used + 2, s->used_index);
+    dma_written(q->bus, s->used + 2, 2);
+}
+
+bool virtq_push(struct virtq *q, const struct virtq_chain *chain, uint32_t written)
+{
+    assert(written <= chain->in_len);
+    if (!virtq_fill(q, chain->head, written, 0))
+        return false;
+    virtq_flush(q, 1);
+    return true;
+}
+
+void virtq_unpop(struct virtq *q, unsigned count)
+{
+    q->s->last_avail = (uint16_t)(q->s->last_avail - count);
 }
 
 bool virtq_should_signal(struct virtq *q)

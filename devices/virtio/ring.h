@@ -56,6 +56,15 @@ enum virtq_result virtq_pop(struct virtq *q, struct virtq_chain *chain, const ch
 // beginning, were filled. false when the used ring is not in RAM.
 bool virtq_push(struct virtq *q, const struct virtq_chain *chain, uint32_t written);
 
+// The same in two steps, for a packet that takes several chains: virtq_fill() writes the n-th
+// entry behind the used index (n from 0), and virtq_flush() shows the driver all `count` at once.
+bool virtq_fill(struct virtq *q, uint16_t head, uint32_t written, unsigned n);
+void virtq_flush(struct virtq *q, unsigned count);
+
+// Takes back the last `count` calls of virtq_pop() that gave a chain: they come again. None of
+// those chains may have been returned.
+void virtq_unpop(struct virtq *q, unsigned count);
+
 // Tells the bus that the first len bytes of the writable part were written (by other means than
 // virtq_write()).
 void virtq_written(struct virtq *q, const struct virtq_chain *chain, uint64_t len);

@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 #define ISR_QUEUE     1u
 #define ISR_CONFIG    2u
 #define LEGACY_ALIGN  4096
@@ -101,10 +101,12 @@ void virtio_drain(struct virtio *v)
 
 void virtio_notify(struct virtio *v, unsigned queue)
 {
-    if (queue < v->ops->queues)
+    if (queue < v->ops->queues) {
+        v->s.unfinished &= ~(1u << queue);
         run_queue(v, queue);
-    else
+    } else {
         log_printf(v->log, LOG_GUEST_ERROR, "%s: notified of queue %u\n", v->name, queue);
+    }
 }
 
 static struct virtq *queue_of(struct virtio *v, unsigned queue)
@@ -143,6 +145,16 @@ void virtio_push(struct virtio *v, unsigned queue, const struct virtq_chain *cha
     // A ring that has left RAM since is found out by the next pop.
     if (!(v->s.status & VIRTIO_S_NEEDS_RESET))
         virtq_push(queue_of(v, queue), chain, written);
+}
+
+void virtio_unpop(struct virtio *v, unsigned queue, unsigned count)
+{
+    virtq_unpop(&v->queue[queue], count);
+}
+
+void virtio_stall(struct virtio *v, unsigned queue)
+{
+    v->s.unfinished |= 1u << queue;
 }
 
 static void raise(struct virtio *v, uint32_t isr)

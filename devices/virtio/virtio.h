@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VIRTIO_MAX_QUEUES 8
+#define VIRTIO_MAX_QUEUES 32 // virtio_state.unfinished has a bit for each
 
 // Feature bits common to all devices.
 #define VIRTIO_F_NOTIFY_ON_EMPTY 24
@@ -41,6 +41,7 @@ struct virtio_ops {
     uint16_t queue_max;   // size of each, a power of two
     uint64_t features;    // offered, without the common ring and VERSION_1 bits
     unsigned config_size; // bytes of configuration space
+    bool modern_only;     // the legacy interface never had it: its slot is always version 2
     // offset + size lies inside config_size.
     uint64_t (*config_read)(struct virtio *v, unsigned offset, unsigned size);
     void (*config_write)(struct virtio *v, unsigned offset, unsigned size, uint64_t value);
@@ -94,6 +95,12 @@ void virtio_drain(struct virtio *v);
 bool virtio_pop(struct virtio *v, unsigned queue, struct virtq_chain *chain);
 void virtio_push(struct virtio *v, unsigned queue, const struct virtq_chain *chain,
                  uint32_t written);
+// Puts the last `count` chains back: they are taken again at the next notification. Only what
+// virtio_pop() gave since the last virtio_push(), and only while the driver is not broken.
+void virtio_unpop(struct virtio *v, unsigned queue, unsigned count);
+// The device does not go on with this queue until it calls virtio_notify() itself (its back end has
+// no room). A saved state remembers, and goes on after the load.
+void virtio_stall(struct virtio *v, unsigned queue);
 void virtio_signal(struct virtio *v, unsigned queue); // interrupt, if the driver wants one
 void virtio_config_changed(struct virtio *v);
 void virtio_broken(struct virtio *v, const char *why); // NEEDS_RESET; goes quiet

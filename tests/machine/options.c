@@ -4,7 +4,10 @@
 #include "base/log.h"
 #include "machine/device_types.h"
 #include "machine/option_handlers.h"
+#include "machine/short_way.h"
+#include "tests/support/files.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,7 +177,7 @@ Test(options, wrong_values)
     bad("K -smp 2", "one CPU");
     bad("K -smp cores=2", "one CPU");
     bad("K -smp x", "not a number");
-    bad("K -M virt,gic-version=2", "gic-version");
+    bad("K -M virt,gic-version=4", "gic-version");
     bad("K -M virt,virtualization=on", "only virtualization=off");
     bad("K -cpu cortex-m3", "no such CPU");
     bad("K -cpu mac", "did you mean max?");
@@ -186,6 +189,13 @@ Test(options, wrong_values)
     bad("K -drive ,", "empty item");
     bad("K -drive file", "needs a value");
     bad("K -device virtio-blk-device", "no drive=");
+    bad("K -device ramfb -device ramfb", "there is one already");
+    bad("K -device simple-framebuffer,xres=100", "go together");
+    bad("K -device virtio-gpu-device,xres=4096,yres=100", "at most 4095");
+    bad("K -device simple-framebuffer,format=bgr", "x8r8g8b8");
+    bad("K -device virtio-gpu-device -device virtio-gpu-device -device ramfb "
+        "-device simple-framebuffer -device virtio-gpu-device",
+        "more than 4 displays");
     bad("K -device virtio-blk-device,drive=d", "no -drive of that id");
     bad("K -device virtio-rng-device,drive=d", "no property");
     bad("K -drive file=x,id=d -device virtio-blk-device,drive=d", "if=none");
@@ -193,10 +203,10 @@ Test(options, wrong_values)
     bad("K -drive file=x,if=none,id=d -device virtio-blk-device,drive=d "
         "-device virtio-blk-device,drive=d",
         "in use");
-    bad("K -nic user", "none");
+    bad("K -nic tap", "user");
     bad("K -display gtk", "none");
     bad("K -serial tcp:1", "mon:stdio");
-    bad("K -serial stdio -serial stdio", "one UART");
+    bad("K -serial null -serial null -serial null", "two UARTs");
     bad("K -serial chardev:x", "no -chardev");
     bad("K -chardev stdio,id=a -chardev stdio,id=b", "once");
     bad("K -chardev file,id=a", "path=");
@@ -242,6 +252,159 @@ Test(options, too_many)
     bad(line, "slots are taken");
 }
 
+static void expect_address(struct in_addr a, unsigned want)
+{
+    cr_expect_eq(ntohl(a.s_addr), want, "address 0x%x, not 0x%x", ntohl(a.s_addr), want);
+}
+
+Test(options, networks)
+{
+    good("K -nic none");
+    cr_expect_eq(config.netdev_count, 0u);
+    good("K -nic user");
+    cr_expect_eq(config.device_count, 1u);
+    cr_expect_eq(config.devices[0].type, DEVICE_VIRTIO_NET);
+    cr_expect_eq(config.devices[0].mac_address[5], 0x56);
+    expect_address(config.netdevs[0].user.net, 0x0a000200);
+    expect_address(config.netdevs[0].user.host, 0x0a000202);
+    expect_address(config.netdevs[0].user.dns, 0x0a000203);
+    expect_address(config.netdevs[0].user.dhcp_start, 0x0a00020f);
+    good("K -netdev user,id=n,hostfwd=tcp::2222-:22,hostfwd=udp:0.0.0.0:53-10.0.2.20:5353,net=192.168.7.0/24,"
+         "restrict=on,ipv6=off -device virtio-net-device,netdev=n,mac=52:54:00:aa:bb:cc -nic user");
+    struct config_netdev *n = &config.netdevs[0];
+    cr_expect_eq(config.devices[0].net, n);
+    cr_expect_eq(config.devices[0].mac_address[3], 0xaa);
+    cr_expect_eq(config.devices[1].mac_address[5], 0x56);
+    cr_expect_eq(n->user.hostfwd_count, 2u);
+    expect_address(n->hostfwd[0].host, 0x7f000001); // loopback unless told otherwise
+    expect_address(n->hostfwd[0].guest, 0);
+    cr_expect_eq(n->hostfwd[0].host_port, 2222);
+    cr_expect_eq(n->hostfwd[0].guest_port, 22);
+    cr_expect(n->hostfwd[1].udp);
+    expect_address(n->hostfwd[1].host, 0);
+    expect_address(n->hostfwd[1].guest, 0x0a000214);
+    expect_address(n->user.host, 0xc0a80702);
+    cr_expect(n->user.restricted && n->user.ipv4 && !n->user.ipv6);
+    good("K -net nic,macaddr=52:54:00:0:0:1,model=virtio -net user,hostfwd=tcp:127.0.0.1:80-:80");
+    cr_expect_eq(config.device_count, 1u);
+    cr_expect_eq(config.devices[0].mac_address[5], 1);
+    good("K -net nic");
+    cr_expect_eq(config.device_count, 1u);
+    good("K -netdev stream,id=s,addr.type=unix,addr.path=/x,server=on -netdev socket,id=f,fd=5");
+    cr_expect(config.netdevs[0].server);
+    cr_expect_eq(config.netdevs[1].fd, 5);
+}
+
+Test(options, wrong_networks)
+{
+    bad("K -netdev user", "no id=");
+    bad("K -netdev tap,id=n", "user");
+    bad("K -netdev id=n", "name comes first");
+    bad("K -netdev user,id=n,smb=/x", "no property 'smb'");
+    bad("K -netdev user,id=n,hostfw=x", "did you mean 'hostfwd'?");
+    bad("K -netdev user,id=n,mac=52:54:00:12:34:56", "-device");
+    bad("K -netdev user,id=n -netdev user,id=n", "given twice");
+    bad("K -netdev user,id=n,ipv4=off,ipv6=off", "neither");
+    bad("K -device virtio-net-device", "no netdev=");
+    bad("K -device virtio-net-device,netdev=n", "no -netdev of that id");
+    bad("K -netdev user,id=n -device virtio-net-device,netdev=n -device virtio-net-device,netdev=n",
+        "has a card already");
+    bad("K -netdev stream,id=n", "no addr.path=");
+    bad("K -netdev stream,id=n,addr.type=inet,addr.path=/x", "unix");
+    bad("K -netdev socket,id=n,fd=1", "fd=");
+    bad("K -net user -net user", "one network");
+    bad("K -net nic,netdev=n", "virtio-net-device,netdev=n");
+    bad("K -nic user,model=e1000", "virtio");
+    static const char *const macs[] = {"1", "52:54:00:12:34", "52:54:00:12:34:56:78", "52:54:00:12:34:5g",
+                                       "53:54:00:12:34:56", "52:54:00:12:34:567", "52:54:00:12:34:-5"};
+    static const char *const forwards[] = {"tcp", "tcp:", "tcp::22", "tcp::22-", "tcp::22-:", "tcp::0-:22",
+                                           "tcp::65536-:22", "tcp::22x-:22", "sctp::22-:22", "tcp:1.2.3:22-:22",
+                                           "tcp:localhost:22-:22", "tcp::22-10.0.2.15",
+                                           "tcp:1.2.3.4.5.6.7.8.9.0.1.2.3.4.5:22-:22", "tcp::-22-:22"};
+    static const char *const nets[] = {"10.0.2", "10.0.2.0/33", "10.0.2.0/7", "10.0.2.0/29", "10.0.2.0/x",
+                                       "10.0.2.0/255.0.255.0", "x/24"};
+    char line[200];
+    for (size_t i = 0; i < ARRAY_SIZE(macs); i++) {
+        snprintf(line, sizeof line, "K -nic user,mac=%s", macs[i]);
+        bad(line, "mac=");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(forwards); i++) {
+        snprintf(line, sizeof line, "K -nic user,hostfwd=%s", forwards[i]);
+        bad(line, "tcp:[ADDR]:PORT-[ADDR]:PORT");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(nets); i++) {
+        snprintf(line, sizeof line, "K -nic user,net=%s", nets[i]);
+        bad(line, "net=");
+    }
+    bad("K -nic user,host=10.0.3.2", "lie in the network");
+    bad("K -nic user,host=10.0.2.3", "three addresses");
+    bad("K -nic user,dns=localhost", "not an IPv4 address");
+}
+
+Test(options, ports)
+{
+    good("K -chardev null,id=a -chardev null,id=b -device virtio-serial-device,id=s0 -device virtserialport,chardev=a,"
+         "name=org.x -device virtconsole,chardev=b -device virtio-serial-device,id=s1 -device virtserialport,nr=7 "
+         "-device virtconsole,bus=s0.0");
+    cr_expect_eq(config.device_count, 2u);
+    cr_expect_eq(config.port_count, 4u);
+    static const struct {
+        int nr, on, chardev;
+    } want[] = {{1, 0, 0}, {0, 0, 1}, {7, 1, 0}, {2, 0, 0}};
+    for (unsigned i = 0; i < 4; i++) {
+        cr_expect_eq(config.ports[i].nr, want[i].nr, "port %u is nr %d", i, config.ports[i].nr);
+        cr_expect_eq(config.ports[i].on, &config.devices[want[i].on], "port %u is on another bus", i);
+        cr_expect_eq(config.ports[i].chardev_index, want[i].chardev);
+    }
+    bad("K -device virtconsole", "no -device virtio-serial-device");
+    bad("K -device virtio-serial-device -device virtconsole,bus=x.0", "has that id");
+    bad("K -device virtio-serial-device -device virtconsole,nr=15", "above 14");
+    bad("K -device virtio-serial-device -device virtserialport,nr=0", "console's");
+    bad("K -device virtio-serial-device -device virtconsole,nr=3 -device virtserialport,nr=3", "given twice");
+    bad("K -device virtio-serial-device -device virtconsole,chardev=x", "no -chardev of that id");
+    bad("K -chardev null,id=a -serial chardev:a -device virtio-serial-device -device virtconsole,chardev=a", "in use");
+    bad("K -device virtio-serial-device,chardev=a", "no property");
+    bad("K -device virtio-serial-device -device virtconsole,name="
+        "0123456789012345678901234567890123456789012345678901234567890123456789", "longer than 64");
+}
+
+Test(options, shares)
+{
+    good("K -share /a,,b -share path=/c,readonly=on,tag=c -share /d");
+    cr_expect_eq(config.device_count, 3u);
+    cr_expect_eq(config.devices[1].type, DEVICE_VIRTIO_9P);
+    cr_expect_str_eq(config.devices[0].share->path, "/a,b");
+    cr_expect_str_eq(config.devices[0].mount_tag, "share");
+    cr_expect_str_eq(config.devices[1].mount_tag, "c");
+    cr_expect(config.devices[1].share->readonly && !config.devices[0].share->readonly);
+    cr_expect_str_eq(config.devices[2].mount_tag, "share2");
+    good("K -fsdev local,id=virtfs1,path=/,security_model=none,readonly=on,multidevs=remap "
+         "-device virtio-9p-device,fsdev=virtfs1,mount_tag=ROOTFS");
+    cr_expect(config.devices[0].share->readonly);
+    cr_expect_str_eq(config.devices[0].mount_tag, "ROOTFS");
+    good("K -virtfs local,path=/x,mount_tag=x,security_model=none");
+    cr_expect_str_eq(config.devices[0].share->path, "/x");
+    bad("K -share tag=x", "no path=");
+    bad("K -share /a,tag=0123456789012345678901234567890123456789012345678901234567890123456789", "longer than 64");
+    bad("K -share /a,tag=x -share /b,tag=x", "have the tag x");
+    bad("K -share /a,writable=on", "no property");
+    bad("K -fsdev local,path=/x", "no id=");
+    bad("K -fsdev proxy,id=x", "local");
+    bad("K -fsdev local,id=x,path=/x,security_model=mapped-xattr", "none");
+    bad("K -virtfs local,path=/x", "no mount_tag=");
+    bad("K -device virtio-9p-device,mount_tag=x", "no fsdev=");
+    bad("K -device virtio-9p-device,fsdev=x", "no mount_tag=");
+    bad("K -device virtio-9p-device,fsdev=x,mount_tag=x", "no -fsdev of that id");
+}
+
+Test(options, balloon)
+{
+    good("K -device virtio-balloon-device -device virtio-balloon-device,deflate-on-oom=off,free-page-reporting=off");
+    cr_expect(config.devices[0].deflate_on_oom && config.devices[0].free_page_reporting);
+    cr_expect(!config.devices[1].deflate_on_oom && !config.devices[1].free_page_reporting);
+    bad("K -device virtio-balloon-device,free-page-hint=on", "no property");
+}
+
 Test(options, serials)
 {
     good("K -serial none");
@@ -256,6 +419,189 @@ Test(options, serials)
     cr_expect_eq(config.chardevs[config.serials[0]].backend, CONFIG_CHAR_NULL);
     good("K -nodefaults");
     cr_expect_eq(config.serial_count, 0u);
+}
+
+Test(options, two_serials)
+{
+    good("K -serial mon:stdio -serial file:/tmp/x");
+    cr_expect_eq(config.serial_count, 2u);
+    cr_expect_str_eq(config.chardevs[config.serials[1]].path, "/tmp/x");
+    good("K -serial none -serial null");
+    cr_expect_eq(config.serials[0], CONFIG_NO_SERIAL);
+    cr_expect_eq(config.chardevs[config.serials[1]].backend, CONFIG_CHAR_NULL);
+    good("K -chardev testdev,id=t -serial chardev:t");
+    cr_expect_eq(config.chardevs[config.serials[0]].backend, CONFIG_CHAR_TESTDEV);
+}
+
+Test(options, flash)
+{
+    good("-bios B");
+    cr_expect_str_eq(config.flash[0].file, "B");
+    cr_expect(config.flash[0].readonly);
+    cr_expect_null(config.flash[1].file);
+    good("-drive if=pflash,file=code,readonly=on -drive if=pflash,file=vars -kernel K -append x");
+    cr_expect_str_eq(config.flash[0].file, "code");
+    cr_expect(config.flash[0].readonly);
+    cr_expect_str_eq(config.flash[1].file, "vars");
+    cr_expect(!config.flash[1].readonly);
+    cr_expect_eq(config.device_count, 0u);
+    good("-drive if=pflash,file=vars,unit=1,create=on -snapshot -drive if=pflash,file=code");
+    cr_expect_str_eq(config.flash[0].file, "code");
+    cr_expect_str_eq(config.flash[1].file, "vars");
+    cr_expect(config.flash[1].forget && config.flash[1].create);
+    good("-bios B -drive if=pflash,file=vars");
+    cr_expect_str_eq(config.flash[1].file, "vars");
+    bad("-bios B -drive if=pflash,unit=0,file=code", "flash bank 0 already holds B");
+    bad("K -drive if=pflash,file=a -drive if=pflash,file=b -drive if=pflash,file=c", "two flash");
+    bad("K -drive if=pflash,unit=2,file=a", "banks 0 and 1");
+    bad("K -drive unit=1,file=a", "go with if=pflash");
+    bad("K -drive create=on,file=a", "go with if=pflash");
+    bad("K -bios=", "empty");
+    bad("-drive if=pflash,unit=1,file=vars", "nothing to boot");
+    good("-pflash code -pflash vars");
+    cr_expect_str_eq(config.flash[0].file, "code");
+    cr_expect_str_eq(config.flash[1].file, "vars");
+}
+
+Test(options, fw_cfg)
+{
+    good("K -fw_cfg name=opt/a,string=b -fw_cfg opt/c,file=d");
+    cr_expect_eq(config.fw_cfg_count, 2u);
+    cr_expect_str_eq(config.fw_cfg[0].string, "b");
+    cr_expect_str_eq(config.fw_cfg[1].name, "opt/c");
+    cr_expect_str_eq(config.fw_cfg[1].file, "d");
+    bad("K -fw_cfg name=opt/a", "one of file=");
+    bad("K -fw_cfg file=a", "wants name=");
+    bad("K -fw_cfg opt/a,file=a,string=b", "one of file=");
+    bad("K -fw_cfg name=opt/345678901234567890123456789012345678901234567890123456,string=x",
+        "1 to 55");
+}
+
+Test(options, how_it_ends)
+{
+    good("K -timeout 30 -expect login:|# -semihosting");
+    cr_expect_eq(config.timeout, 30);
+    cr_expect_str_eq(config.expect, "login:|#");
+    cr_expect(config.semihosting);
+    bad("K -timeout 0", "not a number");
+    bad("K -timeout 3x", "not a number");
+    bad("K -timeout -3", "not a number");
+    bad("K -timeout 99999999999999999999", "not a number");
+    bad("K -expect (", "-expect (");
+}
+
+// The short way -----------------------------------------------------------------------------------
+
+static struct test_dir dir;
+
+static const char *file_with(const char *name, size_t at, const char *magic, size_t len)
+{
+    static uint8_t data[0x9000];
+    memset(data, 0, sizeof data);
+    memcpy(data + at, magic, len);
+    return test_dir_write(&dir, name, data, sizeof data);
+}
+
+static void short_way_init(void)
+{
+    test_dir_init(&dir);
+}
+
+static void short_way_fini(void)
+{
+    fini();
+    test_dir_fini(&dir);
+}
+
+TestSuite(short_way, .init = short_way_init, .fini = short_way_fini);
+
+Test(short_way, sniffs)
+{
+    static const struct {
+        size_t at;
+        const char *magic;
+        enum file_kind kind;
+    } rows[] = {
+        {56, "ARM\x64", FILE_KERNEL},
+        {0,
+         "\x7f"
+         "ELF",
+         FILE_KERNEL},
+        {0, "\x1f\x8b", FILE_KERNEL},
+        {0, "QFI\xfb", FILE_QCOW2},
+        {0x8001, "CD001", FILE_ISO},
+        {512, "EFI PART", FILE_DISK},
+        {510, "\x55\xaa", FILE_DISK},
+        {1080, "\x53\xef", FILE_DISK},
+        {40, "_FVH", FILE_FIRMWARE},
+        {4136, "_FVH", FILE_FIRMWARE},
+        {100, "nothing", FILE_UNKNOWN},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        enum file_kind kind =
+            short_way_sniff(file_with("f", rows[i].at, rows[i].magic, strlen(rows[i].magic)));
+        cr_expect_eq(kind, rows[i].kind, "row %zu is taken for %d, not %d", i, kind, rows[i].kind);
+    }
+    cr_expect_eq(short_way_sniff(test_dir_write(&dir, "empty", "", 0)), FILE_UNKNOWN);
+    cr_expect_eq(short_way_sniff("/does/not/exist"), FILE_UNKNOWN);
+    cr_expect_eq(short_way_sniff("/tmp"), FILE_UNKNOWN);
+}
+
+static const char *line(const char *format, const char *path)
+{
+    static char text[512];
+    snprintf(text, sizeof text, format, path);
+    return text;
+}
+
+Test(short_way, a_disk_starts_through_firmware)
+{
+    const char *disk = file_with("a,b.img", 510, "\x55\xaa", 2);
+    good(line("-bios B %s", disk)); // there may be no EDK2 on this host
+    cr_expect_str_eq(config.drives[0].file, disk);
+    cr_expect_eq(config.drives[0].format, CONFIG_FORMAT_RAW);
+    cr_expect_eq(config.device_count, 1u);
+    cr_expect_str_eq(config.flash[0].file, "B");
+    cr_expect_null(config.kernel);
+    cr_expect(config.ram_size >= 1u << 30 && config.ram_size <= 4ull << 30);
+    good(line("-m 512 -bios B %s", disk));
+    cr_expect_eq(config.ram_size, 512u << 20);
+    good(line("K %s", disk)); // a kernel needs none
+    cr_expect_null(config.flash[0].file);
+    cr_expect_eq(config.ram_size, 1u << 30);
+    enum options_result r = parse(disk);
+    if (r == OPTIONS_WRONG) {
+        cr_expect(strstr(error.text, "no firmware"), "%s", error.text);
+        return;
+    }
+    cr_expect(config.flash[0].readonly && config.flash[1].create);
+    cr_expect_str_eq(config.flash[1].file, line("%s.efivars", disk));
+    cr_expect(!fopen(config.flash[1].file, "r"), "parsing has made a file");
+}
+
+Test(short_way, an_installer_is_read_only)
+{
+    good(line("-bios B %s", file_with("x.iso", 0x8001, "CD001", 5)));
+    cr_expect(config.drives[0].readonly);
+    good(file_with("edk2.fd", 40, "_FVH", 4));
+    cr_expect(config.flash[0].readonly);
+}
+
+Test(short_way, print_config)
+{
+    help("-print-config K", "armlet -machine virt,gic-version=3 -cpu ");
+    help("-print-config K", " -smp 1 -m 1024M -kernel K -serial mon:stdio\n");
+    help("-M virt -m 64 K -append a~b'c -print-config", " -append 'a b'\\''c'");
+    help("-M virt -m 64 K -append a~b'c -print-config", "-smp 1 -M virt -m 64 -kernel K");
+    help(line("-print-config -bios B %s", file_with("a,b.img", 510, "\x55\xaa", 2)),
+         "a,,b.img,format=raw");
+    // What it prints parses, and prints itself.
+    char first[2048];
+    parse(line("-print-config -bios B %s", file_with("d.img", 510, "\x55\xaa", 2)));
+    snprintf(first, sizeof first, "%s", printed);
+    char again[2048];
+    snprintf(again, sizeof again, "-print-config %.*s", (int)strcspn(first + 7, "\n"), first + 7);
+    help(again, first);
 }
 
 Test(options, logging_and_rest)
@@ -290,6 +636,27 @@ Test(options, engines)
     bad("K -accel workers=1", "name comes first");
 }
 
+Test(options, debugger)
+{
+    good("K");
+    cr_expect_null(config.gdb);
+    good("K -s");
+    cr_expect_str_eq(config.gdb, "tcp::1234");
+    cr_expect_not(config.stopped);
+    good("K -S -gdb unix:/tmp/x,server=on,wait=off");
+    cr_expect_str_eq(config.gdb, "unix:/tmp/x");
+    cr_expect(config.stopped);
+    cr_expect_not(config.gdb_stays_stopped);
+    good("K -gdb tcp:[::1]:1,disconnect=stop");
+    cr_expect_str_eq(config.gdb, "tcp:[::1]:1");
+    cr_expect(config.gdb_stays_stopped);
+    good("K -gdb stdio -serial null");
+    bad("K -S", "add -s or -gdb");
+    bad("K -gdb stdio", "stdio can be used once");
+    bad("K -gdb tcp::1,disconnect=later", "disconnect");
+    bad("K -gdb tcp::1,wait=on", "wait");
+}
+
 // The probes of bare-metal test suites, and what people ask.
 Test(options, helps)
 {
@@ -313,7 +680,8 @@ Test(options, every_row)
 {
     for (size_t i = 0; i < option_row_count; i++) {
         char line[64];
-        snprintf(line, sizeof line, "K -%s", option_rows[i].name);
+        const char *with = strcmp(option_rows[i].name, "S") ? "" : " -s"; // it goes with a debugger
+        snprintf(line, sizeof line, "K%s -%s", with, option_rows[i].name);
         enum options_result r = parse(line);
         if (option_rows[i].argument)
             cr_expect(r == OPTIONS_WRONG && strstr(error.text, "needs an argument"), "-%s: %d %s",
