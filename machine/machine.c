@@ -575,6 +575,7 @@ int machine_run(struct machine *m)
             : request == MACHINE_QUIT ? MACHINE_EVENT_SHUTDOWN_USER
                                       : MACHINE_EVENT_SHUTDOWN_GUEST);
     mutex_lock(&m->lock);
+    virt_drain(m); // what a disk still does would reach a machine that is being taken apart
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_flush(m->chardevs[n]);
     mutex_unlock(&m->lock);
