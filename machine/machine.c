@@ -3,6 +3,7 @@
 
 #include "devices/char/buffer.h"
 #include "devices/char/null.h"
+#include "devices/char/socket.h"
 #include "devices/char/stdio.h"
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
@@ -91,6 +92,8 @@ static struct chardev *create_chardev(struct machine *m, const struct config_cha
         return null_create();
     if (c->backend == CONFIG_CHAR_BUFFER)
         return buffer_create();
+    if (c->backend == CONFIG_CHAR_SOCKET)
+        return char_socket_create(c->path, c->server, err);
     if (c->backend == CONFIG_CHAR_GIVEN)
         return c->given;
     struct stdio_config config = { .in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO, .escape = c->mux,
