@@ -16,6 +16,8 @@
 #define LOG_SUBJECTS(X)                                                    \
     X(IN_ASM, "in_asm", "each guest block as it is translated")            \
     X(IR, "ir", "the IR of each translated block")                         \
+    X(EXEC, "exec", "each instruction before it is executed")              \
+    X(CPU, "cpu", "the registers before each instruction")                 \
     X(INT, "int", "exceptions, interrupts and returns")                    \
     X(MMU, "mmu", "translation-table walks and TLB maintenance")           \
     X(UNIMP, "unimp", "things the guest uses that armlet does not have")   \
@@ -36,9 +38,19 @@ enum {
 #undef X
 };
 
+enum { LOG_MAX_RANGES = 16 };
+
+// Of exec, cpu and int: which addresses and exception levels. No ranges: every address.
+struct log_filter {
+    struct { uint64_t first, last; } ranges[LOG_MAX_RANGES];
+    unsigned nr_ranges;
+    bool not_el[2];
+};
+
 struct log {
     unsigned mask; // LOG_* bits; written before threads start
     FILE *file;    // where lines go; NULL means stderr
+    const struct log_filter *filter; // or NULL: everything
 };
 
 static inline bool log_enabled(const struct log *log, unsigned subject)
@@ -49,6 +61,14 @@ static inline bool log_enabled(const struct log *log, unsigned subject)
 // Writes to the log if one of the subject's bits is on. A newline is the caller's.
 void log_printf(const struct log *log, unsigned subject, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+// Does the filter let something at this address and exception level (0, 1) pass?
+bool log_wants(const struct log *log, uint64_t addr, unsigned el);
+// Anything in these len bytes?
+bool log_wants_any(const struct log *log, uint64_t addr, uint64_t len);
+
+// Adds to a filter: A..B, A+LENGTH, A (to the end of its page), el0, el1; separated by commas. el0 alone excludes el1.
+bool log_filter_parse(const char *list, struct log_filter *f, struct error *err);
 
 // Parses a comma-separated list of subjects into *mask.
 bool log_parse(const char *list, unsigned *mask, struct error *err);

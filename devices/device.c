@@ -16,6 +16,12 @@ void device_reset(struct device *dev)
         dev->ops->reset(dev->opaque);
 }
 
+void device_drain(struct device *dev)
+{
+    if (dev->ops->drain)
+        dev->ops->drain(dev->opaque);
+}
+
 void device_save(struct device *dev, struct state_writer *w)
 {
     if (dev->ops->save)

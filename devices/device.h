@@ -35,6 +35,7 @@ struct device_ops {
 
     // The rest may be NULL.
     void (*reset)(void *opaque); // to the state after power-on; lines fall
+    void (*drain)(void *opaque); // waits for what the host still does for it, before a save
     void (*save)(void *opaque, struct state_writer *w);
     bool (*load)(void *opaque, struct state_reader *r, struct error *err);
     // Writes the node with libfdt's sequential-write functions at the present place in the tree
@@ -54,6 +55,7 @@ struct device {
 void device_init(struct device *dev, const struct device_ops *ops, void *opaque, uint64_t size,
                  const char *name);
 void device_reset(struct device *dev);
+void device_drain(struct device *dev);
 void device_save(struct device *dev, struct state_writer *w);
 bool device_load(struct device *dev, struct state_reader *r, struct error *err);
 void device_destroy(struct device *dev);

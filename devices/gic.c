@@ -16,6 +16,11 @@ uint64_t gic_affinity(unsigned cpu)
     return (uint64_t)(cpu / 16) << 8 | cpu % 16;
 }
 
+static bool is_v3(const struct gic *g)
+{
+    return g->config.version != 2;
+}
+
 // Routing
 
 static int cpu_of_affinity(const struct gic *g, uint64_t router)
@@ -85,7 +90,8 @@ void gic_update_cpu(struct gic *g, unsigned cpu)
     struct gic_cpu *c = &g->cpu[cpu];
     c->best = find_best(g, cpu);
     bool signals = gic_cpu_signals(c);
-    bool irq = signals && c->best.group == 1, fiq = signals && c->best.group == 0;
+    bool fiq = signals && c->best.group == 0 && (is_v3(g) || c->s.ctlr & GICV2_CTLR_FIQ_EN);
+    bool irq = signals && !fiq;
     if (irq == c->irq && fiq == c->fiq)
         return;
     c->irq = irq;
@@ -252,7 +258,10 @@ static void gic_reset(void *opaque)
         struct gic_cpu_state *s = &g->cpu[i].s;
         uint32_t level = s->bank.level;
         *s = (struct gic_cpu_state){.bank = {.edge = 0xffff, .level = level}};
-        s->waker = GICR_WAKER_PROCESSOR_SLEEP | GICR_WAKER_CHILDREN_ASLEEP;
+        if (is_v3(g))
+            s->waker = GICR_WAKER_PROCESSOR_SLEEP | GICR_WAKER_CHILDREN_ASLEEP;
+        else
+            s->bank.enabled = 0xffff;
     }
     for (unsigned i = 0; i < g->cpus; i++)
         gic_cpu_reset(g, i);
@@ -284,13 +293,15 @@ static bool dist_valid(const struct gic_dist_state *d)
            !memcmp(&d->bank[0], &zero, sizeof zero);
 }
 
-static bool cpu_valid(const struct gic_cpu_state *s)
+static bool cpu_valid(const struct gic *g, const struct gic_cpu_state *s)
 {
-    return prios_valid(s->prio, 32) && !(s->pmr & ~GIC_PRIO_MASK) &&
-           !(s->ctlr & ~(ICC_CTLR_CBPR | ICC_CTLR_EOIMODE)) && s->bpr[0] >= GIC_MIN_BPR0 &&
-           s->bpr[0] <= 7 && s->bpr[1] >= GIC_MIN_BPR1 && s->bpr[1] <= 7 && s->igrpen[0] <= 1 &&
-           s->igrpen[1] <= 1 && (s->waker == 0 || s->waker == 6) &&
-           (s->bank.edge & 0xffff) == 0xffff;
+    uint32_t ctlr = ICC_CTLR_CBPR | ICC_CTLR_EOIMODE;
+    if (!is_v3(g))
+        ctlr |= GICV2_CTLR_ACK_CTL | GICV2_CTLR_FIQ_EN;
+    return prios_valid(s->prio, 32) && !(s->pmr & ~GIC_PRIO_MASK) && !(s->ctlr & ~ctlr) &&
+           s->bpr[0] >= GIC_MIN_BPR0 && s->bpr[0] <= 7 && s->bpr[1] >= GIC_MIN_BPR1 &&
+           s->bpr[1] <= 7 && s->igrpen[0] <= 1 && s->igrpen[1] <= 1 &&
+           (s->waker == 0 || (s->waker == 6 && is_v3(g))) && (s->bank.edge & 0xffff) == 0xffff;
 }
 
 static bool gic_load(void *opaque, struct state_reader *r, struct error *err)
@@ -304,7 +315,7 @@ static bool gic_load(void *opaque, struct state_reader *r, struct error *err)
         ok = error_set(err, "saved state: section \"gic.dist\" is damaged");
     for (unsigned i = 0; ok && i < g->cpus; i++) {
         ok = state_get(r, "gic.cpu", STATE_VERSION, &s[i], sizeof *s, err);
-        if (ok && !cpu_valid(&s[i]))
+        if (ok && !cpu_valid(g, &s[i]))
             ok = error_set(err, "saved state: section \"gic.cpu\" %u is damaged", i);
     }
     if (ok) {
@@ -334,15 +345,36 @@ struct gic *gic_create(const struct gic_config *config)
         .access_min = 1,
         .access_max = 8,
     };
+    static const struct device_ops v2_dist_ops = {
+        .read = gicv2_dist_read,
+        .write = gicv2_dist_write,
+        .access_min = 1,
+        .access_max = 8,
+        .reset = gic_reset,
+        .save = gic_save,
+        .load = gic_load,
+    };
+    static const struct device_ops v2_cpu_ops = {
+        .read = gicv2_cpu_read,
+        .write = gicv2_cpu_write,
+        .access_min = 4,
+        .access_max = 4,
+    };
     assert(config->cpus && config->cpus <= GIC_MAX_CPUS);
+    assert(config->version != 2 || config->cpus == 1);
     struct gic *g = calloc(1, sizeof *g);
     assert(g);
     g->config = *config;
     g->cpus = config->cpus;
     g->cpu = calloc(g->cpus, sizeof *g->cpu);
     assert(g->cpu);
-    device_init(&g->dist, &dist_ops, g, 0x10000, "gic-dist");
-    device_init(&g->redist, &redist_ops, g, (uint64_t)g->cpus * GIC_REDIST_SIZE, "gic-redist");
+    if (is_v3(g)) {
+        device_init(&g->dist, &dist_ops, g, 0x10000, "gic-dist");
+        device_init(&g->redist, &redist_ops, g, (uint64_t)g->cpus * GIC_REDIST_SIZE, "gic-redist");
+    } else {
+        device_init(&g->dist, &v2_dist_ops, g, 0x1000, "gic-dist");
+        device_init(&g->redist, &v2_cpu_ops, g, 0x2000, "gic-cpu");
+    }
     gic_reset(g);
     return g;
 }
@@ -365,28 +397,33 @@ struct device *gic_redist(struct gic *g)
     return &g->redist;
 }
 
-int gic_fdt_node(const struct gic *g, void *fdt, gpa_t dist, gpa_t redist, uint32_t phandle)
+struct device *gic_cpu_interface(struct gic *g)
+{
+    assert(!is_v3(g));
+    return &g->redist;
+}
+
+int gic_fdt_node(const struct gic *g, void *fdt, gpa_t dist, gpa_t second, uint32_t phandle,
+                 int (*children)(void *opaque, void *fdt), void *opaque)
 {
     char name[32];
     snprintf(name, sizeof name, "intc@%llx", (unsigned long long)dist);
     // The redistributors' size is that of the board's window; the last one says that it is.
-    fdt32_t reg[8] = {cpu_to_fdt32(dist >> 32),
-                      cpu_to_fdt32(dist),
-                      0,
-                      cpu_to_fdt32(0x10000),
-                      cpu_to_fdt32(redist >> 32),
-                      cpu_to_fdt32(redist),
-                      0,
-                      cpu_to_fdt32(GIC_MAX_CPUS * GIC_REDIST_SIZE)};
+    fdt64_t reg[4] = {cpu_to_fdt64(dist), cpu_to_fdt64(0x10000), cpu_to_fdt64(second),
+                      cpu_to_fdt64(is_v3(g) ? GIC_MAX_CPUS * GIC_REDIST_SIZE : 0x10000)};
     int e = fdt_begin_node(fdt, name);
     e = e ? e : fdt_property_u32(fdt, "phandle", phandle);
-    e = e ? e : fdt_property_string(fdt, "compatible", "arm,gic-v3");
+    e = e ? e
+          : fdt_property_string(fdt, "compatible", is_v3(g) ? "arm,gic-v3" : "arm,cortex-a15-gic");
     e = e ? e : fdt_property_u32(fdt, "#interrupt-cells", 3);
     e = e ? e : fdt_property(fdt, "interrupt-controller", NULL, 0);
     e = e ? e : fdt_property_u32(fdt, "#address-cells", 2);
     e = e ? e : fdt_property_u32(fdt, "#size-cells", 2);
     e = e ? e : fdt_property(fdt, "ranges", NULL, 0);
-    e = e ? e : fdt_property_u32(fdt, "#redistributor-regions", 1);
+    if (is_v3(g))
+        e = e ? e : fdt_property_u32(fdt, "#redistributor-regions", 1);
     e = e ? e : fdt_property(fdt, "reg", reg, sizeof reg);
+    if (children)
+        e = e ? e : children(opaque, fdt);
     return e ? e : fdt_end_node(fdt);
 }

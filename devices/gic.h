@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// GICv3: distributor, redistributors and the CPU interface's system registers.
+// GICv3: distributor, redistributors and the CPU interface's system registers. Also GICv2.
 //
 // Arm IHI 0069, as QEMU's virt board has it without EL3: one security state (GICD_CTLR.DS = 1,
 // ARE = 1, both fixed), two groups, 5 priority bits, no LPIs, 16 CPUs to an Aff1 cluster. Group 1
 // is signalled as IRQ, group 0 as FIQ. Everything is called under the machine lock; the outputs
 // are called back under it, only when one of the two levels has changed.
+//
+// Or GICv2 (Arm IHI 0048), with a memory-mapped CPU interface instead of redistributors and system
+// registers, for one CPU. Group 0 is signalled as IRQ there, unless FIQs are asked for.
 #ifndef DEVICES_GIC_H
 #define DEVICES_GIC_H
 
@@ -47,7 +50,8 @@ enum gic_icc_reg {
 };
 
 struct gic_config {
-    unsigned cpus; // 1 .. GIC_MAX_CPUS
+    unsigned version; // 2 or 3; 0: 3
+    unsigned cpus;    // 1 .. GIC_MAX_CPUS; GICv2: 1
     // The levels at CPU `cpu`'s interrupt inputs.
     void (*cpu_irq)(void *opaque, unsigned cpu, bool irq, bool fiq);
     void *opaque;
@@ -61,6 +65,8 @@ void gic_destroy(struct gic *gic);
 // Owned by the gic. The distributor's reset, save and load are those of the whole GIC.
 struct device *gic_dist(struct gic *gic);
 struct device *gic_redist(struct gic *gic);
+// GICv2: the CPU interface's window, instead of the redistributors'.
+struct device *gic_cpu_interface(struct gic *gic);
 
 // Wires into the GIC: spi in 0..GIC_SPIS-1, ppi in 0..15 (INTID - 16).
 struct irq_line gic_spi_line(struct gic *gic, unsigned spi);
@@ -77,7 +83,9 @@ void gic_icc_write(struct gic *gic, unsigned cpu, enum gic_icc_reg reg, uint64_t
 // Resets one CPU's interface only (PSCI CPU_ON of a CPU that was off). The redistributor stays.
 void gic_cpu_reset(struct gic *gic, unsigned cpu);
 
-// The interrupt-controller node. Returns 0 or a libfdt error.
-int gic_fdt_node(const struct gic *gic, void *fdt, gpa_t dist, gpa_t redist, uint32_t phandle);
+// The interrupt-controller node; second is where the redistributors or the CPU interface are.
+// children (may be NULL) writes what belongs inside. Returns 0 or a libfdt error.
+int gic_fdt_node(const struct gic *gic, void *fdt, gpa_t dist, gpa_t second, uint32_t phandle,
+                 int (*children)(void *opaque, void *fdt), void *opaque);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The GIC's inside, shared by gic.c, gic_dist.c, gic_redist.c and gic_cpu.c.
+// The GIC's inside, shared by gic.c, gic_dist.c, gic_redist.c, gic_cpu.c and gicv2.c.
 //
 // Interrupts are bit arrays, 32 INTIDs a word. Word 0 of the distributor's arrays (SGIs and PPIs)
 // is unused: with affinity routing those live in the redistributors. An interrupt is pending when
@@ -32,6 +32,9 @@
 
 #define ICC_CTLR_CBPR    1u
 #define ICC_CTLR_EOIMODE 2u
+// Bits of GICv2's GICC_CTLR that ICC_CTLR_EL1 does not have, kept beside those that it has.
+#define GICV2_CTLR_ACK_CTL 0x100u
+#define GICV2_CTLR_FIQ_EN  0x200u
 
 // The state of 32 interrupts.
 struct gic_bank {
@@ -72,7 +75,7 @@ struct gic_cpu {
 };
 
 struct gic {
-    struct device dist, redist;
+    struct device dist, redist; // GICv2: the second is the CPU interface
     struct gic_config config;
     unsigned cpus;
     struct gic_dist_state d;
@@ -115,6 +118,11 @@ uint64_t gic_dist_read(void *opaque, uint64_t offset, unsigned size);
 void gic_dist_write(void *opaque, uint64_t offset, unsigned size, uint64_t value);
 uint64_t gic_redist_read(void *opaque, uint64_t offset, unsigned size);
 void gic_redist_write(void *opaque, uint64_t offset, unsigned size, uint64_t value);
+
+uint64_t gicv2_dist_read(void *opaque, uint64_t offset, unsigned size);
+void gicv2_dist_write(void *opaque, uint64_t offset, unsigned size, uint64_t value);
+uint64_t gicv2_cpu_read(void *opaque, uint64_t offset, unsigned size);
+void gicv2_cpu_write(void *opaque, uint64_t offset, unsigned size, uint64_t value);
 
 // Whether what is best for the CPU may interrupt what it does now (gic_cpu.c).
 bool gic_cpu_signals(const struct gic_cpu *c);

@@ -210,7 +210,7 @@ void gtimer_destroy(struct gtimer *g)
     free(g);
 }
 
-int gtimer_fdt_node(void *fdt)
+int gtimer_fdt_node(void *fdt, uint32_t ppi_flags)
 {
     static const uint32_t ppis[4] = {GTIMER_PPI_SEC, GTIMER_PPI_PHYS, GTIMER_PPI_VIRT,
                                      GTIMER_PPI_HYP};
@@ -218,7 +218,7 @@ int gtimer_fdt_node(void *fdt)
     for (unsigned i = 0; i < 4; i++) {
         irq[3 * i] = cpu_to_fdt32(1); // PPI
         irq[3 * i + 1] = cpu_to_fdt32(ppis[i]);
-        irq[3 * i + 2] = cpu_to_fdt32(4); // level, high
+        irq[3 * i + 2] = cpu_to_fdt32(4 | ppi_flags); // level, high
     }
     int e = fdt_begin_node(fdt, "timer");
     e = e ? e : fdt_property(fdt, "compatible", "arm,armv8-timer\0arm,armv7-timer", 32);

@@ -47,7 +47,8 @@ void gtimer_write(struct gtimer *g, unsigned cpu, enum gtimer_id id, enum gtimer
 uint64_t gtimer_offset(const struct gtimer *g, unsigned cpu);
 void gtimer_set_offset(struct gtimer *g, unsigned cpu, uint64_t offset);
 
-// The timer node (no window: it lives in system registers). Returns 0 or a libfdt error.
-int gtimer_fdt_node(void *fdt);
+// The timer node (no window: it lives in system registers). ppi_flags: what the GIC wants beside
+// the trigger. Returns 0 or a libfdt error.
+int gtimer_fdt_node(void *fdt, uint32_t ppi_flags);
 
 #endif

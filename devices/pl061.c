@@ -175,6 +175,13 @@ struct irq_line pl061_line(struct device *dev, unsigned n)
     return (struct irq_line){set_input, dev->opaque, (int)n};
 }
 
+bool pl061_listens(const struct device *dev, unsigned n)
+{
+    const struct pl061 *p = dev->opaque;
+    assert(n < 8);
+    return p->s.ie >> n & 1;
+}
+
 struct device *pl061_create(const char *name, struct irq_line irq, const struct irq_line out[8],
                             const struct log *log)
 {

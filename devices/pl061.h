@@ -13,5 +13,7 @@ struct device *pl061_create(const char *name, struct irq_line irq, const struct 
 
 // A wire into line n (0..7); the virt board's power key is line 3.
 struct irq_line pl061_line(struct device *dev, unsigned n);
+// Whether the guest wants interrupts of line n.
+bool pl061_listens(const struct device *dev, unsigned n);
 
 #endif

@@ -36,11 +36,18 @@ static void disas(uint32_t insn, uint64_t pc, char *out, size_t size)
     a64_disas(insn, pc, out, size);
 }
 
+static unsigned stack_pointer(uint64_t mode)
+{
+    return mode & A64_MODE_SPSEL ? A64_SP_EL1 : A64_SP_EL0;
+}
+
 const struct guest a64_guest = {
     .name = "a64",
     .r_names = r_names,
     .nr_r = A64_NR_R,
     .nr_v = 32,
+    .hot_r = { 0, 1, 2, 3, 4, 19, 20, 21 },
+    .mode_r = stack_pointer,
     .translator_size = sizeof(struct tr),
     .helpers = a64_helpers,
     .nr_helpers = A64_NR_HELPERS,

@@ -44,6 +44,7 @@ enum a64_mode {
 };
 // Of a page, not of the CPU: it may hold a breakpoint, which every instruction asks about.
 #define A64_MODE_BREAK BIT(16)
+// Bit 17 is VCPU_MODE_DEBUG.
 // From this bit of the mode on: the features (cpu_features.def) that the CPU does not have.
 #define A64_MODE_LACKS 20
 
@@ -82,6 +83,9 @@ struct a64_board {
     int64_t (*cpu_on)(void *opaque, uint64_t mpidr, uint64_t entry, uint64_t context);
     void (*cpu_off)(void *opaque, unsigned cpu);
     int64_t (*affinity_info)(void *opaque, uint64_t mpidr, uint64_t level);
+    // Semihosting: text for the host's console, the end with a status. NULL: there is none.
+    void (*semihost_write)(void *opaque, const char *data, size_t len);
+    void (*semihost_exit)(void *opaque, int status);
 };
 
 enum { A64_TIMER_PHYS, A64_TIMER_VIRT };
@@ -249,5 +253,7 @@ bool a64_watch(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access
 
 // psci.c -------------------------------------------------------------------------------------
 void a64_psci_call(struct a64_cpu *cpu);               // HVC: function and arguments in X0-X3
+// semihost.c: HLT #0xf000, operation and parameter in X0 and X1. Fails where the board has none.
+void a64_semihost(struct a64_cpu *cpu);
 
 #endif

@@ -12,6 +12,7 @@
 // pages are concerned (the debug registers, MDSCR_EL1.MDE) empties the TLBs when it changes.
 #include "frontend/debug_regs.h"
 #include "frontend/sysreg.h"
+#include "jit/debug.h"
 
 _Static_assert(A64_DBGBCR1_EL1 == A64_DBGBCR0_EL1 + 2 && A64_DBGBVR0_EL1 == A64_DBGBCR0_EL1 - 1 &&
                    A64_DBGWCR1_EL1 == A64_DBGWCR0_EL1 + 2 && A64_DBGWVR0_EL1 == A64_DBGWCR0_EL1 - 1,
@@ -117,6 +118,20 @@ void a64_helper_break_check(struct vcpu *v, void *d, const void *a, const void *
             a64_fail(cpu, A64_EXC(EC_BREAKPOINT_LOWER, FSC_DEBUG));
             return;
         }
+}
+
+// What a debugger outside the guest wants of the instruction at a: jit/debug.h.
+void a64_helper_debug_check(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                            uint64_t imm)
+{
+    if (!debug_check_break(v, *(const uint64_t *)a))
+        v->bail = true;
+}
+
+void a64_helper_debug_trace(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                            uint64_t imm)
+{
+    debug_trace(v, *(const uint64_t *)a);
 }
 
 // Watchpoints ------------------------------------------------------------------------------------

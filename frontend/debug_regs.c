@@ -8,7 +8,10 @@
 #include "frontend/debug_regs.h"
 
 #include "frontend/sysreg.h"
+#include "jit/debug.h"
 #include "jit/tlb.h"
+
+_Static_assert(A64_MODE_LACKS > 17 && VCPU_MODE_DEBUG > A64_MODE_BREAK, "bits of the mode are used once");
 
 void debug_changed_mdscr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_t old)
 {
@@ -67,12 +70,30 @@ bool debug_write_claimclr(struct a64_cpu *cpu, const struct sysreg *reg, uint64_
 
 // Translation ------------------------------------------------------------------------------------
 
+// A debugger outside the guest, on this page: breakpoints before what the guest itself may want.
+static void outside_debugger(struct tr *t)
+{
+    const struct debug_set *s = t->ir.debug;
+    bool asks = debug_set_asks(s, t->off);
+    if (!asks && !s->trace)
+        return;
+    ir_val pc = ir_tmp(&t->ir);
+    ir_pcrel(&t->ir, pc, (int64_t)t->off);
+    if (asks)
+        ir_call(&t->ir, A64_HELPER_debug_check, IR_NONE, pc, IR_NONE, IR_NONE, 0);
+    if (s->trace)
+        ir_call(&t->ir, A64_HELPER_debug_trace, IR_NONE, pc, IR_NONE, IR_NONE, 0);
+}
+
 bool tr_debug_before(struct tr *t)
 {
-    if (likely(!(t->mode & (A64_MODE_STEP | A64_MODE_STEP_PENDING | A64_MODE_BREAK | A64_MODE_IL))))
+    if (likely(!(t->mode & (A64_MODE_STEP | A64_MODE_STEP_PENDING | A64_MODE_BREAK | A64_MODE_IL |
+                            VCPU_MODE_DEBUG))))
         return false;
     if (t->mode & A64_MODE_STEP_PENDING)
         return tr_raise(t, A64_EXC(EC_STEP, 0));
+    if (t->ir.debug)
+        outside_debugger(t);
     if (t->mode & A64_MODE_BREAK) {
         ir_val pc = ir_tmp(&t->ir);
         ir_pcrel(&t->ir, pc, (int64_t)t->off);

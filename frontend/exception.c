@@ -5,6 +5,7 @@
 // Every exception goes to EL1. Nothing here is asynchronous: it runs in the vCPU's thread between
 // blocks, or in the ERET helper at the end of one.
 #include "frontend/sysreg.h"
+#include "jit/debug.h"
 
 #include <inttypes.h>
 
@@ -66,6 +67,20 @@ static void enter_el1(struct a64_cpu *cpu, unsigned vector, gva_t ret)
     a64_update_mode(cpu);
 }
 
+// A debugger waits for one of these turns, which the guest has just taken.
+static void turn(struct a64_cpu *cpu, unsigned what)
+{
+    if (unlikely(cpu->v.debug.catches & what))
+        debug_caught(&cpu->v);
+}
+
+static unsigned turns_sync(const struct a64_cpu *cpu, unsigned ec)
+{
+    const struct vcpu *v = &cpu->v;
+    bool svc = ec == EC_SVC64 && (v->debug.svc == DEBUG_ANY_SVC || v->debug.svc == v->r[A64_X0 + 8]);
+    return DEBUG_CATCH_SYNC | (svc ? DEBUG_CATCH_SVC : 0);
+}
+
 // A synchronous exception; ec in its form for the same EL where it has two.
 static void take_sync(struct a64_cpu *cpu, unsigned ec, uint32_t iss, gva_t ret)
 {
@@ -73,12 +88,14 @@ static void take_sync(struct a64_cpu *cpu, unsigned ec, uint32_t iss, gva_t ret)
                   ec == EC_BREAKPOINT_LOWER + 1 || ec == EC_WATCHPOINT_LOWER + 1;
     if (paired && !cpu->el)
         ec--;
-    if (log_enabled(cpu->log, LOG_INT))
+    if (log_enabled(cpu->log, LOG_INT) && log_wants(cpu->log, ret, cpu->el))
         log_printf(cpu->log, LOG_INT,
                    "exception %s (ec %#x iss %#x) EL%d pc %#" PRIx64 " far %#" PRIx64 "\n",
                    class_name(ec), ec, iss, cpu->el, ret, cpu->v.r[A64_FAR_EL1]);
     cpu->v.r[A64_ESR_EL1] = (uint64_t)ec << 26 | ESR_IL | iss;
+    unsigned turns = turns_sync(cpu, ec) | (cpu->el ? 0 : DEBUG_CATCH_UP);
     enter_el1(cpu, VECTOR_SYNC, ret);
+    turn(cpu, turns);
 }
 
 gva_t a64_untag_pc(const struct a64_cpu *cpu, gva_t pc)
@@ -122,6 +139,8 @@ void a64_raise_fault(struct vcpu *v)
     struct a64_cpu *cpu = a64(v);
     const struct a64_fault *f = &cpu->fault;
     bool fetch = f->access == MEM_FETCH;
+    if (debug_takes_fault(v))
+        return;
     if (cpu->exc_recorded && cpu->exc >> 32 != EC_PC_ALIGN) {
         a64_raise(v, cpu->exc);
         return;
@@ -199,7 +218,7 @@ void a64_interrupt(struct vcpu *v)
         a64_update_mode(cpu);
     }
     a64_pmu_look(cpu);
-    unsigned lines = __atomic_load_n(&cpu->irq_lines, __ATOMIC_ACQUIRE);
+    unsigned lines = unlikely(v->debug.hold) ? 0 : __atomic_load_n(&cpu->irq_lines, __ATOMIC_ACQUIRE);
     unsigned vector;
     v->pc = a64_branch_target(v, v->pc);
     if (lines & A64_LINE_FIQ && !(cpu->daif & PSTATE_F))
@@ -209,10 +228,12 @@ void a64_interrupt(struct vcpu *v)
     else
         return;
     v->stats.interrupts++;
-    if (log_enabled(cpu->log, LOG_INT))
+    if (log_enabled(cpu->log, LOG_INT) && log_wants(cpu->log, v->pc, cpu->el))
         log_printf(cpu->log, LOG_INT, "interrupt %s EL%d pc %#" PRIx64 "\n",
                    vector == VECTOR_FIQ ? "fiq" : "irq", cpu->el, v->pc);
+    unsigned turns = DEBUG_CATCH_IRQ | (cpu->el ? 0 : DEBUG_CATCH_UP);
     enter_el1(cpu, vector, v->pc);
+    turn(cpu, turns);
 }
 
 // Return ---------------------------------------------------------------------------------------
@@ -256,6 +277,7 @@ void a64_eret(struct a64_cpu *cpu)
         a64_pmu_sync(cpu);
     bool illegal = illegal_return(spsr);
     unsigned el = illegal ? cpu->el : spsr >> 2 & 3;
+    unsigned turns = cpu->el && !el ? DEBUG_CATCH_DOWN : 0;
     cpu->ss = return_ss(cpu, spsr, el);
     cpu->stepping = false;
     cpu->step_valid = false;
@@ -275,8 +297,9 @@ void a64_eret(struct a64_cpu *cpu)
     if (unlikely(illegal))
         log_printf(cpu->log, LOG_GUEST_ERROR, "illegal exception return: SPSR_EL1 %#" PRIx64 "\n",
                    spsr);
-    else if (log_enabled(cpu->log, LOG_INT))
+    else if (log_enabled(cpu->log, LOG_INT) && log_wants(cpu->log, v->pc, el))
         log_printf(cpu->log, LOG_INT, "return to EL%u pc %#" PRIx64 "\n", el, v->pc);
     a64_update_mode(cpu);
     a64_check_interrupts(cpu);
+    turn(cpu, turns);
 }

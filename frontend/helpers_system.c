@@ -132,6 +132,12 @@ void a64_helper_hvc(struct vcpu *v, void *d, const void *a, const void *b, const
     a64_psci_call(a64(v));
 }
 
+void a64_helper_semihost(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                         uint64_t imm)
+{
+    a64_semihost(a64(v));
+}
+
 // ISS of a trapped WFI or WFE: CV, COND = always, TI.
 #define WFX_ISS(ti) (1u << 24 | 0xeu << 20 | (ti))
 

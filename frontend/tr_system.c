@@ -8,6 +8,8 @@
 #include "frontend/sysreg.h"
 #include "frontend/translate.h"
 
+enum { SEMIHOST_HLT = 0xf000 };
+
 static void branch_next(struct tr *t)
 {
     ir_br(&t->ir, tr_next(t));
@@ -41,10 +43,14 @@ bool tr_brk(struct tr *t, enum a64_op op, const struct a64_exc *f)
     return tr_raise(t, A64_EXC(EC_BRK64, f->imm16));
 }
 
-// Halting debug does not exist.
+// Halting debug does not exist; one number is semihosting's, if the board has it.
 bool tr_hlt(struct tr *t, enum a64_op op, const struct a64_exc *f)
 {
-    return tr_undefined(t);
+    if (f->imm16 != SEMIHOST_HLT || !tr_el(t))
+        return tr_undefined(t);
+    ir_call(&t->ir, A64_HELPER_semihost, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+    tr_exit_next(t);
+    return true;
 }
 
 bool tr_dcps(struct tr *t, enum a64_op op, const struct a64_exc *f)

@@ -187,6 +187,21 @@ static bool known(struct cache *c, const char *name)
     return f;
 }
 
+// What has gone (merged, evicted) is no candidate any more.
+static void forget_gone(struct cache *c, const struct cache_dir_item *list, size_t n)
+{
+    mutex_lock(&c->lock);
+    for (struct cache_file *f = c->files; f; f = f->next) {
+        size_t i = 0;
+        while (i < n && strcmp(list[i].name, f->name))
+            i++;
+        // One that is open can be read for as long as it is.
+        if (i == n && f->fd < 0)
+            __atomic_store_n(&f->bad, true, __ATOMIC_RELAXED);
+    }
+    mutex_unlock(&c->lock);
+}
+
 // Adds the files of the directory that are of this identity and not yet known.
 static void scan(struct cache *c)
 {
@@ -198,6 +213,7 @@ static void scan(struct cache *c)
     for (size_t i = 0; i < n; i++)
         if (!strncmp(list[i].name, prefix, strlen(prefix)) && !known(c, list[i].name))
             cache_add(c, list[i].name);
+    forget_gone(c, list, n);
     free(list);
 }
 
@@ -299,8 +315,8 @@ static enum cache_verdict read_ref(struct cache *c, const struct cache_ref *ref,
     return v;
 }
 
-// The same entry in a file that has come since. Of that hash and size, that is: the caller of
-// cache_read() compares in any case.
+// The same entry in a file that has come since; of that hash, that is: the caller of cache_read()
+// compares in any case. One of the same size first: merging keeps one image of each recipe.
 static bool find_again(struct cache *c, struct cache_ref *ref)
 {
     struct cache_ref refs[16];
@@ -321,7 +337,9 @@ static bool find_again(struct cache *c, struct cache_ref *ref)
         *ref = refs[i];
         return true;
     }
-    return false;
+    if (n)
+        *ref = refs[0];
+    return n;
 }
 
 bool cache_read(struct cache *c, const struct cache_ref *ref, struct cache_entry *entry)

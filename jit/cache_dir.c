@@ -24,7 +24,11 @@ bool cache_dir_name(const char *dir, char *out, size_t size, struct error *err)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     int n;
-    if (dir)
+    char here[400];
+    // Workers write to it from elsewhere.
+    if (dir && dir[0] && dir[0] != '/' && getcwd(here, sizeof here))
+        n = snprintf(out, size, "%s/%s", here, dir);
+    else if (dir)
         n = snprintf(out, size, "%s", dir);
     else if (xdg && xdg[0] == '/')
         n = snprintf(out, size, "%s/armlet/code", xdg);

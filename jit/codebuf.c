@@ -224,6 +224,20 @@ void codebuf_free(struct codebuf *cb, const struct codebuf_span *span)
     mutex_unlock(&cb->lock);
 }
 
+void codebuf_empty(struct codebuf *cb)
+{
+    mutex_lock(&cb->lock);
+    while (cb->holes) {
+        struct codebuf_hole *next = cb->holes->next;
+        free(cb->holes);
+        cb->holes = next;
+    }
+    give_back(cb, 0, cb->top);
+    cb->stats.used = cb->stats.holes = 0;
+    add_hole(cb, 0, cb->top); // what is taken from it counts as used before
+    mutex_unlock(&cb->lock);
+}
+
 void codebuf_publish(struct codebuf *cb, const struct codebuf_span *span)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

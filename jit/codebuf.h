@@ -54,6 +54,8 @@ void codebuf_fini(struct codebuf *cb);
 bool codebuf_alloc(struct codebuf *cb, size_t size, size_t align, struct codebuf_span *span);
 // Fills the span with traps and takes it back.
 void codebuf_free(struct codebuf *cb, const struct codebuf_span *span);
+// Takes everything back: nobody may be in it, and no span is anybody's.
+void codebuf_empty(struct codebuf *cb);
 // To be called between writing a span and telling anybody its address.
 void codebuf_publish(struct codebuf *cb, const struct codebuf_span *span);
 

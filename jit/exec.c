@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "jit/exec.h"
 
+#include "jit/dirty.h"
 #include "jit/fp_host.h"
 #include "jit/interp.h"
 #include "jit/ir.h"
+#include "jit/quick.h"
 #include "jit/tb.h"
 
 // So many exceptions in a row without an instruction in between will go on for ever.
@@ -14,16 +16,6 @@ static unsigned take_requests(struct vcpu *cpu)
     return __atomic_exchange_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST);
 }
 
-// What has to be looked at between blocks. VCPU_EXIT_STOP if somebody asked for it.
-static enum vcpu_exit serve(struct vcpu *cpu)
-{
-    unsigned req = cpu->exit_request ? take_requests(cpu) : 0;
-    tb_safe_point(cpu->jit);
-    if (req & EXIT_REQ_INTERRUPT)
-        cpu->guest->interrupt(cpu);
-    return req & EXIT_REQ_STOP ? VCPU_EXIT_STOP : VCPU_EXIT_NONE;
-}
-
 static enum vcpu_exit take_halt(struct vcpu *cpu)
 {
     enum vcpu_exit why = cpu->halt;
@@ -31,12 +23,28 @@ static enum vcpu_exit take_halt(struct vcpu *cpu)
     return why;
 }
 
+// What has to be looked at between blocks. VCPU_EXIT_STOP if somebody asked for it.
+static enum vcpu_exit serve(struct vcpu *cpu)
+{
+    unsigned req = cpu->exit_request ? take_requests(cpu) : 0;
+    tb_safe_point(cpu->jit);
+    if (req & EXIT_REQ_DIRTY)
+        dirty_flush(cpu);
+    if (unlikely(req & EXIT_REQ_SAMPLE) && cpu->jit->sample)
+        cpu->jit->sample(cpu->jit->sample_opaque, cpu);
+    if (req & EXIT_REQ_INTERRUPT)
+        cpu->guest->interrupt(cpu);
+    if (req & EXIT_REQ_STOP)
+        return VCPU_EXIT_STOP;
+    return unlikely(cpu->halt) ? take_halt(cpu) : VCPU_EXIT_NONE;
+}
+
 enum vcpu_exit exec_run(struct vcpu *cpu)
 {
     enum vcpu_exit why = VCPU_EXIT_NONE;
     fp_host_enter(&cpu->fp);
     while (why == VCPU_EXIT_NONE && (why = serve(cpu)) == VCPU_EXIT_NONE) {
-        interp_run(cpu);
+        cpu->jit->quick ? quick_run(cpu) : interp_run(cpu);
         why = take_halt(cpu);
     }
     fp_host_leave(&cpu->fp);
@@ -79,6 +87,32 @@ enum vcpu_exit exec_run_until(struct vcpu *cpu, uint64_t icount)
     }
     cpu->io = VCPU_IO_FREE;
     __atomic_and_fetch(&cpu->exit_request, ~(unsigned)EXIT_REQ_BLOCK, __ATOMIC_SEQ_CST);
+    fp_host_leave(&cpu->fp);
+    return why;
+}
+
+enum vcpu_exit exec_step(struct vcpu *cpu, bool interrupts)
+{
+    uint64_t before = cpu->icount;
+    struct vcpu_debug *d = &cpu->debug;
+    fp_host_enter(&cpu->fp);
+    d->hold = !interrupts;
+    uint64_t taken = cpu->stats.interrupts;
+    enum vcpu_exit why = serve(cpu);
+    if (why == VCPU_EXIT_NONE && cpu->stats.interrupts == taken) {
+        d->stepping = true;
+        cpu->io = VCPU_IO_WANTED; // a block of its own
+        run_block(cpu, 1);
+        d->stepping = false;
+        why = take_halt(cpu);
+        __atomic_and_fetch(&cpu->exit_request, ~(unsigned)EXIT_REQ_BLOCK, __ATOMIC_SEQ_CST);
+    }
+    // The guest's own software step is to see this instruction complete.
+    if (why == VCPU_EXIT_NONE && cpu->icount != before)
+        why = serve(cpu);
+    d->hold = false;
+    cpu->io = VCPU_IO_FREE;
+    vcpu_kick(cpu, EXIT_REQ_INTERRUPT); // those that were not taken
     fp_host_leave(&cpu->fp);
     return why;
 }

@@ -15,4 +15,10 @@ enum vcpu_exit exec_run(struct vcpu *cpu);
 // Slower than exec_run(). vCPU's thread; one vCPU a machine.
 enum vcpu_exit exec_run_until(struct vcpu *cpu, uint64_t icount);
 
+// Executes one instruction at vcpu.pc, or takes the exception that it takes. With `interrupts` one
+// that is pending is taken instead of it; without, none is. Breakpoints at pc are not looked at,
+// watchpoints are. VCPU_EXIT_NONE, HALT (the instruction waits and is complete), DEBUG, or STOP
+// with nothing done. Any thread while the vCPU's own does not run.
+enum vcpu_exit exec_step(struct vcpu *cpu, bool interrupts);
+
 #endif

@@ -23,12 +23,17 @@
 
 #define MAX_SITES (2 * VCPU_NR_R + 256)
 
+static rval no_page(struct gc *g)
+{
+    return gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, no_page), g->u64));
+}
+
 static void site_init(struct gc *g, struct gc_site *s)
 {
     s->page = gc_local(g, g->u64, "page");
-    s->host = gc_local(g, g->u64, "host");
-    gcc_jit_block_add_assignment(g->head, NULL, s->page, gc_u64(g, REGION_NO_PAGE));
-    gcc_jit_block_add_assignment(g->head, NULL, s->host, gc_u64(g, 0));
+    s->addend = gc_local(g, g->u64, "addend");
+    gcc_jit_block_add_assignment(g->head, NULL, s->page, no_page(g));
+    gcc_jit_block_add_assignment(g->head, NULL, s->addend, gc_u64(g, 0));
 }
 
 struct gc_site *gc_site(struct gc *g, ir_val base, bool indexed, bool store)
@@ -50,7 +55,7 @@ void gc_sites_forget(struct gc *g)
 {
     for (unsigned n = 0; n < MAX_SITES; n++)
         if (g->sites[n].page)
-            gc_set(g, g->sites[n].page, gc_u64(g, REGION_NO_PAGE));
+            gc_set(g, g->sites[n].page, no_page(g));
 }
 
 // Leaving ----------------------------------------------------------------------------------------
@@ -304,6 +309,14 @@ static bool lower_end(struct gc *g, const struct ir_insn *i)
     return false;
 }
 
+void gc_fence(struct gc *g)
+{
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, "lock orl $0, (%%rsp)");
+    gcc_jit_extended_asm_set_volatile_flag(as, 1);
+    gcc_jit_extended_asm_add_clobber(as, "memory");
+    gcc_jit_extended_asm_add_clobber(as, "cc");
+}
+
 static bool lower_control(struct gc *g, const struct ir_insn *i)
 {
     gcc_jit_block *on;
@@ -324,13 +337,7 @@ static bool lower_control(struct gc *g, const struct ir_insn *i)
         g->at = on;
         return true;
     case IR_CLREX: gc_set(g, gc_field(g, offsetof(struct vcpu, excl_size), g->u32), gc_u32(g, 0)); return true;
-    case IR_FENCE: {
-        gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, "lock orl $0, (%%rsp)");
-        gcc_jit_extended_asm_set_volatile_flag(as, 1);
-        gcc_jit_extended_asm_add_clobber(as, "memory");
-        gcc_jit_extended_asm_add_clobber(as, "cc");
-        return true;
-    }
+    case IR_FENCE: gc_fence(g); return true;
     }
     return false;
 }
@@ -347,6 +354,7 @@ static void lower(struct gc *g, const struct ir_insn *i)
     }
     bool done = form <= IR_FORM_FLG3 ? gc_lower_int(g, i)
               : form != IR_FORM_CTL ? gc_lower_mem(g, i)
+              : i->op == IR_ATOMIC ? gc_lower_atomic(g, i)
               : i->op == IR_VEC ? gc_lower_vec(g, i)
                                 : lower_control(g, i);
     if (!done)
@@ -454,12 +462,20 @@ static bool lower_region(struct gc *g, unsigned n, struct error *err)
     g->nzcv = gc_local(g, g->u32, "nzcv");
     g->fa = gc_local(g, g->u64, "fa");
     g->fb = gc_local(g, g->u64, "fb");
+    g->fc = gc_local(g, g->u32, "fc");
+    g->fv = gc_local(g, g->u32, "fv");
+    g->fva = gc_local(g, g->v2, "fva");
+    g->fvb = gc_local(g, g->v2, "fvb");
     g->icount = gc_local(g, g->u64, "icount");
     g->at = g->head;
     gc_set(g, g->nzcv, gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, nzcv), g->u32)));
     gc_set(g, g->icount, gcc_jit_lvalue_as_rvalue(gc_field(g, offsetof(struct vcpu, icount), g->u64)));
     gc_set(g, g->fa, gc_u64(g, 0));
     gc_set(g, g->fb, gc_u64(g, 0));
+    gc_set(g, g->fc, gc_u32(g, 0));
+    gc_set(g, g->fv, gc_u32(g, 0));
+    gc_set(g, g->fva, gc_vec_of(g, gc_u64(g, 0), gc_u64(g, 0)));
+    gc_set(g, g->fvb, gc_vec_of(g, gc_u64(g, 0), gc_u64(g, 0)));
     struct uses uses = { 0 };
     for (uint32_t b = 0; b < g->recipe->nr_blocks; b++) {
         if (!translate(g, b, err))
@@ -511,6 +527,7 @@ static gcc_jit_context *new_context(void)
         gcc_jit_context_add_command_line_option(ctx, options[n]);
     gcc_jit_context_set_int_option(ctx, GCC_JIT_INT_OPTION_OPTIMIZATION_LEVEL, OPTIMIZATION_LEVEL);
     gcc_jit_context_set_bool_allow_unreachable_blocks(ctx, 1);
+    gc_fp_constants(ctx);
     return ctx;
 }
 

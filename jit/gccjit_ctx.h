@@ -21,6 +21,8 @@ enum flag_kind {
     FLAGS_ADD,    // of fa + fb
     FLAGS_SUB,    // of fa - fb
     FLAGS_LOGIC,  // of fa
+    FLAGS_CARRY,  // N and Z of fa; C and V in fc and fv
+    FLAGS_FCMP,   // of the floating-point comparison of fva with fvb; wide: doubles
 };
 
 struct flags {
@@ -29,7 +31,7 @@ struct flags {
 };
 
 // A flag state as an index: packed, or kind and width.
-#define GC_NR_FLAG_STATES 7
+#define GC_NR_FLAG_STATES 11
 
 // A block is lowered once for every flag state it is reached with, up to GC_MAX_STATES; further
 // ones are packed first. So a comparison keeps its operands on its way to where they are needed.
@@ -57,9 +59,9 @@ struct gc {
     unsigned nr_states[REGION_MAX_BLOCKS];                       // of them
     bool flags_dead[REGION_MAX_BLOCKS]; // NZCV is overwritten before anybody can see it
     gcc_jit_block *leave;      // writes everything back and returns `result`
-    gcc_jit_block *leave_with[4][2]; // packs flags of a kind first
+    gcc_jit_block *leave_with[6][2]; // packs flags of a kind first
     lval pc, result;           // pc: distance from page0; of the exit being taken
-    lval nzcv, fa, fb, icount;
+    lval nzcv, fa, fb, fc, fv, fva, fvb, icount;
     lval r[VCPU_NR_R], v[VCPU_NR_V];
     bool r_hot[VCPU_NR_R], v_hot[VCPU_NR_V]; // worth a local; the others are used where they live
     bool r_dirty[VCPU_NR_R], v_dirty[VCPU_NR_V];
@@ -91,7 +93,9 @@ rval gc_un(struct gc *g, enum gcc_jit_unary_op op, gcc_jit_type *type, rval a);
 rval gc_cmp(struct gc *g, enum gcc_jit_comparison op, rval a, rval b);
 rval gc_select(struct gc *g, rval condition, rval a, rval b, gcc_jit_type *type);
 lval gc_local(struct gc *g, gcc_jit_type *type, const char *name);
-rval gc_copy(struct gc *g, rval v, gcc_jit_type *type); // evaluated here, once
+// Evaluated here, once. What goes into an asm has to be such a one: the compiler crashes over operands
+// that are in memory.
+rval gc_copy(struct gc *g, rval v, gcc_jit_type *type);
 void gc_set(struct gc *g, lval to, rval v);
 gcc_jit_block *gc_block(struct gc *g);
 lval gc_field(struct gc *g, size_t offset, gcc_jit_type *type); // of *cpu
@@ -124,10 +128,16 @@ rval gc_condition(struct gc *g, unsigned mask);       // a bool
 // Lowerings: false when the op has none here.
 bool gc_lower_int(struct gc *g, const struct ir_insn *i);
 bool gc_lower_mem(struct gc *g, const struct ir_insn *i);
+bool gc_lower_atomic(struct gc *g, const struct ir_insn *i);
 bool gc_lower_vec(struct gc *g, const struct ir_insn *i);
+bool gc_lower_simd(struct gc *g, const struct ir_insn *i);
+bool gc_lower_fp(struct gc *g, const struct ir_insn *i);
+// What its code refers to; once in a context.
+void gc_fp_constants(gcc_jit_context *ctx);
 // Any op that is a function, through the table in the vcpu.
 void gc_lower_call(struct gc *g, const struct ir_insn *i);
 
+void gc_fence(struct gc *g); // full
 // Leaving: pc is the page offset (of the present page) to go on at.
 void gc_leave(struct gc *g, int64_t pc, enum region_result result); // ends g->at
 gcc_jit_block *gc_bail_block(struct gc *g);           // leaves at the present instruction

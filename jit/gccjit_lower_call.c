@@ -91,6 +91,9 @@ void gc_lower_call(struct gc *g, const struct ir_insn *i)
     unsigned helper = i->op == IR_CALL ? g->guest->helpers[i->attr].flags : 0;
     bool whole = helper & (HELPER_READS_REGS | HELPER_WRITES_REGS);
     bool bails = flags & IR_F_BAIL;
+    // (A comparison made again behind a helper could raise what that has cleared.)
+    if (i->op == IR_CALL && g->flags.kind == FLAGS_FCMP)
+        gc_flags_settle(g);
     if (flags & (IR_F_RD_NZCV | IR_F_WR_NZCV) || whole) {
         gc_flags_settle(g);
         gc_set(g, gc_field(g, offsetof(struct vcpu, nzcv), g->u32), gcc_jit_lvalue_as_rvalue(g->nzcv));

@@ -60,6 +60,18 @@ static rval through(struct gc *g, const struct operands *o, rval v, gcc_jit_type
     return gc_cast(g, gc_cast(g, gc_cast(g, v, narrow), sign), o->t);
 }
 
+// The low half, by asm: GCC makes of the extension and a shift behind it two operations on the chain
+// to an address, where a move and the address itself would do.
+static rval low_half(struct gc *g, rval v)
+{
+    lval d = gc_local(g, g->u64, "low");
+    v = gc_copy(g, v, g->u64);
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, "movl %k1, %k0");
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=r", d);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", v);
+    return gcc_jit_lvalue_as_rvalue(d);
+}
+
 static rval wide_product(struct gc *g, const struct operands *o, bool is_signed)
 {
     gcc_jit_type *t = is_signed ? g->s32 : g->u32, *to = is_signed ? g->s64 : g->u64;
@@ -86,6 +98,51 @@ static rval carry_in(struct gc *g, const struct operands *o)
 {
     enum { CS = 0xcccc };
     return gc_cast(g, gc_cast(g, gc_condition(g, CS), g->s32), o->t);
+}
+
+static rval unary_asm(struct gc *g, const struct operands *o, const char *text, rval v)
+{
+    lval d = gc_local(g, o->t, "u");
+    v = gc_copy(g, v, o->t);
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=r", d);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", v);
+    gcc_jit_extended_asm_add_clobber(as, "cc");
+    return gcc_jit_lvalue_as_rvalue(d);
+}
+
+static rval count_zeros(struct gc *g, const struct operands *o, rval v)
+{
+    return unary_asm(g, o, o->bits == 64 ? "lzcntq %1, %0" : "lzcntl %1, %0", v);
+}
+
+// Sign bits beyond the first: zeros of what differs from the sign, with a one behind.
+static rval count_signs(struct gc *g, const struct operands *o)
+{
+    rval sign = arithmetic_right(g, o, o->a, imm(g, o, o->bits - 1));
+    rval differs = bin(g, o, OP(BITWISE_XOR), o->a, sign), one = imm(g, o, 1);
+    return count_zeros(g, o, bin(g, o, OP(BITWISE_OR), bin(g, o, OP(LSHIFT), differs, one), one));
+}
+
+// (v & mask) << n | (v >> n & mask)
+static rval swap_groups(struct gc *g, const struct operands *o, rval v, unsigned n, uint64_t mask)
+{
+    rval m = imm(g, o, mask), by = imm(g, o, n);
+    rval up = bin(g, o, OP(LSHIFT), bin(g, o, OP(BITWISE_AND), v, m), by);
+    return bin(g, o, OP(BITWISE_OR), up, bin(g, o, OP(BITWISE_AND), bin(g, o, OP(RSHIFT), v, by), m));
+}
+
+static rval swap_bytes(struct gc *g, const struct operands *o)
+{
+    return builtin1(g, o->bits == 64 ? "__builtin_bswap64" : "__builtin_bswap32", o->t, o->a);
+}
+
+static rval reverse_bits(struct gc *g, const struct operands *o)
+{
+    rval v = gc_copy(g, swap_bytes(g, o), o->t);
+    v = gc_copy(g, swap_groups(g, o, v, 4, UINT64_C(0x0f0f0f0f0f0f0f0f)), o->t);
+    v = gc_copy(g, swap_groups(g, o, v, 2, UINT64_C(0x3333333333333333)), o->t);
+    return swap_groups(g, o, v, 1, UINT64_C(0x5555555555555555));
 }
 
 static rval simple2(struct gc *g, const struct ir_insn *i, const struct operands *o)
@@ -120,7 +177,12 @@ static rval simple1(struct gc *g, const struct ir_insn *i, const struct operands
     rval up, field;
     switch (i->op) {
     case IR_MOV: return o->a;
-    case IR_REV: return builtin1(g, o->bits == 64 ? "__builtin_bswap64" : "__builtin_bswap32", o->t, o->a);
+    case IR_CLZ: return count_zeros(g, o, o->a);
+    case IR_CLS: return count_signs(g, o);
+    case IR_RBIT: return reverse_bits(g, o);
+    case IR_REV: return swap_bytes(g, o);
+    case IR_REV16: return swap_groups(g, o, o->a, 8, UINT64_C(0x00ff00ff00ff00ff));
+    case IR_REV32: return rotate(g, o, swap_bytes(g, o), imm(g, o, 32));
     case IR_SEXT8: return through(g, o, o->a, g->s8, o->s);
     case IR_SEXT16: return through(g, o, o->a, g->s16, o->s);
     case IR_SEXT32: return through(g, o, o->a, g->s32, o->s);
@@ -156,7 +218,7 @@ static rval simple3(struct gc *g, const struct ir_insn *i, const struct operands
     case IR_ADD_SHL: return bin(g, o, OP(PLUS), o->a, bin(g, o, OP(LSHIFT), o->b, sh));
     case IR_SUB_SHL: return bin(g, o, OP(MINUS), o->a, bin(g, o, OP(LSHIFT), o->b, sh));
     case IR_ADD_SXTW: return bin(g, o, OP(PLUS), o->a, bin(g, o, OP(LSHIFT), through(g, o, o->b, g->s32, g->s64), sh));
-    case IR_ADD_UXTW: return bin(g, o, OP(PLUS), o->a, bin(g, o, OP(LSHIFT), through(g, o, o->b, g->u32, g->u64), sh));
+    case IR_ADD_UXTW: return bin(g, o, OP(PLUS), o->a, bin(g, o, OP(LSHIFT), low_half(g, o->b), sh));
     case IR_MADD: return bin(g, o, OP(PLUS), o->c, bin(g, o, OP(MULT), o->a, o->b));
     case IR_MSUB: return bin(g, o, OP(MINUS), o->c, bin(g, o, OP(MULT), o->a, o->b));
     case IR_SMADDL: return bin(g, o, OP(PLUS), o->c, wide_product(g, o, true));
@@ -210,6 +272,28 @@ static bool divide_op(struct gc *g, const struct ir_insn *i, const struct operan
     gcc_jit_block_end_with_jump(g->at, NULL, join);
     g->at = join;
     gc_dst(g, i->d, gcc_jit_lvalue_as_rvalue(d));
+    return true;
+}
+
+// r = a + b + carry by the host's own, whose carry and overflow are the guest's.
+static bool carry_op(struct gc *g, const struct ir_insn *i, const struct operands *o)
+{
+    if (i->op != IR_ADCS && i->op != IR_SBCS)
+        return false;
+    lval r = gc_local(g, o->t, "r"), c = gc_local(g, g->u32, "c");
+    rval b = gc_copy(g, i->op == IR_ADCS ? o->b : not(g, o, o->b), o->t);
+    gc_set(g, c, gc_cast(g, carry_in(g, o), g->u32));
+    gc_set(g, r, o->a);
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(
+        g->at, NULL, o->bits == 64 ? "addl $-1, %k1\n\tadcq %4, %0" : "addl $-1, %k1\n\tadcl %4, %0");
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "+&r", r);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "+&r", c);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=@ccc", g->fc);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=@cco", g->fv);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", b);
+    rval wide = gc_cast(g, gcc_jit_lvalue_as_rvalue(r), g->u64);
+    gc_flags_set(g, FLAGS_CARRY, i->type == IR_I64, wide, NULL);
+    gc_dst(g, i->d, wide);
     return true;
 }
 
@@ -268,5 +352,5 @@ bool gc_lower_int(struct gc *g, const struct ir_insn *i)
         gc_dst(g, i->d, gc_cast(g, v, g->u64));
         return true;
     }
-    return divide_op(g, i, &o) || select_op(g, i, &o) || flags_op(g, i, &o) || compare_op(g, i);
+    return divide_op(g, i, &o) || select_op(g, i, &o) || flags_op(g, i, &o) || carry_op(g, i, &o) || compare_op(g, i);
 }

@@ -2,10 +2,10 @@
 // Guest memory in compiled regions.
 //
 // A *site* remembers the page of the last access through a base register (and a direction): its
-// guest address and where it is on the host, in two locals. The check is a subtraction and a
-// comparison, off the chain of loads. A miss asks a thunk (region_slow.h) for the host address and
-// what to remember; what is not plain RAM the thunk does itself and gives a scratch address back,
-// so that one piece of code makes the access in every case. Translations change only where helpers
+// guest address and what to add to one in it for the host's, in two locals. The check is a subtraction
+// and a comparison, off the chain of loads. A miss looks into the TLB, and then asks a thunk
+// (region_slow.h) for what to add and what to remember; what is not plain RAM the thunk does itself
+// and leads to a scratch address, so that one piece of code makes the access in every case. Translations change only where helpers
 // run, and there sites are forgotten (gc_sites_forget). The accesses themselves are volatile asm: GCC
 // must not move, merge, split or repeat them, and libgccjit drops the volatility of what a pointer
 // points to.
@@ -26,6 +26,7 @@ struct access {
     bool store;
     rval va;
     struct gc_site *site;
+    gcc_jit_block *bad; // where to go with what is not in the TLB; NULL: the thunk is asked
 };
 
 static rval plus(struct gc *g, rval a, uint64_t b)
@@ -43,7 +44,7 @@ static rval address_of(struct gc *g, const struct ir_insn *i, bool indexed)
 
 // Where an access is on the host: the sum of the two, which an x86 address does for nothing.
 struct place {
-    rval host, within;
+    rval addend, va;
 };
 
 static lval xfer(struct gc *g, unsigned byte, gcc_jit_type *type)
@@ -51,46 +52,55 @@ static lval xfer(struct gc *g, unsigned byte, gcc_jit_type *type)
     return gc_field(g, offsetof(struct vcpu, xfer) + byte, type);
 }
 
-// The thunk: rax the guest address in, the host address out; rdx the descriptor in, failure out;
-// rcx the page to remember out. What a store writes is in vcpu.xfer.
-static void ask_thunk(struct gc *g, const struct access *a, lval distance, gcc_jit_block *hit)
+// The TLB itself (tlb.h: index, tag), and the thunk behind it: in line, because a site that wanders
+// from page to page comes here each time, and then the addend's load is on the chain. rax: out, the
+// addend; rdx: failure; rcx: the page to remember. What a store writes is in vcpu.xfer. With `bad`
+// the thunk is not asked: what the TLB does not have goes there, and the site remembers nothing.
+static void ask_tlb(struct gc *g, const struct access *a, gcc_jit_block *hit, gcc_jit_block *bad)
 {
-    char call[48];
-    snprintf(call, sizeof call, "call *%zu(%%%%rdi)",
+    char text[640], behind[96];
+    if (bad)
+        snprintf(behind, sizeof behind, "movl $1, %%%%edx\n\tmovq %zu(%%%%rdi), %%%%rcx", offsetof(struct vcpu, no_page));
+    else
+        snprintf(behind, sizeof behind, "movq %%3, %%%%rax\n\tmovl $%u, %%%%edx\n\tcall *%zu(%%%%rdi)", a->size | a->attr << 8,
              a->store ? offsetof(struct vcpu, region_store) : offsetof(struct vcpu, region_load));
-    lval rax = gc_local(g, g->u64, "rax"), rdx = gc_local(g, g->u64, "rdx");
-    gc_set(g, rax, a->va);
-    gc_set(g, rdx, gc_u64(g, a->size | (uint64_t)a->attr << 8));
-    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, call);
+    size_t table = a->store ? offsetof(struct vcpu, wtlb) : offsetof(struct vcpu, rtlb);
+    snprintf(text, sizeof text,
+             "movl %%k3, %%%%ecx\n\tleaq %u(%%3), %%%%rdx\n\tshrl $%u, %%%%ecx\n\tmovl %zu(%%%%rdi), %%%%eax\n\t"
+             "andq $-%u, %%%%rdx\n\tandl $%u, %%%%ecx\n\torq %%%%rdx, %%%%rax\n\tcmpq %zu(%%%%rdi,%%%%rcx), %%%%rax\n\tjne 1f\n\t"
+             "movq %zu(%%%%rdi,%%%%rcx), %%%%rax\n\tmovq %%%%rdx, %%%%rcx\n\txorl %%%%edx, %%%%edx\n2:\n\t"
+             ".subsection 1\n1:\t%s\n\tjmp 2b\n\t.subsection 0",
+             a->size - 1, PAGE_BITS - 4, offsetof(struct vcpu, dctx), (unsigned)PAGE_SIZE, (TLB_SIZE - 1) << 4,
+             table + offsetof(struct tlb_entry, tag), table + offsetof(struct tlb_entry, addend),
+             behind);
+    lval failed = gc_local(g, g->u64, "failed");
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
     gcc_jit_extended_asm_set_volatile_flag(as, 1);
-    gcc_jit_extended_asm_add_output_operand(as, NULL, "+a", rax);
-    gcc_jit_extended_asm_add_output_operand(as, NULL, "+d", rdx);
-    gcc_jit_extended_asm_add_output_operand(as, NULL, "=c", a->site->page);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=&a", a->site->addend);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=&d", failed);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "=&c", a->site->page);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", a->va);
     gcc_jit_extended_asm_add_input_operand(as, NULL, "D", gcc_jit_param_as_rvalue(g->cpu));
     gcc_jit_extended_asm_add_clobber(as, "memory");
     gcc_jit_extended_asm_add_clobber(as, "cc");
-    gc_set(g, distance, gc_bin(g, OP(MINUS), g->u64, a->va, gcc_jit_lvalue_as_rvalue(a->site->page)));
-    gc_set(g, a->site->host, gc_bin(g, OP(MINUS), g->u64, gcc_jit_lvalue_as_rvalue(rax), gcc_jit_lvalue_as_rvalue(distance)));
-    rval failed = gc_cmp(g, CMP(NE), gcc_jit_lvalue_as_rvalue(rdx), gc_u64(g, 0));
-    gc_branch_rarely(g, failed, gc_bail_block(g), hit);
+    rval is_bad = gc_cmp(g, CMP(NE), gcc_jit_lvalue_as_rvalue(failed), gc_u64(g, 0));
+    gc_branch_rarely(g, is_bad, bad ? bad : gc_bail_block(g), hit);
 }
 
 // Where the access is on the host: code goes on with a usable address in every case. values: what
 // a store writes, count of them, as type.
 static struct place translate(struct gc *g, const struct access *a, const rval *values, unsigned count, gcc_jit_type *type)
 {
-    rval page = gcc_jit_lvalue_as_rvalue(a->site->page), host = gcc_jit_lvalue_as_rvalue(a->site->host);
+    rval page = gcc_jit_lvalue_as_rvalue(a->site->page);
     gcc_jit_block *hit = gc_block(g), *miss = gc_block(g);
-    lval distance = gc_local(g, g->u64, "within");
-    gc_set(g, distance, gc_bin(g, OP(MINUS), g->u64, a->va, page));
-    rval within = gcc_jit_lvalue_as_rvalue(distance);
+    rval within = gc_bin(g, OP(MINUS), g->u64, a->va, page);
     gc_branch_rarely(g, gc_cmp(g, CMP(GT), within, gc_u64(g, PAGE_SIZE - a->size)), miss, hit);
     g->at = miss;
     for (unsigned n = 0; n < count; n++)
         gc_set(g, xfer(g, n * (a->size / count), type), values[n]);
-    ask_thunk(g, a, distance, hit);
+    ask_tlb(g, a, hit, a->bad);
     g->at = hit;
-    return (struct place){ host, within };
+    return (struct place){ gcc_jit_lvalue_as_rvalue(a->site->addend), a->va };
 }
 
 static unsigned log2_of(unsigned size)
@@ -115,8 +125,8 @@ static rval load_from(struct gc *g, const char *what, const struct place *p, uns
     lval v = gc_local(g, type, "ld");
     gcc_jit_extended_asm *as = move(g, what, offset);
     gcc_jit_extended_asm_add_output_operand(as, NULL, type == g->v2 ? "=x" : "=r", v);
-    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->host);
-    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->within);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->addend);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->va);
     return gcc_jit_lvalue_as_rvalue(v);
 }
 
@@ -125,8 +135,8 @@ static void store_to(struct gc *g, const char *what, const struct place *p, unsi
 {
     gcc_jit_extended_asm *as = move(g, what, offset);
     gcc_jit_extended_asm_add_input_operand(as, NULL, constraint, v);
-    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->host);
-    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->within);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->addend);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p->va);
 }
 
 // By log2 of the size: extended with zeros, with the sign to 64 bits, to 32.
@@ -208,23 +218,119 @@ static const struct shape shapes[IR_NR_OPS] = {
 #include "jit/ir_ops.def"
 };
 
+// What the fast way cannot do is a call, in a block of its own.
+static gcc_jit_block *call_block(struct gc *g, const struct ir_insn *i, gcc_jit_block *on)
+{
+    gcc_jit_block *at = g->at, *slow = gc_block(g);
+    g->at = slow;
+    gc_lower_call(g, i);
+    gcc_jit_block_end_with_jump(g->at, NULL, on);
+    g->at = at;
+    return slow;
+}
+
+static void unless_aligned(struct gc *g, rval va, unsigned size, gcc_jit_block *slow)
+{
+    gcc_jit_block *on = gc_block(g);
+    rval low = gc_bin(g, OP(BITWISE_AND), g->u64, va, gc_u64(g, size - 1));
+    gc_branch_rarely(g, gc_cmp(g, CMP(NE), low, gc_u64(g, 0)), slow, on);
+    g->at = on;
+}
+
+// Acquire and release: plain accesses of the host's, if they are aligned; a fence behind a release.
+static gcc_jit_block *begin_ordered(struct gc *g, const struct ir_insn *i, const struct access *a)
+{
+    gcc_jit_block *on = gc_block(g);
+    unless_aligned(g, a->va, a->size, call_block(g, i, on));
+    return on;
+}
+
+static void end_ordered(struct gc *g, const struct ir_insn *i, gcc_jit_block *on)
+{
+    if (i->attr & MEM_RELEASE)
+        gc_fence(g);
+    gcc_jit_block_end_with_jump(g->at, NULL, on);
+    g->at = on;
+}
+
+// Is it a temporary? A call leaves one in another form than the fast way does.
+static bool is_tmp(ir_val v)
+{
+    return ir_kind(v) == IR_KIND_TMP;
+}
+
 bool gc_lower_mem(struct gc *g, const struct ir_insn *i)
 {
     unsigned form = ir_op_info[i->op].form;
-    if (form < IR_FORM_LOAD || form > IR_FORM_STOREVP || i->attr)
+    if (form < IR_FORM_LOAD || form > IR_FORM_STOREVP || i->attr & ~(MEM_ACQUIRE | MEM_RELEASE | MEM_ALIGNED) ||
+        (i->attr && ((form != IR_FORM_LOAD && form != IR_FORM_STORE) || is_tmp(i->d))))
         return false;
     bool pair = form == IR_FORM_LOADP || form == IR_FORM_STOREP || form == IR_FORM_LOADVP || form == IR_FORM_STOREVP;
     bool is_store = form == IR_FORM_STORE || form == IR_FORM_STOREP || form == IR_FORM_STOREV || form == IR_FORM_STOREVP;
     const struct shape *s = &shapes[i->op];
     bool indexed = !pair && i->b != IR_NONE;
-    struct access a = { .size = s->size * (pair ? 2u : 1u), .attr = pair ? MEM_PAIR : 0, .store = is_store };
+    struct access a = { .size = s->size * (pair ? 2u : 1u), .attr = i->attr | (pair ? MEM_PAIR : 0), .store = is_store };
     a.va = gc_copy(g, address_of(g, i, indexed), g->u64);
     a.site = gc_site(g, i->a, indexed, is_store);
+    gcc_jit_block *on = i->attr ? begin_ordered(g, i, &a) : NULL;
     switch (form) {
     case IR_FORM_LOAD: load(g, i, &a, s->sign, s->to32); break;
     case IR_FORM_LOADP: load_pair(g, i, &a, s->size); break;
     case IR_FORM_LOADV: case IR_FORM_LOADVP: load_vec(g, i, &a, s->size); break;
     default: store(g, i, &a, s->size, form == IR_FORM_STOREV || form == IR_FORM_STOREVP); break;
     }
+    if (on)
+        end_ordered(g, i, on);
+    return true;
+}
+
+// Read-modify-writes --------------------------------------------------------------------------------
+
+// By kind: with the old value as a result, without; what has neither is a call. %0: operand and old
+// value, %1 a scratch register, %2, %3 the place; suffixes by size where there is a #, registers @.
+static const char *const atomics[IR_ATOMIC_CAS + 1][2] = {
+    [IR_ATOMIC_ADD] = { "lock xadd# %@0, (%2,%3)", "lock add# %@0, (%2,%3)" },
+    [IR_ATOMIC_CLR] = { NULL, "notq %q0\n\tlock and# %@0, (%2,%3)" },
+    [IR_ATOMIC_XOR] = { NULL, "lock xor# %@0, (%2,%3)" },
+    [IR_ATOMIC_SET] = { NULL, "lock or# %@0, (%2,%3)" },
+    [IR_ATOMIC_SWP] = { "xchg# %@0, (%2,%3)", "xchg# %@0, (%2,%3)" },
+    [IR_ATOMIC_CAS] = { "lock cmpxchg# %@1, (%2,%3)", "lock cmpxchg# %@1, (%2,%3)" },
+};
+
+static void sized(char *out, size_t room, const char *text, unsigned log2)
+{
+    size_t n = 0;
+    for (; *text && n + 1 < room; text++)
+        out[n++] = *text == '#' ? "bwlq"[log2] : *text == '@' ? "bwkq"[log2] : *text;
+    out[n] = 0;
+}
+
+bool gc_lower_atomic(struct gc *g, const struct ir_insn *i)
+{
+    const char *what = i->op == IR_ATOMIC && i->imm <= IR_ATOMIC_CAS ? atomics[i->imm][i->d == IR_NONE] : NULL;
+    if (!what || is_tmp(i->d) || i->attr & (MEM_UNPRIV | MEM_CACHE | MEM_PAIR))
+        return false;
+    gcc_jit_type *const plain[4] = { g->u8, g->u16, g->u32, g->u64 };
+    gcc_jit_block *on = gc_block(g), *slow = call_block(g, i, on);
+    struct access a = { .size = 1u << i->type, .store = true, .bad = slow };
+    a.va = gc_copy(g, gc_src(g, i->a), g->u64);
+    a.site = gc_site(g, i->a, false, true);
+    lval old = gc_local(g, g->u64, "old"), with = gc_local(g, g->u64, "with");
+    unless_aligned(g, a.va, a.size, slow);
+    gc_set(g, old, gc_src(g, i->b));
+    gc_set(g, with, gc_src(g, i->c));
+    struct place p = translate(g, &a, NULL, 0, NULL);
+    char text[80];
+    sized(text, sizeof text, what, i->type);
+    gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
+    gcc_jit_extended_asm_set_volatile_flag(as, 1);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, i->imm == IR_ATOMIC_CAS ? "+&a" : "+&r", old);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, "+&r", with);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p.addend);
+    gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p.va);
+    gcc_jit_extended_asm_add_clobber(as, "cc");
+    gc_dst(g, i->d, gc_cast(g, gc_cast(g, gcc_jit_lvalue_as_rvalue(old), plain[i->type]), g->u64));
+    gcc_jit_block_end_with_jump(g->at, NULL, on);
+    g->at = on;
     return true;
 }

@@ -7,8 +7,8 @@
 #include "jit/region_slow.h"
 
 struct gc_site {
-    lval page; // guest address of the page, or REGION_NO_PAGE
-    lval host; // its host address
+    lval page;   // guest address of the page, or vcpu.no_page
+    lval addend; // from a guest address in it to the host's
 };
 
 // The site of a base operand: one for each register, one for each access otherwise.

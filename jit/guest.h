@@ -73,10 +73,16 @@ struct helper {
     unsigned flags;
 };
 
+#define GUEST_NR_HOT 8
+
 struct guest {
     const char *name;
     const char *const *r_names; // of vcpu.r[], nr_r of them
     unsigned nr_r, nr_v;
+    // The registers that code uses most, and the one of a mode (its stack pointer): an engine may
+    // keep these in host registers throughout. Slots of vcpu.r[].
+    uint8_t hot_r[GUEST_NR_HOT];
+    unsigned (*mode_r)(uint64_t mode);
     const struct helper *helpers;
     unsigned nr_helpers;
 

@@ -380,7 +380,7 @@ L_GOTO_FAR:
     goto lookup;
 L_BR_IND:
     cpu->pc = R(ip->a);
-    ((uint64_t *)(ip + 1))[interp_target_slot(cpu->pc)] = cpu->pc;
+    ((uint64_t *)(ip + 1))[tb_seen_slot(cpu->pc)] = cpu->pc;
     goto lookup;
 L_EXIT:
     cpu->pc = cpu->pc_page + ip->imm;
@@ -397,7 +397,7 @@ L_RAISE:
 L_REGION:
     // ENTER has counted the block's instructions; the region counts its own.
     cpu->icount -= tb->n_insns;
-    if (region_enter(cpu, ip) == REGION_LEFT)
+    if (region_enter(cpu, tb) == REGION_LEFT)
         goto changed;
     cpu->stats.region_bails++;
     // The interpreter's turn, with the block at pc itself, even if a region starts there.
@@ -446,6 +446,7 @@ void interp_run(struct vcpu *cpu)
 
 void interp_run_from(struct vcpu *cpu, struct tb *tb)
 {
+    tb_need_interp(cpu, tb);
     run(cpu, tb);
 }
 

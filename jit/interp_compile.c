@@ -227,7 +227,7 @@ static void emit_control(struct compiler *c, const struct ir_insn *i)
     o->a = a;
     o->d = dest(i->d);
     o->imm = i->imm;
-    if (i->op == IR_BR_IND) // the targets seen last, in place of an iop
+    if (i->op == IR_BR_IND) // the targets seen last (tb.seen), in place of an iop
         memset(emit(c, H_BR_IND), 0, sizeof *o);
 }
 
@@ -268,13 +268,16 @@ void interp_compile(struct jit *jit, const struct ir *ir, struct tb *tb)
     memcpy(tb->code, c->iops, c->nr * sizeof *c->iops);
     memcpy(tb->offs, c->offs, c->nr * sizeof *c->offs);
     tb->entry = tb->code + 1;
+    // A block that ends indirectly ends with room for where it went.
+    if (tb->n_iops >= 2 && tb->code[tb->n_iops - 2].handler == c->handlers[H_BR_IND])
+        tb->seen = (uint64_t *)(void *)&tb->code[tb->n_iops - 1];
     free(c);
 }
 
 void interp_unchain(struct tb *tb)
 {
     const void *const *handlers = interp_handlers();
-    for (unsigned n = 1; n < tb->n_iops; n++) {
+    for (unsigned n = 1; tb->code && n < tb->n_iops; n++) {
         if (tb->code[n].handler == handlers[H_GOTO])
             __atomic_store_n(&tb->code[n].link, NULL, __ATOMIC_RELAXED);
         else if (tb->code[n].handler == handlers[H_BR_IND])

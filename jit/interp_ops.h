@@ -46,12 +46,6 @@ enum interp_handler {
     H_NR
 };
 
-// A BR_IND is followed by room for the targets it went to last, one a hash value.
-static inline unsigned interp_target_slot(gva_t pc)
-{
-    return (unsigned)(pc >> 2 ^ pc >> 4 ^ pc >> 7) & 3;
-}
-
 // The handlers' addresses.
 extern const void *const *interp_handlers(void);
 

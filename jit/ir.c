@@ -45,6 +45,7 @@ void ir_begin(struct ir *ir, const struct guest *guest, unsigned off, uint64_t m
     ir->guest = guest;
     ir->off = ir->cur_off = off;
     ir->mode = mode;
+    ir->debug = NULL;
     ir->max_guest = IR_MAX_GUEST;
     ir->nr = ir->nr_tmp = ir->nr_consts = 0;
     ir->overflow = false;

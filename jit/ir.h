@@ -105,6 +105,7 @@ struct ir_insn {
 struct ir {
     unsigned off;  // page offset of the block's first instruction
     uint64_t mode; // vcpu.mode it is made for
+    const struct debug_set *debug; // with VCPU_MODE_DEBUG: what to ask a debugger (jit/debug.h)
     const struct guest *guest;
     unsigned nr, nr_tmp, nr_consts;
     unsigned max_guest; // guest instructions the block may have, at most IR_MAX_GUEST

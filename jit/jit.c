@@ -2,6 +2,7 @@
 #include "jit/jit.h"
 
 #include "jit/atomic.h"
+#include "jit/debug.h"
 #include "jit/ir.h"
 #include "jit/ir_ref.h"
 #include "jit/ir_vec.h"
@@ -16,6 +17,7 @@ void jit_init(struct jit *jit, const struct guest *guest, const struct log *log)
 {
     *jit = (struct jit){ .guest = guest, .log = log, .cache_limit = 512u << 20 };
     mutex_init(&jit->lock);
+    dirty_init(&jit->dirty);
     jit->ir = malloc(guest->translator_size);
     assert(jit->ir);
 }
@@ -23,9 +25,11 @@ void jit_init(struct jit *jit, const struct guest *guest, const struct log *log)
 void jit_fini(struct jit *jit)
 {
     tb_fini(jit);
+    debug_fini(jit);
     for (unsigned n = 0; n < jit->nr_regions; n++)
         free(jit->regions[n].page_flags);
     free(jit->ir);
+    dirty_fini(&jit->dirty);
     mutex_fini(&jit->lock);
 }
 
@@ -36,6 +40,19 @@ void jit_add_ram(struct jit *jit, gpa_t base, uint64_t size, void *host, bool ro
     assert(flags);
     jit->regions[jit->nr_regions++] =
         (struct ram_region){ .base = base, .size = size, .host = host, .rom = rom, .page_flags = flags };
+}
+
+void jit_set_io(struct jit *jit, gpa_t base, bool io)
+{
+    struct ram_region *r = NULL;
+    for (unsigned n = 0; n < jit->nr_regions; n++)
+        if (jit->regions[n].base == base)
+            r = &jit->regions[n];
+    assert(r && r->rom);
+    bool was = __atomic_exchange_n(&r->io, io, __ATOMIC_SEQ_CST);
+    // The other way nothing is remembered that would be wrong.
+    for (unsigned n = 0; io && !was && n < jit->nr_cpus; n++)
+        tlb_forget_reads(jit->cpus[n], r->host, r->size);
 }
 
 const struct ram_region *jit_region(const struct jit *jit, gpa_t pa)
@@ -55,6 +72,7 @@ void jit_add_cpu(struct jit *jit, struct vcpu *cpu)
     cpu->region_load = (const void *)(uintptr_t)region_thunk_load;
     cpu->region_store = (const void *)(uintptr_t)region_thunk_store;
     cpu->region_vec = (const void *)(uintptr_t)region_thunk_vec;
+    cpu->no_page = region_no_page();
     cpu->helpers = jit->guest->helpers;
     cpu->vec_fns = &ir_vec_fn[0][0];
     cpu->ref_fns = &ir_ref_fn[0][0];
@@ -74,9 +92,13 @@ void jit_ram_written(struct jit *jit, gpa_t pa, uint64_t size)
         if (from >= r->size || skipped >= size)
             continue;
         uint64_t left = size - skipped, to = left < r->size - from ? from + left : r->size;
-        for (uint64_t page = from >> PAGE_BITS; page <= (to - 1) >> PAGE_BITS; page++)
-            if (__atomic_load_n(&r->page_flags[page], __ATOMIC_RELAXED) & PAGE_CODE)
+        for (uint64_t page = from >> PAGE_BITS; page <= (to - 1) >> PAGE_BITS; page++) {
+            unsigned flags = __atomic_load_n(&r->page_flags[page], __ATOMIC_RELAXED);
+            if (flags & PAGE_DIRTY_LOG)
+                dirty_written(r, page);
+            if (flags & PAGE_CODE)
                 tb_suspect_page(jit, r->base + (page << PAGE_BITS));
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "jit/dirty.h"
 #include "jit/mem.h"
 #include "jit/vcpu.h"
 
@@ -37,14 +38,22 @@ struct jit {
     struct region *compiled;                   // regions in use
     struct region *retired_regions;            // to be freed at the next safe point
     bool code_full;                            // atomic; there: everything goes, for room
-    struct tier *tier;                         // promotion; NULL: everything is interpreted
+    struct quick *quick;                       // the engine of all blocks; NULL: they are interpreted
+    struct tier *tier;                         // promotion; NULL: none
     struct verify *verify;                     // regions are verified (jit/verify.h), or NULL
+    void (*sample)(void *opaque, struct vcpu *cpu); // for EXIT_REQ_SAMPLE; in the vCPU's thread
+    void *sample_opaque;
+    struct debug *debug;                       // breakpoints and the like (jit/debug.h), or NULL
+    struct dirty dirty;                        // who asks what was written
 };
 
 void jit_init(struct jit *jit, const struct guest *guest, const struct log *log);
 void jit_fini(struct jit *jit);
 // Adds RAM. host stays the caller's and must outlive the jit. Not while vCPUs run.
 void jit_add_ram(struct jit *jit, gpa_t base, uint64_t size, void *host, bool rom);
+// The reads of the ROM region at base go to the bus from now on, or to its memory again; fetches
+// and table walks always see the memory. Any thread.
+void jit_set_io(struct jit *jit, gpa_t base, bool io);
 // The region that holds pa, or NULL.
 const struct ram_region *jit_region(const struct jit *jit, gpa_t pa);
 void jit_add_cpu(struct jit *jit, struct vcpu *cpu);

@@ -14,12 +14,13 @@ struct ram_region {
     uint64_t size;
     uint8_t *host;
     bool rom;            // reads and fetches only; writes go to the bus
+    bool io;             // atomic: so do reads, for the time being (flash that answers a command)
     uint8_t *page_flags; // PAGE_* bits, set and cleared atomically
 };
 
 enum page_flag {
     PAGE_CODE = 1,  // translated blocks were made from this page
-    PAGE_DIRTY_LOG = 2,
+    PAGE_DIRTY_LOG = 2, // not written since somebody asked (jit/dirty.h)
     PAGE_WATCH = 4,
 };
 

@@ -3,8 +3,8 @@
 // the guest's code may have changed.
 #include "jit/region.h"
 
-#include "jit/interp.h"
 #include "jit/interp_ops.h"
+#include "jit/quick.h"
 #include "jit/tier.h"
 #include "jit/verify.h"
 
@@ -36,11 +36,11 @@ bool region_recipe_valid(const struct region_recipe *r, size_t size)
     return entries == r->nr_entries && insns == r->n_insns && insns <= REGION_MAX_INSNS;
 }
 
-enum region_result region_enter(struct vcpu *cpu, const struct iop *iop)
+enum region_result region_enter(struct vcpu *cpu, const struct tb *tb)
 {
-    const struct region *region = (const struct region *)(uintptr_t)iop->aux;
+    const struct region *region = tb->region;
     const struct region_recipe *r = region->recipe;
-    const struct region_block *b = &r->blocks[iop->imm];
+    const struct region_block *b = &r->blocks[tb->region_block];
     gva_t page0 = cpu->pc_page - ((uint64_t)(int64_t)r->pages[b->page].delta << PAGE_BITS);
     // Every page must still be where the region was made for. The one we are in is.
     for (uint32_t n = 0; n < r->nr_pages; n++) {
@@ -73,36 +73,47 @@ static bool bytes_stand(struct jit *jit, const struct region *region)
     return true;
 }
 
-static void attach_block(struct region *region, uint32_t n, struct tb *tb)
+static void attach_block(struct jit *jit, struct region *region, uint32_t n, struct tb *tb)
 {
-    struct iop *i = &tb->code[0];
-    i->imm = n;
-    i->aux = (uint64_t)(uintptr_t)region;
-    __atomic_store_n(&tb->entry, i, __ATOMIC_RELEASE);
+    tb->region_block = n;
+    __atomic_store_n(&tb->region, region, __ATOMIC_RELEASE);
+    if (tb->code)
+        __atomic_store_n(&tb->entry, tb->code, __ATOMIC_RELEASE);
+    if (jit->quick)
+        quick_attach(jit->quick, tb);
 }
 
-static void attach(struct region *region)
+static void detach_block(struct jit *jit, struct tb *tb)
+{
+    if (tb->code)
+        __atomic_store_n(&tb->entry, tb->code + 1, __ATOMIC_RELEASE);
+    if (jit->quick)
+        quick_detach(jit->quick, tb);
+    __atomic_store_n(&tb->region, NULL, __ATOMIC_RELEASE);
+}
+
+static void attach(struct jit *jit, struct region *region)
 {
     const struct region_recipe *r = region->recipe;
     for (uint32_t n = 0; n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         struct tb *tb = region->pages[b->page]->entry[b->off >> 2];
-        if (b->flags & REGION_ENTRY && tb && tb->entry != tb->code)
-            attach_block(region, n, tb);
+        if (b->flags & REGION_ENTRY && tb && !tb->region)
+            attach_block(jit, region, n, tb);
         else if (tb)
-            tb->looked = 0; // inside only: it may yet prove hot on its own
+            tier_forget(tb); // inside only: it may yet prove hot on its own
     }
     region->suspect = false;
 }
 
-static void detach(struct region *region)
+static void detach(struct jit *jit, struct region *region)
 {
     const struct region_recipe *r = region->recipe;
     for (uint32_t n = 0; n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         for (struct tb *tb = region->pages[b->page]->all; tb; tb = tb->next)
-            if (tb->off == b->off && tb->code[0].aux == (uint64_t)(uintptr_t)region)
-                __atomic_store_n(&tb->entry, tb->code + 1, __ATOMIC_RELEASE);
+            if (tb->off == b->off && tb->region == region)
+                detach_block(jit, tb);
     }
     region->suspect = true;
 }
@@ -148,15 +159,15 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
         *link = (struct region_link){ region, region->pages[n]->regions };
         region->pages[n]->regions = link;
     }
-    attach(region);
+    attach(jit, region);
     mutex_unlock(&jit->lock);
     return true;
 }
 
-void region_suspect(struct code_page *page)
+void region_suspect(struct jit *jit, struct code_page *page)
 {
     for (struct region_link *l = page->regions; l; l = l->next)
-        detach(l->region);
+        detach(jit, l->region);
 }
 
 static bool has_block(const struct region *region, const struct code_page *page, uint32_t off)
@@ -173,7 +184,7 @@ void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb)
 {
     for (struct region_link *l = page->regions; l; l = l->next)
         if (has_block(l->region, page, tb->off) && (!l->region->suspect || bytes_stand(jit, l->region)))
-            attach(l->region);
+            attach(jit, l->region);
 }
 
 // Their end ---------------------------------------------------------------------------------------
@@ -195,11 +206,12 @@ static void unlink_from(struct code_page *page, const struct region *region)
 static void retire(struct jit *jit, struct region *region)
 {
     struct region **at = &jit->compiled;
-    detach(region);
+    detach(jit, region);
     for (uint32_t n = 0; n < region->recipe->nr_blocks; n++) {
         const struct region_block *b = &region->recipe->blocks[n];
         for (struct tb *tb = region->pages[b->page]->all; tb; tb = tb->next)
-            tb->looked = tb->off == b->off ? 0 : tb->looked;
+            if (tb->off == b->off)
+                tier_forget(tb);
     }
     for (uint32_t n = 0; n < region->recipe->nr_pages; n++)
         unlink_from(region->pages[n], region);

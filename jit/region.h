@@ -13,8 +13,8 @@
 #include "jit/tb.h"
 
 #define REGION_MAX_PAGES   4
-#define REGION_MAX_BLOCKS  64
-#define REGION_MAX_INSNS   256
+#define REGION_MAX_BLOCKS  96
+#define REGION_MAX_INSNS   384
 #define REGION_MAX_ENTRIES 16
 
 enum region_block_flags {

@@ -2,11 +2,9 @@
 // Forming a region around a hot block: its executed successors, heaviest first, until they weigh
 // too little or the region is full.
 //
-// Edges come from the interpreter's code: direct targets as they are, indirect ones as they were
+// Edges are what the blocks say of themselves: direct targets as they are, indirect ones as they were
 // seen last, and the instruction behind a call, where its return will come. Weights are the
 // blocks' execution counts.
-#include "jit/interp.h"
-#include "jit/interp_ops.h"
 #include "jit/tier.h"
 
 #include <string.h>
@@ -58,25 +56,17 @@ static void add(struct former *f, gva_t va, unsigned flags)
 
 static void add_successors(struct former *f, const struct member *m)
 {
-    const void *const *h = interp_handlers();
     const struct tb *tb = m->tb;
-    gva_t next = m->page + tb->off + 4 * tb->n_insns;
-    for (unsigned n = 1; n < tb->n_iops; n++) {
-        const struct iop *i = &tb->code[n];
-        if (i->handler == h[H_GOTO] || i->handler == h[H_GOTO_FAR]) {
-            gva_t to = m->page + i->imm;
-            // A branch back is a loop: its head is worth an entry.
-            add(f, to, to <= m->page + tb->off ? REGION_ENTRY : 0);
-        } else if (i->handler == h[H_PCREL] && m->page + i->imm == next) {
-            add(f, next, REGION_INDIRECT | REGION_ENTRY); // a call's return
-        } else if (i->handler == h[H_BR_IND]) {
-            const uint64_t *seen = (const uint64_t *)(i + 1);
-            for (unsigned s = 0; s < 4; s++)
-                if (seen[s])
-                    add(f, seen[s], REGION_INDIRECT | REGION_ENTRY);
-            n++;
-        }
+    for (unsigned n = 0; n < tb->nr_to; n++) {
+        gva_t to = m->page + (uint64_t)tb->to[n];
+        // A branch back is a loop: its head is worth an entry.
+        add(f, to, to <= m->page + tb->off ? REGION_ENTRY : 0);
     }
+    if (tb->calls) // where its return will come
+        add(f, m->page + tb->off + 4 * tb->n_insns, REGION_INDIRECT | REGION_ENTRY);
+    for (unsigned n = 0; tb->seen && n < TB_SEEN; n++)
+        if (tb->seen[n])
+            add(f, tb->seen[n], REGION_INDIRECT | REGION_ENTRY);
 }
 
 static struct member *heaviest(struct former *f)

@@ -5,58 +5,41 @@
 #include "jit/tlb.h"
 #include "jit/verify.h"
 
-// The TLB itself first (tlb.h: index, tag): most misses of a site hit there. region_thunk_slow is
-// in region_thunks.S; it wants to know in ecx whether it is a store.
-#define THUNK(name, table, store)                                                               \
-    __attribute__((naked)) void name(void)                                                      \
-    {                                                                                           \
-        __asm__("push %%rsi\n\t"                                                                \
-                "push %%r8\n\t"                                                                 \
-                "movzbl %%dl, %%ecx\n\t"                                                        \
-                "mov %%eax, %%esi\n\t"                                                          \
-                "lea -1(%%rax,%%rcx), %%rcx\n\t"                                                \
-                "shr %3, %%esi\n\t"                                                             \
-                "and %4, %%esi\n\t"                                                             \
-                "and $-4096, %%rcx\n\t"                                                         \
-                "mov %c0(%%rdi), %%r8d\n\t"                                                     \
-                "or %%rcx, %%r8\n\t"                                                            \
-                "lea %c1(%%rdi,%%rsi), %%rsi\n\t"                                               \
-                "cmp (%%rsi), %%r8\n\t"                                                         \
-                "jne 1f\n\t"                                                                    \
-                "mov %%rax, %%rcx\n\t"                                                          \
-                "xor %%edx, %%edx\n\t"                                                          \
-                "add 8(%%rsi), %%rax\n\t"                                                       \
-                "and $-4096, %%rcx\n\t"                                                         \
-                "pop %%r8\n\t"                                                                  \
-                "pop %%rsi\n\t"                                                                 \
-                "ret\n"                                                                         \
-                "1: pop %%r8\n\t"                                                               \
-                "pop %%rsi\n\t"                                                                 \
-                "mov %2, %%ecx\n\t"                                                             \
-                "jmp region_thunk_slow"                                                         \
-                :: "i"(offsetof(struct vcpu, dctx)), "i"(offsetof(struct vcpu, table)),         \
-                   "i"(store), "i"(PAGE_BITS - 4), "i"((TLB_SIZE - 1) << 4));                   \
-    }
-THUNK(region_thunk_load, rtlb, 0)
-THUNK(region_thunk_store, wtlb, 1)
+#include <assert.h>
+#include <sys/random.h>
 
-// out: the page to remember, whether it failed. Returns the host address.
+uint64_t region_no_page(void)
+{
+    uint64_t lot = 0;
+    ssize_t n = getrandom(&lot, sizeof lot, 0);
+    assert(n == (ssize_t)sizeof lot);
+    (void)n;
+    return (lot & PAGE_MASK & ~(BIT(55) | BIT(54))) | BIT(55);
+}
+
+// What a site adds to a guest address to find it at host.
+static uint64_t addend_for(uint64_t host, gva_t va)
+{
+    return host - va;
+}
+
+// out: the page to remember, whether it failed. Returns what to add to va for the host address.
 uint64_t region_slow_access(struct vcpu *cpu, gva_t va, uint64_t desc, bool store, uint64_t out[2])
 {
     unsigned size = desc & 0xff, attr = desc >> 8 & 0xffff;
     if (unlikely(cpu->verify))
-        return verify_slow_access(cpu, va, size, attr, store, out);
-    out[0] = REGION_NO_PAGE;
+        return addend_for(verify_slow_access(cpu, va, size, attr, store, out), va);
+    out[0] = cpu->no_page;
     out[1] = !mem_probe(cpu, va, size, store ? MEM_WRITE : MEM_READ, attr);
     if (out[1])
         return 0;
     const struct tlb_entry *e = store ? &cpu->wtlb[tlb_index(va)] : &cpu->rtlb[tlb_index(va)];
     if (e->tag == tlb_want(va, size, cpu->dctx)) {
         out[0] = va & PAGE_MASK;
-        return va + e->addend;
+        return e->addend;
     }
     out[1] = !(store ? mem_store(cpu, va, size, attr, cpu->xfer) : mem_load(cpu, va, size, attr, cpu->xfer));
-    return (uint64_t)(uintptr_t)cpu->xfer;
+    return addend_for((uint64_t)(uintptr_t)cpu->xfer, va);
 }
 
 void region_slow_vec(struct vcpu *cpu, uint64_t which, uint64_t imm)

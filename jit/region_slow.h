@@ -3,9 +3,9 @@
 // that the fast path spills nothing.
 //
 // A thunk's contract. In: rdi the vcpu, rax the guest address, edx bytes | MEM_* << 8; for a store
-// what it writes is in vcpu.xfer. Out: rax a host address where the access may be made, rcx the
-// guest page that was found there (or REGION_NO_PAGE: do not remember it), rdx zero; or rdx not
-// zero: nothing has happened and a fault is recorded. Everything else is preserved; flags are not.
+// what it writes is in vcpu.xfer. Out: rax what to add to the guest address for a host address where
+// the access may be made, rcx the guest page that was found there (or vcpu.no_page: do not
+// remember it), rdx zero; or rdx not zero: nothing has happened and a fault is recorded. Everything else is preserved; flags are not.
 //
 // What is not plain RAM is done here: a load then finds its bytes, and a store's go nowhere, at
 // vcpu.xfer.
@@ -16,10 +16,12 @@
 #ifndef JIT_REGION_SLOW_H
 #define JIT_REGION_SLOW_H
 
-// No guest address is in its page: bits 55 and 54 differ.
-#define REGION_NO_PAGE 0x0080000000000000
-
 #include "jit/vcpu.h"
+
+// A page that no guest has, for vcpu.no_page: it can be valid for none, since bits 55 and 54 differ,
+// and is drawn by lot, since an access to the very page would be taken for a hit and be made at no
+// address of ours.
+uint64_t region_no_page(void);
 
 uint64_t region_slow_access(struct vcpu *cpu, gva_t va, uint64_t desc, bool store, uint64_t out[2]);
 void region_slow_vec(struct vcpu *cpu, uint64_t which, uint64_t imm);

@@ -60,21 +60,27 @@
     pop %rbp
 .endm
 
-// Behind region_thunk_load and region_thunk_store (region_slow.c). ecx: whether it is a store.
-    .globl region_thunk_slow
-    .hidden region_thunk_slow
-    .type region_thunk_slow, @function
+// rdi vcpu, rax address, rdx descriptor: the first, third and second argument of what C calls
+// (cpu, va, desc, store, what is said back).
+.macro access name, store
+    .globl \name
+    .type \name, @function
     .p2align 4
-region_thunk_slow:
+\name:
     save
     mov %rax, %rsi
+    mov $\store, %ecx
     mov %rsp, %r8           // two words for what is said back
     call region_slow_access@PLT
     mov (%rsp), %rcx
     mov 8(%rsp), %rdx
     restore
     ret
-    .size region_thunk_slow, . - region_thunk_slow
+    .size \name, . - \name
+.endm
+
+    access region_thunk_load, 0
+    access region_thunk_store, 1
 
     .globl region_thunk_vec
     .type region_thunk_vec, @function

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "jit/tb.h"
 
+#include "jit/debug.h"
 #include "jit/interp.h"
 #include "jit/ir.h"
+#include "jit/quick.h"
 #include "jit/tier.h"
 #include "jit/tlb.h"
 
@@ -15,10 +17,12 @@ struct code_page **tb_bucket(struct jit *jit, gpa_t page)
     return &jit->pages[(page >> PAGE_BITS) * 0x9e3779b1u >> 7 & (JIT_CODE_BUCKETS - 1)];
 }
 
-static struct code_page *find_page(struct jit *jit, gpa_t page, uint64_t mode)
+static struct code_page *find_page(struct jit *jit, gpa_t page, uint64_t mode,
+                                   const struct debug_set *debug)
 {
+    mode |= debug ? VCPU_MODE_DEBUG : 0;
     for (struct code_page *p = *tb_bucket(jit, page); p; p = p->next)
-        if (p->page == page && p->mode == mode)
+        if (p->page == page && p->mode == mode && p->debug == debug)
             return p;
     const struct ram_region *r = jit_region(jit, page);
     if (!r)
@@ -27,12 +31,15 @@ static struct code_page *find_page(struct jit *jit, gpa_t page, uint64_t mode)
     assert(p);
     p->page = page;
     p->mode = mode;
+    p->debug = debug;
     p->host = r->host + (page - r->base);
     p->flags = &r->page_flags[(page - r->base) >> PAGE_BITS];
     struct code_page **b = tb_bucket(jit, page);
     p->next = *b;
     *b = p;
     jit->bytes += sizeof *p;
+    if (jit->quick)
+        quick_reset_page(jit->quick, p);
     return p;
 }
 
@@ -63,8 +70,22 @@ void tb_protect(struct jit *jit, struct code_page *p)
         tlb_protect_page(jit->cpus[n], p->host);
 }
 
-// A block of the page's code as it is now, in no list.
-static struct tb *make(struct vcpu *cpu, struct code_page *p, unsigned off, unsigned max_insns)
+// Where the block goes, for whoever forms regions.
+static void note_ways(struct tb *tb, const struct ir *ir)
+{
+    const struct ir_insn *end = &ir->insn[ir->nr - 1];
+    int64_t next = tb->off + 4 * (int64_t)tb->n_insns;
+    for (unsigned n = 0; n < ir->nr; n++)
+        tb->calls |= ir->insn[n].op == IR_PCREL && (int64_t)ir->insn[n].imm == next;
+    if (end->op < IR_BR || end->op > IR_BR_BIT1)
+        return;
+    tb->to[tb->nr_to++] = (int64_t)end->imm;
+    if (end->op != IR_BR)
+        tb->to[tb->nr_to++] = next;
+}
+
+// A block of the page's code as it is now, in no list; in the interpreter's form if it is wanted.
+static struct tb *make(struct vcpu *cpu, struct code_page *p, unsigned off, unsigned max_insns, bool interp)
 {
     struct jit *jit = cpu->jit;
     struct ir *ir = jit->ir;
@@ -75,6 +96,7 @@ static struct tb *make(struct vcpu *cpu, struct code_page *p, unsigned off, unsi
     size_t most = PAGE_SIZE - off < 4 * IR_MAX_GUEST ? PAGE_SIZE - off : 4 * IR_MAX_GUEST;
     memcpy(code + off, p->host + off, most);
     ir_begin(ir, jit->guest, off, p->mode);
+    ir->debug = p->debug;
     ir->max_guest = max_insns;
     jit->guest->translate_block(ir, code, &n_insns);
     assert(!ir->overflow && n_insns);
@@ -87,29 +109,63 @@ static struct tb *make(struct vcpu *cpu, struct code_page *p, unsigned off, unsi
     tb->countdown = TB_LOOK_EVERY;
     memcpy(tb->insns, code + off, n_insns * 4);
     log_block(cpu, tb, ir);
-    interp_compile(jit, ir, tb);
+    note_ways(tb, ir);
+    if (interp || !jit->quick)
+        interp_compile(jit, ir, tb);
+    else if (!quick_compile(jit->quick, ir, tb))
+        __atomic_store_n(&jit->code_full, true, __ATOMIC_RELAXED);
     jit->bytes += sizeof *tb + n_insns * 4 + tb->n_iops * 34;
     cpu->stats.tb_translated++;
     cpu->stats.insns_translated += n_insns;
     return tb;
 }
 
+// tb becomes the block at its place.
+static void enter(struct jit *jit, struct tb *tb)
+{
+    tb->page->entry[tb->off >> 2] = tb;
+    if (jit->quick)
+        quick_enter_page(jit->quick, tb);
+}
+
 static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
 {
     tb_protect(cpu->jit, p);
-    struct tb *tb = make(cpu, p, off, IR_MAX_GUEST);
+    struct tb *tb = make(cpu, p, off, IR_MAX_GUEST, false);
     tb->next = p->all;
     p->all = tb;
-    p->entry[off >> 2] = tb;
+    enter(cpu->jit, tb);
     return tb;
 }
 
 struct tb *tb_make_short(struct vcpu *cpu, const struct tb *tb, unsigned max_insns)
 {
     mutex_lock(&cpu->jit->lock);
-    struct tb *t = make(cpu, tb->page, tb->off, max_insns);
+    struct tb *t = make(cpu, tb->page, tb->off, max_insns, true);
     mutex_unlock(&cpu->jit->lock);
     return t;
+}
+
+// The same instructions again, whatever the page holds by now.
+void tb_need_interp(struct vcpu *cpu, struct tb *tb)
+{
+    struct jit *jit = cpu->jit;
+    struct ir *ir = jit->ir;
+    uint8_t code[PAGE_SIZE];
+    uint32_t n_insns = 0;
+    if (tb->code)
+        return;
+    mutex_lock(&jit->lock);
+    memcpy(code + tb->off, tb->insns, tb->n_insns * 4);
+    ir_begin(ir, jit->guest, tb->off, tb->page->mode);
+    ir->debug = tb->page->debug;
+    ir->max_guest = tb->n_insns;
+    jit->guest->translate_block(ir, code, &n_insns);
+    assert(n_insns == tb->n_insns);
+    ir_opt_all(ir);
+    interp_compile(jit, ir, tb);
+    jit->bytes += tb->n_iops * 34;
+    mutex_unlock(&jit->lock);
 }
 
 static void retire(struct jit *jit, struct tb **link)
@@ -139,7 +195,7 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
         }
         cpu->stats.tb_revalidated++;
         tb->suspect = false;
-        p->entry[off >> 2] = tb;
+        enter(cpu->jit, tb);
         region_revalidate(cpu->jit, p, tb);
         return tb;
     }
@@ -172,7 +228,8 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
             mutex_unlock(&jit->lock);
             return NULL;
         }
-        p = find_page(jit, t.page, cpu->mode | t.fetch_mode);
+        const struct debug_set *debug = unlikely(jit->debug) ? debug_page_set(jit, pc, t.page) : NULL;
+        p = find_page(jit, t.page, cpu->mode | t.fetch_mode, debug);
         if (!p) {
             mutex_unlock(&jit->lock);
             fault(cpu, FAULT_BUS, pc);
@@ -195,15 +252,19 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
     return tb;
 }
 
-static void suspect(struct code_page *p)
+static void suspect(struct jit *jit, struct code_page *p)
 {
     __atomic_and_fetch(p->flags, (uint8_t)~PAGE_CODE, __ATOMIC_SEQ_CST);
     for (struct tb *tb = p->all; tb; tb = tb->next) {
         tb->suspect = true;
         interp_unchain(tb);
+        if (tb->quick)
+            quick_unchain(tb);
     }
-    region_suspect(p);
+    region_suspect(jit, p);
     memset(p->entry, 0, sizeof p->entry);
+    if (jit->quick)
+        quick_reset_page(jit->quick, p);
 }
 
 void tb_suspect_page(struct jit *jit, gpa_t page)
@@ -211,7 +272,7 @@ void tb_suspect_page(struct jit *jit, gpa_t page)
     mutex_lock(&jit->lock);
     for (struct code_page *p = *tb_bucket(jit, page); p; p = p->next)
         if (p->page == page)
-            suspect(p);
+            suspect(jit, p);
     mutex_unlock(&jit->lock);
 }
 
@@ -220,7 +281,7 @@ void tb_suspect_all(struct jit *jit)
     mutex_lock(&jit->lock);
     for (unsigned b = 0; b < JIT_CODE_BUCKETS; b++)
         for (struct code_page *p = jit->pages[b]; p; p = p->next)
-            suspect(p);
+            suspect(jit, p);
     mutex_unlock(&jit->lock);
 }
 
@@ -245,6 +306,8 @@ void tb_free_short(struct jit *jit, struct tb *tb)
 static void flush(struct jit *jit)
 {
     region_fini(jit);
+    if (jit->quick)
+        quick_flush(jit->quick);
     for (unsigned b = 0; b < JIT_CODE_BUCKETS; b++) {
         for (struct code_page *p = jit->pages[b], *next; p; p = next) {
             next = p->next;
@@ -258,16 +321,21 @@ static void flush(struct jit *jit)
         memset(jit->cpus[n]->itlb, 0xff, sizeof jit->cpus[n]->itlb);
 }
 
+static size_t bytes(const struct jit *jit)
+{
+    return jit->bytes + (jit->quick ? quick_bytes(jit->quick) : 0);
+}
+
 void tb_safe_point(struct jit *jit)
 {
-    bool full = __atomic_load_n(&jit->code_full, __ATOMIC_RELAXED);
-    if (likely(!jit->retired && !jit->retired_regions && jit->bytes <= jit->cache_limit && !full))
+    bool full = __atomic_load_n(&jit->code_full, __ATOMIC_RELAXED) || bytes(jit) > jit->cache_limit;
+    if (likely(!jit->retired && !jit->retired_regions && !full))
         return;
     mutex_lock(&jit->lock);
     free_list(jit, jit->retired);
     jit->retired = NULL;
     region_free_retired(jit);
-    if (jit->bytes > jit->cache_limit || full)
+    if (full)
         flush(jit);
     __atomic_store_n(&jit->code_full, false, __ATOMIC_RELAXED);
     mutex_unlock(&jit->lock);

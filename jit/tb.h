@@ -15,6 +15,14 @@
 #include "jit/jit.h"
 
 struct iop;
+struct region;
+
+// A way out of a block's quick code that is patched once it is known where it leads.
+struct tb_link {
+    uint8_t *jump;   // end of the jump's distance, in the write view
+    uint8_t *stub;   // where it goes while unlinked
+    uint8_t *guard;  // end of the page number that it is compared with; NULL: within the page
+};
 
 struct tb {
     struct iop *entry;       // where execution enters: code[1], or code[0] with a region attached
@@ -24,20 +32,41 @@ struct tb {
     uint32_t n_iops;
     uint32_t off;            // page offset of the first instruction
     bool suspect;            // bytes have to be compared before the next entry
-    uint8_t looked;          // times it was looked at
+    uint8_t looked;          // TIER_*: what the look at its heat came to
+    uint64_t looked_from;    // executions before which nobody is asked about
     uint64_t executions;     // up to the last look; see tb_executions()
     struct code_page *page;
     struct tb *next;         // of the page's list, or of the retired ones
     uint16_t *offs;          // page offset of the instruction each iop belongs to
+    // Where it goes to, as far as one can tell: distances from the page's base.
+    int64_t to[2];
+    uint8_t nr_to;
+    bool calls;              // the way back comes to the instruction behind it
+    uint64_t *seen;          // TB_SEEN targets it went to lately, by tb_seen_slot(); or NULL
+    // The quick engine's form; NULL without it. Addresses of the write view.
+    uint8_t *quick;          // entry
+    uint8_t *quick_body;     // behind the entry's bookkeeping
+    uint32_t *quick_count;   // executions
+    struct region *region;   // entered in its place
+    uint32_t region_block;
+    struct tb_link link[2];
     uint32_t insns[];        // the guest code it was made from
 };
+
+#define TB_SEEN 4
+
+// A BR_IND remembers the targets it went to last, one a hash value.
+static inline unsigned tb_seen_slot(gva_t pc)
+{
+    return (unsigned)(pc >> 2 ^ pc >> 4 ^ pc >> 7) & (TB_SEEN - 1);
+}
 
 // Executions between two looks at a block.
 #define TB_LOOK_EVERY 2048
 
 static inline uint64_t tb_executions(const struct tb *tb)
 {
-    return tb->executions + (uint64_t)(TB_LOOK_EVERY - tb->countdown);
+    return tb->quick ? *tb->quick_count : tb->executions + (uint64_t)(TB_LOOK_EVERY - tb->countdown);
 }
 
 #define PAGE_WORDS (PAGE_SIZE / 4)
@@ -45,12 +74,15 @@ static inline uint64_t tb_executions(const struct tb *tb)
 struct code_page {
     gpa_t page;
     uint64_t mode;             // vcpu.mode, and translation.fetch_mode
+    const struct debug_set *debug; // what its blocks ask a debugger (jit/debug.h), or NULL
     const uint8_t *host;
     uint8_t *flags;            // page_flags byte
     struct code_page *next;    // in the bucket
     struct tb *all;
     struct region_link *regions; // compiled regions with blocks in this page
+    uint32_t id;               // of what is in it: another after every suspicion; never 0
     struct tb *entry[PAGE_WORDS];
+    uint32_t quick[PAGE_WORDS]; // where a block's quick code is, from the buffer's start
 };
 
 // The block at pc, translated if need be. NULL: a fetch fault is recorded. vCPU's thread. For
@@ -74,6 +106,9 @@ static inline struct tb *tb_find(struct vcpu *cpu, gva_t pc)
 // Nobody else knows it; the caller frees it. vCPU's thread.
 struct tb *tb_make_short(struct vcpu *cpu, const struct tb *tb, unsigned max_insns);
 void tb_free_short(struct jit *jit, struct tb *tb); // accepts NULL
+
+// Makes the interpreter's form of a block, if it has none. vCPU's thread.
+void tb_need_interp(struct vcpu *cpu, struct tb *tb);
 
 // The guest may have changed code in this physical page, or anywhere. Any thread.
 void tb_suspect_page(struct jit *jit, gpa_t page);

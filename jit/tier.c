@@ -27,11 +27,11 @@ static struct region_recipe *copy_recipe(const struct region_recipe *recipe)
 static void name_code(struct tier *t, const struct region_recipe *r, const gpa_t *gpa, gva_t va,
                       const struct codebuf_span *span, uint32_t size)
 {
-    for (uint32_t n = 0; t->perf_map && n < r->nr_blocks; n++) {
+    for (uint32_t n = 0; t->options.perf_map && n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         if (!(b->flags & REGION_ENTRY) || b->off != (va & ~PAGE_MASK))
             continue;
-        perf_map_add(t->perf_map, span->exec, size, va, gpa[b->page] + b->off, r->n_insns);
+        perf_map_add(t->options.perf_map, span->exec, size, va, gpa[b->page] + b->off, r->n_insns);
         return;
     }
 }
@@ -155,13 +155,25 @@ static void compile(struct tier *t, struct vcpu *cpu, struct tb *tb)
 void tier_look(struct vcpu *cpu, struct tb *tb)
 {
     struct tier *t = cpu->jit->tier;
-    if (!t || tb->entry == tb->code || tb->looked == TIER_DONE)
+    if (!t || tb->region || tb->looked == TIER_DONE)
         return;
-    tb->looked++;
-    if (t->cache && tb->looked == t->policy.cache_looks && from_cache(t, cpu, tb))
-        tb->looked = TIER_DONE;
-    else if (tb->looked >= t->policy.compile_looks)
+    uint64_t heat = tb_executions(tb) - tb->looked_from;
+    // More than once: one of the region's pages may be unknown to the instruction TLB at first.
+    if (t->cache && tb->looked < TIER_MAX_ASKED && heat >= t->policy.cache_at << tb->looked) {
+        tb->looked++;
+        if (from_cache(t, cpu, tb)) {
+            tb->looked = TIER_DONE;
+            return;
+        }
+    }
+    if (heat >= t->policy.compile_at)
         compile(t, cpu, tb);
+}
+
+void tier_forget(struct tb *tb)
+{
+    tb->looked = 0;
+    tb->looked_from = tb_executions(tb);
 }
 
 // Life --------------------------------------------------------------------------------------------
@@ -181,10 +193,8 @@ struct tier *tier_create(struct jit *jit, const struct tier_options *options, st
                                  .nr_workers = options->nr_workers, .needs_assembler = true,
                                  .max_batch = 2, .collect_ms = 2, .cache = t->cache ? cache_target(t->cache) : NULL };
     t->service = compile_service_create(&c, err);
-    if (t->service && (!options->perf_map || (t->perf_map = perf_map_create(NULL, err))) &&
-        codebuf_init(&t->code, 0, err))
+    if (t->service && codebuf_init(&t->code, 0, err))
         return t;
-    perf_map_destroy(t->perf_map);
     compile_service_destroy(t->service);
     cache_close(t->cache);
     free(t);
@@ -209,6 +219,5 @@ void tier_destroy(struct tier *t)
     compile_service_destroy(t->service);
     cache_close(t->cache);
     codebuf_fini(&t->code);
-    perf_map_destroy(t->perf_map);
     free(t);
 }

@@ -11,7 +11,6 @@
 #include "jit/tier_policy.h"
 #include "jit/worker.h"
 
-struct iop;
 struct cache;
 
 struct tier_options {
@@ -20,7 +19,7 @@ struct tier_options {
     unsigned nr_workers;   // 0: one
     const char *cache_dir; // NULL: the default place
     bool no_cache;
-    bool perf_map;         // name compiled code for Linux perf
+    struct perf_map *perf_map; // names compiled code for Linux perf; borrowed, or NULL
     bool wait;             // compile before going on (-accel gccjit): for tests and measuring
     void (*say)(void *opaque, const char *line); // trouble, for the user; any thread
     void *opaque;
@@ -33,7 +32,6 @@ struct tier {
     struct codebuf code;
     struct compile_service *service;
     struct cache *cache;
-    struct perf_map *perf_map; // NULL: nobody wants names
     uint64_t cached, compiled; // regions published; under the jit's lock
 };
 
@@ -44,13 +42,15 @@ bool tier_start(struct tier *t, struct error *err);
 // After the vCPUs have stopped for good. Takes NULL.
 void tier_destroy(struct tier *t);
 
-// The block at cpu->pc has been executed TB_LOOK_EVERY times more. vCPU's thread.
+// The block at cpu->pc has been executed some more: is it hot? vCPU's thread.
 void tier_look(struct vcpu *cpu, struct tb *tb);
+// The block's heat counts from here on.
+void tier_forget(struct tb *tb);
 
 // Regions in use (region.c) ----------------------------------------------------------------------
 
-// Enters the region that iop (a block's H_REGION) belongs to; the block starts at pc_page.
-enum region_result region_enter(struct vcpu *cpu, const struct iop *iop);
+// Enters the region that is attached to tb, a block of the page at pc_page.
+enum region_result region_enter(struct vcpu *cpu, const struct tb *tb);
 
 // Makes compiled code available for a recipe, unless the guest's code has changed meanwhile.
 // page_gpa: the physical pages; code_size: bytes from fn that a dump may show. Takes the recipe
@@ -62,7 +62,7 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
 // region, if it has one, comes back when all of its bytes stand.
 void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb);
 // Under the jit's lock: blocks of the page may have changed.
-void region_suspect(struct code_page *page);
+void region_suspect(struct jit *jit, struct code_page *page);
 // Under the jit's lock: a block of the page has changed. Regions made from what is gone are retired.
 void region_changed(struct jit *jit, struct code_page *page);
 // Under the jit's lock, at a safe point: frees what is retired.

@@ -5,19 +5,21 @@
 
 #include <stdint.h>
 
-#define TIER_DONE 255 // tb.looked: decided
+#define TIER_DONE      255 // tb.looked: decided; else how often the cache was asked
+#define TIER_MAX_ASKED 4
 
 struct tier_policy {
-    // Looks (one every TB_LOOK_EVERY executions) at a block before the cache is asked for a region
-    // that starts there. Asking costs a hash; a region found pays after a few hundred executions.
-    unsigned cache_looks;
-    // Looks before a region is compiled. A compile costs some 100 ms of another core; a block that
-    // was executed 16,000 times in the interpreter (0.1 to 1 ms) goes on mostly for much longer.
-    unsigned compile_looks;
+    // Executions of a block before the cache is asked for a region that starts there, and again at
+    // twice, four times as many. Asking costs a hash; a region found pays after a few hundred
+    // executions.
+    uint64_t cache_at;
+    // Executions before a region is compiled. A compile costs some 100 ms of another core; a block
+    // that was executed 16,000 times (0.1 to 1 ms) goes on mostly for much longer.
+    uint64_t compile_at;
     // Candidates from the cache whose bytes are compared.
     unsigned max_candidates;
 };
 
-#define TIER_POLICY_DEFAULT ((struct tier_policy){ .cache_looks = 1, .compile_looks = 8, .max_candidates = 4 })
+#define TIER_POLICY_DEFAULT ((struct tier_policy){ .cache_at = 2048, .compile_at = 16384, .max_candidates = 4 })
 
 #endif

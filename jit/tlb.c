@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "jit/tlb.h"
 
+#include "jit/debug.h"
 #include "jit/tb.h"
 #include "jit/verify.h"
 
@@ -12,7 +13,7 @@ struct place {
     uint8_t *host; // NULL: not RAM, or RAM that a write may not touch
     gpa_t pa;
     bool device;   // by attribute: unaligned accesses fault
-    bool watched;  // the guest wants to be asked
+    bool watched;  // the guest or a debugger wants to be asked
     uint8_t *code_flags; // the page's flags, when a write has to tell the block cache
 };
 
@@ -39,17 +40,22 @@ static bool resolve(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned
     struct translation t;
     if (!cpu->guest->translate(cpu, va, access, attr, &t))
         return false;
+    if (unlikely(cpu->jit->debug))
+        t.watched = t.watched || debug_watches_page(cpu->jit, va, t.page);
     *p = (struct place){ .pa = t.page | (va & ~PAGE_MASK), .device = t.device,
                          .watched = t.watched };
     const struct ram_region *r = jit_region(cpu->jit, p->pa);
-    if (!r || (r->rom && access == MEM_WRITE))
+    if (!r || (r->rom && (access == MEM_WRITE || __atomic_load_n(&r->io, __ATOMIC_SEQ_CST))))
         return true;
     p->host = r->host + (p->pa - r->base);
     uint8_t *flags = &r->page_flags[(p->pa - r->base) >> PAGE_BITS];
     unsigned f = __atomic_load_n(flags, __ATOMIC_RELAXED);
+    // Noted before it is written; from here on the page is written at full speed.
+    if (unlikely(access == MEM_WRITE && f & PAGE_DIRTY_LOG))
+        dirty_written(r, (p->pa - r->base) >> PAGE_BITS);
     bool guarded = f & PAGE_WATCH || t.watched ||
-                   (access == MEM_WRITE && (f & PAGE_DIRTY_LOG || t.dirty_trap ||
-                                            (f & PAGE_CODE && cpu->jit->protect_code)));
+                   (access == MEM_WRITE &&
+                    (t.dirty_trap || (f & PAGE_CODE && cpu->jit->protect_code)));
     if (access == MEM_WRITE && f & PAGE_CODE && cpu->jit->protect_code)
         p->code_flags = flags;
     if (!guarded && !t.device)
@@ -110,10 +116,26 @@ static bool move(struct vcpu *cpu, const struct place *p, unsigned size, void *d
     return true;
 }
 
-static bool watch(struct vcpu *cpu, bool watched, gva_t va, unsigned size, enum mem_access access,
-                  unsigned attr)
+// Asks about an access to a watched page, and the second one that it may cross into.
+static bool watch_slow(struct vcpu *cpu, const struct place *p, const struct place *p2, gva_t va,
+                       unsigned size, enum mem_access access, unsigned attr)
 {
-    return likely(!watched) || cpu->guest->watch(cpu, va, size, access, attr);
+    if (cpu->jit->debug) {
+        unsigned first = PAGE_SIZE - (va & ~PAGE_MASK);
+        if (!debug_check_watch(cpu, va, p->pa, first < size ? first : size, access) ||
+            (first < size && !debug_check_watch(cpu, va + first, p2->pa, size - first, access)))
+            return false;
+    }
+    return !cpu->guest->watch || cpu->guest->watch(cpu, va, size, access, attr);
+}
+
+// p2 is asked about if the access crosses into a second page.
+static bool watch(struct vcpu *cpu, const struct place *p, const struct place *p2, gva_t va,
+                  unsigned size, enum mem_access access, unsigned attr)
+{
+    bool crosses = PAGE_SIZE - (va & ~PAGE_MASK) < size;
+    return likely(!p->watched && !(crosses && p2->watched)) ||
+           watch_slow(cpu, p, p2, va, size, access, attr);
 }
 
 static bool misaligned(gva_t va, unsigned size, unsigned attr)
@@ -143,7 +165,7 @@ static bool access_slow(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr
         cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, access, attr);
         return false;
     }
-    if (!watch(cpu, p.watched || (crosses && p2.watched), va, size, access, attr))
+    if (!watch(cpu, &p, &p2, va, size, access, attr))
         return false;
     if (unlikely(cpu->io != VCPU_IO_FREE) && (!p.host || (crosses && !p2.host))) {
         cpu->io = VCPU_IO_WANTED;
@@ -206,7 +228,7 @@ bool mem_probe(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access
     gva_t last = (va + size - 1) & PAGE_MASK;
     return resolve(cpu, va, access, attr, &p) &&
            (last == (va & PAGE_MASK) || resolve(cpu, last, access, attr, &p2)) &&
-           watch(cpu, p.watched || p2.watched, va, size, access, attr);
+           watch(cpu, &p, &p2, va, size, access, attr);
 }
 
 void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool reads)
@@ -225,8 +247,8 @@ void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool rea
     // A fault that a load would have had as well is reported as the load's.
     if ((reads && !resolve(cpu, va, MEM_READ, attr, &p)) || !resolve(cpu, va, MEM_WRITE, attr, &p))
         return NULL;
-    if ((reads && !watch(cpu, p.watched, va, size, MEM_READ, attr)) ||
-        !watch(cpu, p.watched, va, size, MEM_WRITE, attr))
+    if ((reads && !watch(cpu, &p, &p, va, size, MEM_READ, attr)) ||
+        !watch(cpu, &p, &p, va, size, MEM_WRITE, attr))
         return NULL;
     if (!p.host) {
         cpu->guest->record_fault(cpu, FAULT_BUS, va, MEM_WRITE, attr);
@@ -264,14 +286,19 @@ void tlb_init(struct vcpu *cpu)
     cpu->stats.tlb_flush_all = 0;
 }
 
-void tlb_flush_all(struct vcpu *cpu)
+void tlb_forget(struct vcpu *cpu)
 {
     memset(cpu->rtlb, 0xff, sizeof cpu->rtlb); // TLB_TAG_EMPTY
     memset(cpu->wtlb, 0xff, sizeof cpu->wtlb);
     memset(cpu->itlb, 0xff, sizeof cpu->itlb);
     cpu->tlb_big[0] = cpu->tlb_big[1] = 0;
-    cpu->nr_ctx = 0;
     cpu->nr_nonglobal = 0;
+}
+
+void tlb_flush_all(struct vcpu *cpu)
+{
+    tlb_forget(cpu);
+    cpu->nr_ctx = 0;
     cpu->stats.tlb_flush_all++;
 }
 
@@ -341,6 +368,15 @@ void tlb_protect_page(struct vcpu *cpu, const uint8_t *host)
     for (unsigned n = 0; n < TLB_SIZE; n++) {
         struct tlb_entry *e = &cpu->wtlb[n];
         if (e->tag != TLB_TAG_EMPTY && (uint8_t *)(uintptr_t)((e->tag & PAGE_MASK) + e->addend) == host)
+            e->tag = TLB_TAG_EMPTY;
+    }
+}
+
+void tlb_forget_reads(struct vcpu *cpu, const uint8_t *host, uint64_t size)
+{
+    for (unsigned n = 0; n < TLB_SIZE; n++) {
+        struct tlb_entry *e = &cpu->rtlb[n];
+        if (e->tag != TLB_TAG_EMPTY && (e->tag & PAGE_MASK) + e->addend - (uintptr_t)host < size)
             e->tag = TLB_TAG_EMPTY;
     }
 }

@@ -44,6 +44,8 @@ void tlb_retire(struct vcpu *cpu, bool (*match)(uint64_t key, uint64_t arg), uin
 void tlb_init(struct vcpu *cpu);
 // Everything; ids are handed out anew.
 void tlb_flush_all(struct vcpu *cpu);
+// Every entry, but no id: the pages are to be looked at again.
+void tlb_forget(struct vcpu *cpu);
 // Everything that translates va, in every context.
 void tlb_flush_va(struct vcpu *cpu, gva_t va);
 // Keys with this bit name contexts without an ASID: their non-global entries are listed, and
@@ -52,6 +54,8 @@ void tlb_flush_va(struct vcpu *cpu, gva_t va);
 void tlb_drop_nonglobal(struct vcpu *cpu);
 // A non-global mapping of va has been entered (data or instructions) for the context.
 void tlb_note_nonglobal(struct vcpu *cpu, gva_t va, uint32_t ctx);
+// Reads of these bytes of host memory must take the slow path from now on.
+void tlb_forget_reads(struct vcpu *cpu, const uint8_t *host, uint64_t size);
 // Writes to this RAM page must take the slow path from now on.
 void tlb_protect_page(struct vcpu *cpu, const uint8_t *host);
 

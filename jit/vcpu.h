@@ -42,6 +42,8 @@ enum exit_request {
     EXIT_REQ_STOP = 2,      // return to the vCPU thread's loop
     EXIT_REQ_WORK = 4,      // work queued by another vCPU (TLB maintenance)
     EXIT_REQ_BLOCK = 8,     // exec_run_until(): leave after this block
+    EXIT_REQ_SAMPLE = 16,   // jit.sample() wants to look at the CPU
+    EXIT_REQ_DIRTY = 32,    // drop write entries of pages that are watched for writes (jit/dirty.h)
 };
 
 // What exec_run() returns to the vCPU thread.
@@ -49,6 +51,7 @@ enum vcpu_exit {
     VCPU_EXIT_NONE,    // internal: go on
     VCPU_EXIT_STOP,    // EXIT_REQ_STOP was seen (and is cleared)
     VCPU_EXIT_HALT,    // the guest waits for an interrupt
+    VCPU_EXIT_DEBUG,   // for a debugger; vcpu.debug says why (jit/debug.h)
 };
 
 // What device accesses may do (exec_run_until() alone changes it).
@@ -74,12 +77,30 @@ struct itlb_entry {
     uint64_t tag;  // virtual page | fetch context id
     uint64_t mode; // mode bits the page's blocks were made for
     struct code_page *page;
+    uint64_t unused; // generated code indexes by shifting
 };
 
 // Cold facts about the TLB entry with the same index.
 struct tlb_meta {
     uint8_t log2_size; // of the mapping
 };
+
+// What a debugger has to do with this vCPU; see jit/debug.h. The vCPU's thread's, and of whoever
+// has stopped it.
+struct vcpu_debug {
+    bool due;         // the instruction that bails out does so for the debugger
+    bool stepping;    // breakpoints are not looked at: the instruction itself is what is wanted
+    bool hold;        // interrupts are not taken
+    uint8_t catches;  // enum debug_catch
+    uint8_t once;     // those of them that the next stop ends
+    uint8_t why;      // enum debug_why
+    uint8_t what;     // of a breakpoint: its owners; of a watchpoint: enum debug_access
+    uint64_t addr;
+    uint64_t svc;     // that DEBUG_CATCH_SVC waits for
+};
+
+// Bits of code_page.mode that are the page's, not the CPU's. A frontend leaves this one alone.
+#define VCPU_MODE_DEBUG BIT(17) // the blocks ask the debugger: ir.debug
 
 struct vcpu_stats {
 #define STAT(name, help) uint64_t name;
@@ -94,11 +115,17 @@ struct vcpu {
     uint64_t pc_page;      // virtual page of the running block
     uint64_t pc;           // next instruction, exact whenever no block runs
     uint64_t icount;       // instructions executed, exact whenever no block runs
-    uint32_t dctx, uctx;   // data contexts: the current one, and the unprivileged one
-    uint32_t ictx;         // fetch context
+    uint64_t dctx, uctx;   // data contexts: the current one, and the unprivileged one
+    uint64_t ictx;         // fetch context
     uint64_t mode;         // mode bits that key a block; written through the frontend only
     bool bail;             // a helper gave up; nothing of its instruction is committed
     uint8_t halt;          // a helper asks to leave at the end of this block (enum vcpu_exit)
+
+    // The quick engine's (jit/quick.h), while it runs.
+    uint32_t qflags;    // the four flags as the host keeps them
+    int32_t hot_disp;   // which of r[] is in the host register for the mode's own one
+    uint64_t slice_end; // icount at which it looks up
+    uint8_t alone;      // enum quick_alone: a block runs, and no other after it
 
     // The local exclusive monitor: address, the bytes seen, their number (0: open).
     uint64_t excl_addr, excl_value[2];
@@ -114,6 +141,7 @@ struct vcpu {
     // What generated code calls, reached through the state since it holds no addresses.
     const void *region_load, *region_store; // region_thunk_load, region_thunk_store
     const void *region_vec;           // region_thunk_vec
+    uint64_t no_page;                 // what a site remembers when it remembers nothing (region_slow.h)
     const struct helper *helpers;     // of the guest
     ir_fn *const *vec_fns;            // ir_vec_fn, flat
     ir_fn *const *ref_fns;            // ir_ref_fn, flat
@@ -132,6 +160,7 @@ struct vcpu {
     uint32_t nr_nonglobal;      // of them; above the array's size: too many to list
 
     uint8_t io;                 // enum vcpu_io
+    struct vcpu_debug debug;
     struct verify_run *verify;  // a region is being verified (jit/verify.h): slow paths ask there
     struct tb *tb;              // running block (interpreter), for bail-outs
     struct jit *jit;

@@ -212,7 +212,7 @@ uint64_t verify_slow_access(struct vcpu *cpu, gva_t va, unsigned size, unsigned 
         out[1] = !at;
         return (uint64_t)(uintptr_t)at;
     }
-    out[0] = REGION_NO_PAGE;
+    out[0] = cpu->no_page;
     memset(run->landing, 0, sizeof run->landing);
     memcpy(run->told, cpu->xfer, sizeof run->told);
     out[1] = !verify_access(cpu, va, size, attr, store ? run->told : run->landing, store);

@@ -70,14 +70,29 @@ static void sweep(const char *where)
         int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
             continue;
-        // One that was made this moment is not locked yet.
-        bool old = fstat(fd, &st) == 0 && st.st_uid == geteuid() && st.st_mtime + 60 < time(NULL);
-        if (old && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        // One that was made this moment may not be locked yet: its zygote makes another then.
+        bool ours = fstat(fd, &st) == 0 && st.st_uid == geteuid();
+        if (ours && flock(fd, LOCK_EX | LOCK_NB) == 0)
             remove_tree(path);
         close(fd);
     }
     if (d)
         closedir(d);
+}
+
+// Takes the new directory, unless somebody who swept has taken it for one that was left.
+static bool lock_tmp(struct zygote *z)
+{
+    struct stat mine, there;
+    z->tmp_lock = open(z->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (z->tmp_lock < 0)
+        return false;
+    if (flock(z->tmp_lock, LOCK_EX) == 0 && fstat(z->tmp_lock, &mine) == 0 &&
+        lstat(z->tmp, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+        return true;
+    close(z->tmp_lock);
+    z->tmp_lock = -1;
+    return false;
 }
 
 static bool make_tmp(struct zygote *z, const char *where, bool memory)
@@ -87,15 +102,13 @@ static bool make_tmp(struct zygote *z, const char *where, bool memory)
         (memory && (statvfs(where, &fs) || (uint64_t)fs.f_bavail * fs.f_frsize < TMP_SPACE)))
         return false;
     sweep(where);
-    snprintf(z->tmp, sizeof z->tmp, "%s/" TMP_PREFIX "XXXXXX", where);
-    if (!mkdtemp(z->tmp)) {
-        z->tmp[0] = 0;
-        return false;
+    for (unsigned tries = 0; tries < 8; tries++) {
+        snprintf(z->tmp, sizeof z->tmp, "%s/" TMP_PREFIX "XXXXXX", where);
+        if (mkdtemp(z->tmp) && lock_tmp(z))
+            return true;
     }
-    z->tmp_lock = open(z->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (z->tmp_lock >= 0)
-        flock(z->tmp_lock, LOCK_EX | LOCK_NB);
-    return true;
+    z->tmp[0] = 0;
+    return false;
 }
 
 static void worker_tmp(const struct zygote *z, uint32_t serial, char *out, size_t size)

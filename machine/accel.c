@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/accel.h"
 
+#include "jit/quick.h"
 #include "jit/tier.h"
 #include "machine/accel_verify.h"
 
@@ -32,37 +33,53 @@ static unsigned nr_workers(const struct machine_config *c)
 }
 #endif
 
-bool accel_init(struct machine *m, struct error *err)
+static bool with_tier(struct machine *m, struct error *err)
 {
-    if (m->config->machine.accel == CONFIG_ACCEL_INTERP)
-        return true;
 #ifdef HAVE_GCCJIT
     // What gccjit_compile.c has code made for.
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2")) {
-        say(m, "this processor has no AVX2, FMA or BMI2: everything is interpreted");
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("lzcnt")) {
+        say(m, "this processor has no AVX2, FMA, BMI2 or LZCNT: hot code is not compiled again");
         return true;
     }
     char compiler[64];
     gccjit_identity(compiler, sizeof compiler);
     struct tier_options options = { .compile = gccjit_compile, .compiler = compiler, .cache_dir = m->config->cache_dir,
                                     .no_cache = m->config->no_cache, .say = say, .opaque = m,
-                                    .nr_workers = nr_workers(m->config), .perf_map = m->config->perf_map,
+                                    .nr_workers = nr_workers(m->config), .perf_map = m->perf_map,
                                     .wait = waits(&m->config->machine) };
     m->tier = tier_create(&m->jit, &options, err);
     return m->tier;
 #else
-    say(m, "built without libgccjit: everything is interpreted");
+    say(m, "built without libgccjit: hot code is not compiled again");
     return true;
 #endif
 }
 
+bool accel_init(struct machine *m, struct error *err)
+{
+    enum config_accel accel = m->config->machine.accel;
+    if (m->config->perf_map && !(m->perf_map = perf_map_create(NULL, err)))
+        return false;
+    bool verify = accel == CONFIG_ACCEL_VERIFY;
+    if (verify)
+        accel = m->config->machine.verify_engine;
+    // The compile service forks first, while there is little to fork.
+    if (accel != CONFIG_ACCEL_INTERP && accel != CONFIG_ACCEL_QUICK && !with_tier(m, err))
+        return false;
+    // Regions are compared where the interpreter enters them.
+    if (accel != CONFIG_ACCEL_QUICK && (accel != CONFIG_ACCEL_TIERED || verify))
+        return true;
+    m->jit.quick = m->quick = quick_create(&m->jit, m->perf_map, err);
+    if (m->quick && verify)
+        quick_verify(m->quick);
+    return m->quick;
+}
+
 bool accel_start(struct machine *m, struct error *err)
 {
-    if (!m->tier || m->jit.tier)
-        return true;
-    if (!tier_start(m->tier, err))
+    if (m->tier && !m->jit.tier && !tier_start(m->tier, err))
         return false;
-    if (m->config->machine.accel == CONFIG_ACCEL_VERIFY)
+    if (m->config->machine.accel == CONFIG_ACCEL_VERIFY && !m->board_log && (m->tier || m->quick))
         m->board_log = accel_verify_start(m);
     return true;
 }
@@ -73,4 +90,7 @@ void accel_fini(struct machine *m)
     m->board_log = NULL;
     tier_destroy(m->tier);
     m->tier = NULL;
+    // The blocks' code with its blocks.
+    perf_map_destroy(m->perf_map);
+    m->perf_map = NULL;
 }

@@ -24,6 +24,7 @@ static const struct {
     bool compiles;
 } engines[] = {
     {"interp", CONFIG_ACCEL_INTERP, false},
+    {"quick", CONFIG_ACCEL_QUICK, false},
     {"tiered", CONFIG_ACCEL_TIERED, true},
     {"gccjit", CONFIG_ACCEL_GCCJIT, true},
 };

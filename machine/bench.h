@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #define BENCH_MAX_KERNELS 64
-#define BENCH_MAX_ENGINES 3
+#define BENCH_MAX_ENGINES 4
 #define BENCH_MAX_ROUNDS  20
 #define BENCH_NAME_SIZE   24
 

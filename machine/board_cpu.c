@@ -6,6 +6,7 @@
 #include "devices/gtimer.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 _Static_assert((int)A64_TIMER_PHYS == (int)GTIMER_PHYS && (int)A64_TIMER_VIRT == (int)GTIMER_VIRT,
@@ -169,12 +170,23 @@ static int64_t affinity_info(void *opaque, uint64_t mpidr, uint64_t level)
     return level == 0 && cpu_exists(opaque, mpidr) ? AFFINITY_ON : PSCI_INVALID_PARAMETERS;
 }
 
+// Semihosting. Its text goes to stderr, as QEMU's does.
+
+static void semihost_write(void *opaque, const char *data, size_t len)
+{
+    fwrite(data, 1, len, stderr);
+}
+
+static void semihost_exit(void *opaque, int status)
+{
+    struct board_cpu *b = opaque;
+    machine_exit(b->m, status);
+}
+
 void board_cpu_init(struct board_cpu *b)
 {
     b->m->board = (struct a64_board){
         .opaque = b,
-        .icc_read = icc_read,
-        .icc_write = icc_write,
         .timer_read = timer_read,
         .timer_write = timer_write,
         .counter = counter,
@@ -186,6 +198,14 @@ void board_cpu_init(struct board_cpu *b)
         .cpu_off = cpu_off,
         .affinity_info = affinity_info,
     };
+    if (b->m->config->machine.gic_version == 3) {
+        b->m->board.icc_read = icc_read;
+        b->m->board.icc_write = icc_write;
+    }
+    if (b->m->config->semihosting) {
+        b->m->board.semihost_write = semihost_write;
+        b->m->board.semihost_exit = semihost_exit;
+    }
     b->pmu_timers = calloc(b->m->nr_cpus, sizeof *b->pmu_timers);
     assert(b->pmu_timers);
     for (unsigned n = 0; n < b->m->nr_cpus; n++)

@@ -8,6 +8,7 @@
 #define MACHINE_CONFIG_H
 
 #include "devices/net/slirp.h"
+#include "base/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,34 +19,48 @@ enum {
     CONFIG_MAX_DRIVES = 32,
     CONFIG_MAX_DEVICES = 32, // the board has as many virtio-mmio slots
     CONFIG_MAX_CHARDEVS = 16,
-    CONFIG_MAX_SERIALS = 1,
+    CONFIG_MAX_SERIALS = 2,
+    CONFIG_NO_SERIAL = -1,
+    CONFIG_FLASH_BANKS = 2,
+    CONFIG_UNIT_NEXT = -1,
+    CONFIG_MAX_FW_CFG = 8,
+    CONFIG_FW_CFG_NAME = 55, // bytes
     CONFIG_MAX_PORTS = 15, // of virtio-serial
     CONFIG_MAX_SHARES = 16,
     CONFIG_MAX_NETDEVS = 8,
     CONFIG_MAX_HOSTFWDS = 64,
+    CONFIG_MAX_DISPLAYS = 4,
 };
 
 enum config_accel {
+    CONFIG_ACCEL_TIERED, // quick, and libgccjit for what stays hot
+    CONFIG_ACCEL_QUICK,  // one pass from IR to the host's code, for every block
     CONFIG_ACCEL_INTERP,
-    CONFIG_ACCEL_TIERED, // the interpreter, and libgccjit for what stays hot
-    CONFIG_ACCEL_GCCJIT, // the same, but waiting for every compile
+    CONFIG_ACCEL_GCCJIT, // the interpreter, and libgccjit, waiting for every compile
     CONFIG_ACCEL_VERIFY, // one of the two, and the interpreter checks what compiled code does
 };
 
 enum config_drive_if {
     CONFIG_IF_VIRTIO, // a virtio-blk-device comes with the drive
     CONFIG_IF_NONE,   // a -device names the drive by its id
+    CONFIG_IF_PFLASH, // contents of a flash bank
 };
 
-enum config_drive_format {
+enum config_drive_format { // as enum block_format
     CONFIG_FORMAT_UNSAID, // raw, unless the file looks like something else
     CONFIG_FORMAT_RAW,
+    CONFIG_FORMAT_QCOW2,
 };
 
 // A guest's flush is durable before it completes in both.
 enum config_drive_cache {
     CONFIG_CACHE_WRITEBACK,
     CONFIG_CACHE_WRITETHROUGH, // so is every write
+};
+
+// An item of fw_cfg: a file's contents or a text.
+struct config_fw_cfg {
+    const char *name, *file, *string;
 };
 
 struct config_drive {
@@ -58,6 +73,18 @@ struct config_drive {
     bool readonly;
     bool snapshot; // writes go to a temporary layer; -snapshot sets it on every drive
     int discard;   // discards always reach the file
+    int unit;      // of if=pflash: which bank; CONFIG_UNIT_NEXT: the first free one
+    bool create;   // of if=pflash: a file that does not exist is made
+    bool backing;  // the backing file that the image names may be read
+};
+
+// What a flash bank holds; the first is where firmware starts.
+struct config_flash {
+    const char *file; // NULL: nothing
+    bool readonly;
+    bool forget; // what the guest writes is gone at the end
+    bool create; // a file that does not exist is made
+    bool backing;  // the backing file that the image names may be read
 };
 
 enum config_char_backend {
@@ -65,6 +92,7 @@ enum config_char_backend {
     CONFIG_CHAR_STDIO,
     CONFIG_CHAR_FILE, // output only
     CONFIG_CHAR_SOCKET, // a Unix socket
+    CONFIG_CHAR_TESTDEV, // the guest's words end armlet
     CONFIG_CHAR_BUFFER, // in memory, for tests: no option names it
     CONFIG_CHAR_GIVEN,  // made by whoever filled this in (armlet bench): no option names it
 };
@@ -127,6 +155,9 @@ struct config_device {
     bool deflate_on_oom, free_page_reporting; // of a balloon
     const char *fsdev, *mount_tag;
     const struct config_share *share; // that `fsdev` names
+    int xres, yres;       // a display's mode, 0: not given
+    int format;           // enum display_format
+    uint64_t max_hostmem; // bytes, 0: not given
 };
 
 struct config_machine_props {
@@ -153,6 +184,10 @@ struct machine_config {
     const char *initrd;
     const char *dtb;
     const char *append;
+    const char *bios;                             // firmware as the user named it
+    struct config_fw_cfg fw_cfg[CONFIG_MAX_FW_CFG];
+    size_t fw_cfg_count;
+    struct config_flash flash[CONFIG_FLASH_BANKS]; // -bios and the if=pflash drives
 
     struct config_drive drives[CONFIG_MAX_DRIVES];
     size_t drive_count;
@@ -162,11 +197,11 @@ struct machine_config {
     size_t port_count;
     struct config_chardev chardevs[CONFIG_MAX_CHARDEVS];
     size_t chardev_count;
+    int serials[CONFIG_MAX_SERIALS]; // index into chardevs, or CONFIG_NO_SERIAL
     struct config_share shares[CONFIG_MAX_SHARES];
     size_t share_count;
     struct config_netdev netdevs[CONFIG_MAX_NETDEVS];
     size_t netdev_count;
-    int serials[CONFIG_MAX_SERIALS]; // index into chardevs, -1 for none
     size_t serial_count;
 
     const char *cache_dir; // of compiled code; NULL: the default place
@@ -176,9 +211,20 @@ struct machine_config {
     const char *name;
     unsigned log_mask; // LOG_* of base/log.h
     const char *log_file;
+    struct log_filter log_filter;
+    bool log_filtered;
     bool snapshot;
     bool no_reboot;
+    bool semihosting;
+    const char *expect; // extended regular expression that the console is to match; or NULL
+    int timeout;        // seconds; 0: none
     bool nodefaults;
+    const char *gdb;   // where a debugger connects (machine/gdb_socket.h); NULL: nowhere
+    int gdb_stays_stopped; // when its connection breaks
+    const char *debug; // ELF file with the guest's symbols
+    const char *trace_file; // what the guest executes, in short (machine/trace.h)
+    const char *profile;    // samples of its stacks (machine/profile.h)
+    bool stopped;      // -S: nothing runs until a debugger says so
     bool icount; // guest time follows the instructions executed (machine/icount.h); no option yet
     bool seed_given;
     uint64_t seed; // of what armlet draws at random for the guest (-seed)

@@ -11,6 +11,12 @@ enum {
     PROP_NAME = 1 << 4,
     PROP_FSDEV = 1 << 5, // needs one; also mount_tag=
     PROP_BALLOON = 1 << 6,
+    PROP_MODE = 1 << 16, // xres, yres
+    PROP_FORMAT = 1 << 17,
+    PROP_HOSTMEM = 1 << 18,
+    // Not properties of the command line's:
+    PROP_DISPLAY = 1 << 24, // counts among the machine's displays
+    PROP_ONCE = 1 << 25,    // one a machine
 };
 
 enum device_type {

@@ -131,7 +131,7 @@ static void write_psci(struct tree *t)
 
 static void write_pmu(struct tree *t, const struct devtree_board *b)
 {
-    const fdt32_t irq[3] = {cpu_to_fdt32(1), cpu_to_fdt32(b->pmu_ppi), cpu_to_fdt32(4)};
+    const fdt32_t irq[3] = {cpu_to_fdt32(1), cpu_to_fdt32(b->pmu_ppi), cpu_to_fdt32(4 | b->ppi_flags)};
     if (!b->pmu_ppi)
         return;
     begin(t, "pmu");

@@ -17,6 +17,7 @@ enum {
     DEVTREE_PHANDLE_GIC = 1,
     DEVTREE_PHANDLE_CLOCK = 2, // 24 MHz, of the PrimeCell devices
     DEVTREE_PHANDLE_GPIO = 3,  // the PL061 that the power key hangs on
+    DEVTREE_PHANDLE_V2M = 4,
     DEVTREE_PHANDLE_CPU0 = 0x10,
 };
 
@@ -36,6 +37,7 @@ struct devtree_board {
     // Returns 0 or the first libfdt error.
     int (*devices)(void *opaque, void *fdt);
     void *opaque;
+    uint32_t ppi_flags; // of its interrupt, beside the trigger
     unsigned pmu_ppi; // interrupt of the CPUs' performance monitors; 0: they have none
 };
 

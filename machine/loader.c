@@ -130,7 +130,7 @@ static bool does_not_fit(const char *path, uint64_t need, const struct loader_ra
 {
     return error_set(
         err, "%s: does not fit: it needs %llu KiB and there are %llu MiB of RAM (see -m)", path,
-        (unsigned long long)(ram->size / MIB), (unsigned long long)((need + KIB - 1) / KIB));
+        (unsigned long long)((need + KIB - 1) / KIB), (unsigned long long)(ram->size / MIB));
 }
 
 // arm64 Image

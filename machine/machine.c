@@ -5,17 +5,24 @@
 #include "devices/char/null.h"
 #include "devices/char/socket.h"
 #include "devices/char/stdio.h"
+#include "devices/char/testdev.h"
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
+#include "jit/quick.h"
 #include "jit/tb.h"
 #include "machine/accel.h"
 #include "machine/accel_verify.h"
 #include "machine/board_cpu.h"
+#include "machine/debugger.h"
 #include "machine/devtree.h"
 #include "machine/exit_codes.h"
+#include "machine/firmware.h"
 #include "machine/loader.h"
 #include "machine/networks.h"
+#include "machine/profile.h"
 #include "machine/stats.h"
+#include "machine/symbols.h"
+#include "machine/trace.h"
 #include "machine/virt.h"
 
 #include <errno.h>
@@ -79,6 +86,21 @@ void machine_request(struct machine *m, enum machine_request what)
     machine_wake(m);
 }
 
+void machine_exit(struct machine *m, int status)
+{
+    int unset = -1;
+    __atomic_compare_exchange_n(&m->exit_status, &unset, status, false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_SEQ_CST);
+    for (unsigned n = 0; n < m->nr_cpus; n++)
+        vcpu_thread_ask_stop(&m->threads[n]);
+    machine_request(m, MACHINE_EXIT);
+}
+
+static void test_device_quit(void *opaque, int status)
+{
+    machine_exit(opaque, status);
+}
+
 static void quit(void *opaque)
 {
     machine_request(opaque, MACHINE_QUIT);
@@ -94,6 +116,8 @@ static struct chardev *create_chardev(struct machine *m, const struct config_cha
         return buffer_create();
     if (c->backend == CONFIG_CHAR_SOCKET)
         return char_socket_create(c->path, c->server, err);
+    if (c->backend == CONFIG_CHAR_TESTDEV)
+        return testdev_create(test_device_quit, m);
     if (c->backend == CONFIG_CHAR_GIVEN)
         return c->given;
     struct stdio_config config = { .in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO, .escape = c->mux,
@@ -132,6 +156,7 @@ static void *make_tree(struct machine *m, const struct loader_range *initrd, siz
                                    .mpidr = gic_affinity,
                                    .devices = virt_fdt_nodes,
                                    .opaque = m,
+                                   .ppi_flags = virt_ppi_flags(m),
                                    .pmu_ppi = a64_model_has(&a64_models[c->cpu], A64_FEATURE_PMU)
                                                   ? BOARD_PPI_PMU
                                                   : 0 };
@@ -146,9 +171,26 @@ static void *make_tree(struct machine *m, const struct loader_range *initrd, siz
     return devtree_make(&board, &chosen, size, err);
 }
 
-// Loads what -kernel, -initrd and -dtb name and points CPU 0 at it; at start and again at every
-// reset.
-static bool load(struct machine *m, struct error *err)
+// Firmware starts at address 0 and finds the tree where RAM begins.
+static bool load_firmware(struct machine *m, struct error *err)
+{
+    size_t size;
+    void *dtb = firmware_load(m, err) ? make_tree(m, &(struct loader_range){ 0 }, &size, err) : NULL;
+    if (!dtb)
+        return false;
+    bool ok = size <= m->ram.size;
+    if (ok)
+        memcpy(m->ram.host, dtb, size);
+    free(dtb);
+    m->entry = m->entry_arg = 0;
+    m->jit.protect_code = true; // it runs with caches off, and forgets about them
+    if (ok)
+        a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
+    return ok ? true : error_set(err, "the device tree does not fit into RAM");
+}
+
+// Loads what -kernel, -initrd and -dtb name and points CPU 0 at it.
+static bool load_kernel(struct machine *m, struct error *err)
 {
     const struct machine_config *c = m->config;
     struct loader_ram ram = { m->ram.host, VIRT_RAM_BASE, m->ram.size };
@@ -170,6 +212,12 @@ static bool load(struct machine *m, struct error *err)
     if (ok)
         a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
     return ok;
+}
+
+// At start and again at every reset.
+static bool load(struct machine *m, struct error *err)
+{
+    return m->config->flash[0].file ? load_firmware(m, err) : load_kernel(m, err);
 }
 
 static bool create_cpus(struct machine *m, struct error *err)
@@ -206,16 +254,29 @@ static bool build(struct machine *m, struct error *err)
     if (!create_cpus(m, err) || !networks_init(m, err) || !create_chardevs(m, err) ||
         !virt_init(m, err))
         return false;
+    if (!firmware_add_items(m, err) ||
+        (m->config->debug && !(m->symbols = symbols_open(m->config->debug, err))))
+        return false;
+    watch_init(&m->watch, m);
     networks_start(m);
-    return m->config->machine.dumpdtb || load(m, err);
+    m->debugger = calloc(1, sizeof *m->debugger);
+    assert(m->debugger);
+    if (m->config->machine.dumpdtb)
+        return true;
+    if (!(m->trace = trace_create(m, err)) || (m->config->profile && !(m->profile = profile_create(m, err))))
+        return false;
+    return load(m, err) && debugger_init(m->debugger, m, err);
 }
 
 bool machine_init(struct machine *m, const struct machine_config *config, struct error *err)
 {
-    *m = (struct machine){ .config = config, .log.mask = config->log_mask, .nr_cpus = (unsigned)config->smp,
+    *m = (struct machine){ .config = config, .log.mask = config->log_mask,
+                            .log.filter = config->log_filtered ? &config->log_filter : NULL,
+                            .nr_cpus = (unsigned)config->smp, .exit_status = -1,
                             .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
     clock_init(&m->clock, config->icount);
+    input_init(&m->input);
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     m->clock.changed = clock_changed;
     m->clock.opaque = m;
@@ -240,13 +301,24 @@ bool machine_dump_tree(struct machine *m, const char *path, struct error *err)
 
 void machine_fini(struct machine *m)
 {
+    if (m->debugger)
+        debugger_fini(m->debugger);
+    free(m->debugger);
+    trace_destroy(m->trace);
+    profile_destroy(m->profile);
+    symbols_close(m->symbols);
     accel_fini(m);
+    watch_fini(&m->watch);
     networks_fini(m);
     virt_fini(m);
+    input_fini(&m->input);
+    firmware_fini(m);
+    firmware_release_items(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
     if (m->jit.guest)
         jit_fini(&m->jit); // looks at the CPUs once more
+    quick_destroy(m->quick); // its code goes after the blocks
     for (unsigned n = 0; n < m->nr_cpus; n++) {
         vcpu_thread_fini(&m->threads[n]);
         free(m->cpus[n]);
@@ -262,13 +334,6 @@ void machine_fini(struct machine *m)
 
 // Running ----------------------------------------------------------------------------------------
 
-static void start_cpus(struct machine *m)
-{
-    clock_start(&m->clock);
-    for (unsigned n = 0; n < m->nr_cpus; n++)
-        vcpu_thread_start(&m->threads[n]);
-}
-
 static void stop_cpus(struct machine *m)
 {
     for (unsigned n = 0; n < m->nr_cpus; n++)
@@ -276,15 +341,30 @@ static void stop_cpus(struct machine *m)
     clock_stop(&m->clock);
 }
 
-#define MAX_FDS (2 + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS)
+// SIGTERM asks the guest to power off if it listens to the power key; again, it ends armlet, as
+// other signals do at once.
+static void take_signal(struct machine *m, int what, int *signal)
+{
+    bool asked = what == SIGTERM && !m->power_key_pressed && virt_press_power_key(m);
+    if (asked) {
+        m->power_key_pressed = true;
+        fprintf(stderr, "armlet: SIGTERM: the guest is asked to power off\r\n");
+        return;
+    }
+    *signal = what;
+    machine_request(m, MACHINE_QUIT);
+}
+
+#define MAX_FDS (2 + WATCH_FDS + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS + DEBUGGER_MAX_POLLFDS + 1)
 
 // Waits for the next timer, a descriptor or a wake-up, and serves what came.
 static void serve(struct machine *m, int signal_fd, int *signal)
 {
     struct pollfd fds[MAX_FDS] = { { .fd = m->wake_fd, .events = POLLIN }, { .fd = signal_fd, .events = POLLIN } };
-    int n = 2, first[CONFIG_MAX_CHARDEVS + 1];
+    int n = 2 + WATCH_FDS, first[CONFIG_MAX_CHARDEVS + 1];
     mutex_lock(&m->lock);
     clock_run(&m->clock);
+    watch_pollfds(&m->watch, fds + 2);
     for (size_t c = 0; c < m->config->chardev_count; c++) {
         first[c] = n;
         n += chardev_pollfds(m->chardevs[c], fds + n);
@@ -293,7 +373,12 @@ static void serve(struct machine *m, int signal_fd, int *signal)
     int64_t deadline = clock_deadline(&m->clock), now = clock_now(&m->clock);
     mutex_unlock(&m->lock);
 
+    n += debugger_pollfds(m->debugger, fds + n);
+    if (m->profile)
+        fds[n++] = profile_pollfd(m->profile);
     struct timespec wait = { 0 };
+    if (debugger_busy(m->debugger))
+        deadline = now;
     if (deadline != CLOCK_NEVER && deadline > now)
         wait = (struct timespec){ (deadline - now) / 1000000000, (deadline - now) % 1000000000 };
     if (ppoll(fds, (nfds_t)n, deadline == CLOCK_NEVER ? NULL : &wait, NULL) <= 0)
@@ -302,11 +387,10 @@ static void serve(struct machine *m, int signal_fd, int *signal)
     if (fds[0].revents)
         (void)!read(m->wake_fd, &drained, sizeof drained);
     struct signalfd_siginfo info;
-    if (fds[1].revents && read(signal_fd, &info, sizeof info) == sizeof info) {
-        *signal = (int)info.ssi_signo;
-        machine_request(m, MACHINE_QUIT);
-    }
     mutex_lock(&m->lock);
+    if (fds[1].revents && read(signal_fd, &info, sizeof info) == sizeof info)
+        take_signal(m, (int)info.ssi_signo, signal);
+    watch_ready(&m->watch, fds + 2);
     for (size_t c = 0; c < m->config->chardev_count; c++)
         for (int i = first[c]; i < first[c + 1]; i++)
             if (fds[i].revents) {
@@ -341,11 +425,16 @@ int machine_run(struct machine *m)
     struct error accel_err;
     if (!accel_start(m, &accel_err))
         fprintf(stderr, "armlet: %s\r\n", accel_err.text);
+    watch_start(&m->watch);
     do {
         m->request = MACHINE_GO_ON;
-        start_cpus(m);
-        while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON)
+        debugger_start(m->debugger);
+        while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON) {
             serve(m, signal_fd, &signal);
+            debugger_serve(m->debugger);
+            if (m->profile)
+                profile_serve(m->profile);
+        }
         stop_cpus(m);
         struct error err;
         if (request == MACHINE_RESET && m->config->no_reboot) {
@@ -358,10 +447,14 @@ int machine_run(struct machine *m)
             break;
         }
     } while (request == MACHINE_RESET);
+    if (request == MACHINE_EXIT)
+        status = m->exit_status;
+    status = watch_status(&m->watch, status);
     mutex_lock(&m->lock);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_flush(m->chardevs[n]);
     mutex_unlock(&m->lock);
+    debugger_ended(m->debugger, signal ? 128 + signal : status);
     close(signal_fd);
     stats_report(m, began);
     if (accel_verify_differed(m))

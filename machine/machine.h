@@ -12,13 +12,21 @@
 #include "base/log.h"
 #include "devices/bus.h"
 #include "devices/char/char.h"
+#include "devices/display/display.h"
+#include "devices/input/input.h"
 #include "frontend/cpu.h"
 #include "jit/jit.h"
 #include "machine/config.h"
 #include "machine/entropy.h"
 #include "machine/ram.h"
 #include "machine/vcpu_thread.h"
+#include "machine/watch.h"
 
+struct fw_cfg;
+struct debugger;
+struct profile;
+struct symbols;
+struct trace;
 struct virt;
 struct virtio;
 
@@ -27,6 +35,7 @@ enum machine_request {
     MACHINE_GO_ON,
     MACHINE_RESET,
     MACHINE_POWER_OFF,
+    MACHINE_EXIT, // with machine.exit_status
     MACHINE_QUIT, // the user or a signal said so
 };
 
@@ -39,19 +48,36 @@ struct machine {
     struct bus bus;
     struct ram ram;
     struct jit jit;
-    struct tier *tier;   // the engine beyond the interpreter, or NULL
+    struct quick *quick; // what runs every block; NULL: the interpreter does
+    struct tier *tier;   // libgccjit for what stays hot, or NULL
+    struct perf_map *perf_map; // names of generated code, or NULL
     struct board_log *board_log; // of -accel verify, or NULL
     struct a64_board board;
     struct a64_cpu *cpus[JIT_MAX_CPUS];
     struct vcpu_thread threads[JIT_MAX_CPUS];
     unsigned nr_cpus;
     struct virt *virt;   // the devices
+    struct fw_cfg *fw_cfg; // one of them: what firmware is told
+    void *fw_kernel, *fw_initrd; // what it holds of files
+    void *fw_items[CONFIG_MAX_FW_CFG];
+    struct debugger *debugger;
+    struct symbols *symbols; // of the guest (--debug), or NULL
+    struct trace *trace;
+    struct profile *profile; // or NULL
     struct chardev *chardevs[CONFIG_MAX_CHARDEVS];
     struct virtio *balloon; // the last one plugged in, or NULL; machine lock
     struct net *nets[CONFIG_MAX_NETDEVS]; // as the configuration lists them
+    // The board's displays, in the order in which display_pick() prefers them (the last that is
+    // on); fixed once the machine is made. Front ends attach and detach while it exists.
+    struct display *displays[CONFIG_MAX_DISPLAYS];
+    uint8_t display_ranks[CONFIG_MAX_DISPLAYS]; // of each (machine/displays.h)
+    size_t display_count;
+    struct input input; // keyboards, tablets, mice; see input_kinds()
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request
-    int exit_status;     // of a guest that names one
+    int exit_status;     // atomic; of a guest, or whoever watches it, that names one
+    struct watch watch;
+    bool power_key_pressed; // by a signal
     gpa_t entry;         // where CPU 0 starts, and with what in x0
     uint64_t entry_arg;
 };
@@ -69,6 +95,9 @@ int machine_run(struct machine *m);
 
 // Any thread, signal handlers included.
 void machine_request(struct machine *m, enum machine_request what);
+// Leave with this status, unless somebody said another before. The CPUs execute nothing more. Any
+// thread, the machine lock held or not.
+void machine_exit(struct machine *m, int status);
 // Makes machine_run() look at timers and descriptors again. Any thread, signal handlers included.
 void machine_wake(struct machine *m);
 

@@ -4,13 +4,17 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "devices/display/edid.h"
+#include "devices/display/format.h"
 #include "frontend/cpu_models.h"
 #include "jit/verify.h"
 #include "jit/worker.h"
 #include "machine/device_types.h"
 #include "machine/keyval.h"
+#include "machine/short_way.h"
 #include "machine/suggest.h"
 
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,18 +65,20 @@ static const struct keyval_choice machine_types[] = {
 };
 
 static const struct keyval_choice gic_versions[] = {
-    { "3", 3, NULL }, { "max", 3, NULL }, { NULL }
+    { "2", 2, NULL }, { "3", 3, NULL }, { "max", 3, NULL }, { NULL }
 };
 
 static const struct keyval_choice accels[] = {
-    { "interp", CONFIG_ACCEL_INTERP, "the interpreter (default)" },
-    { "tiered", CONFIG_ACCEL_TIERED, "the interpreter, and libgccjit for what stays hot" },
-    { "gccjit", CONFIG_ACCEL_GCCJIT, "the same, waiting for every compile (for tests)" },
+    { "tiered", CONFIG_ACCEL_TIERED, "quick, and libgccjit for what stays hot (default)" },
+    { "quick", CONFIG_ACCEL_QUICK, "every block is translated in one pass before it runs" },
+    { "interp", CONFIG_ACCEL_INTERP, "the interpreter" },
+    { "gccjit", CONFIG_ACCEL_GCCJIT, "the interpreter, and libgccjit, waiting for every compile (for tests)" },
     { "verify", CONFIG_ACCEL_VERIFY, "compiled code checked against the interpreter as it runs: "
-                                     "verify[,engine=tiered|gccjit][,every=N][,how=turns|logged|shadow]" }, { NULL }
+                                     "verify[,engine=quick|tiered|gccjit][,every=N][,how=turns|logged|shadow]" }, { NULL }
 };
 
 static const struct keyval_choice verify_engines[] = {
+    { "quick", CONFIG_ACCEL_QUICK, NULL },
     { "tiered", CONFIG_ACCEL_TIERED, NULL }, { "gccjit", CONFIG_ACCEL_GCCJIT, NULL }, { NULL }
 };
 
@@ -134,8 +140,8 @@ bool opt_accel(struct options *o, const char *arg)
         return error_set(o->err, "-accel: engine=, how= and every= are verify's");
     if (p->workers > COMPILE_MAX_WORKERS)
         return error_set(o->err, "-accel: more than %d workers", COMPILE_MAX_WORKERS);
-    if (p->workers && p->accel == CONFIG_ACCEL_INTERP)
-        return error_set(o->err, "-accel interp: it has no workers");
+    if (p->workers && (p->accel == CONFIG_ACCEL_INTERP || p->accel == CONFIG_ACCEL_QUICK))
+        return error_set(o->err, "-accel %s: it has no workers", arg);
     return true;
 }
 
@@ -290,6 +296,11 @@ bool opt_dtb(struct options *o, const char *arg)
     return set_file(o, "-dtb", &o->config->dtb, arg);
 }
 
+bool opt_bios(struct options *o, const char *arg)
+{
+    return set_file(o, "-bios", &o->config->bios, short_way_find_firmware(o->config, arg));
+}
+
 bool opt_append(struct options *o, const char *arg)
 {
     o->config->append = arg;
@@ -299,10 +310,11 @@ bool opt_append(struct options *o, const char *arg)
 // Disks and devices
 
 static const struct keyval_choice drive_formats[] = {
-    { "raw", CONFIG_FORMAT_RAW, NULL }, { NULL }
+    { "raw", CONFIG_FORMAT_RAW, NULL }, { "qcow2", CONFIG_FORMAT_QCOW2, NULL }, { NULL }
 };
 static const struct keyval_choice drive_interfaces[] = {
-    { "virtio", CONFIG_IF_VIRTIO, NULL }, { "none", CONFIG_IF_NONE, NULL }, { NULL }
+    { "virtio", CONFIG_IF_VIRTIO, NULL }, { "none", CONFIG_IF_NONE, NULL },
+    { "pflash", CONFIG_IF_PFLASH, NULL }, { NULL }
 };
 static const struct keyval_choice drive_caches[] = {
     { "writeback", CONFIG_CACHE_WRITEBACK, NULL },
@@ -327,6 +339,9 @@ static const struct keyval_row drive_rows[] = {
     R(BOOL, "read-only", readonly, NULL),
     R(BOOL, "snapshot", snapshot, NULL),
     R(CHOICE, "discard", discard, drive_discards),
+    R(NUMBER, "unit", unit, NULL),
+    R(BOOL, "create", create, NULL),
+    R(BOOL, "backing", backing, NULL),
 #undef R
 };
 static const struct keyval_group drive_group = GROUP("-drive", NULL, drive_rows);
@@ -334,7 +349,7 @@ static const struct keyval_group drive_group = GROUP("-drive", NULL, drive_rows)
 bool opt_drive(struct options *o, const char *arg)
 {
     struct machine_config *c = o->config;
-    struct config_drive d = { 0 };
+    struct config_drive d = { .unit = CONFIG_UNIT_NEXT };
     if (wants_help(arg))
         return print_properties(o, &drive_group);
     if (c->drive_count == CONFIG_MAX_DRIVES)
@@ -343,7 +358,45 @@ bool opt_drive(struct options *o, const char *arg)
         return false;
     if (!d.file)
         return error_set(o->err, "-drive %s: no file=", arg);
+    if (d.interface != CONFIG_IF_PFLASH && (d.create || d.unit != CONFIG_UNIT_NEXT))
+        return error_set(o->err, "-drive %s: unit= and create= go with if=pflash", arg);
+    if (d.interface == CONFIG_IF_PFLASH && d.unit >= CONFIG_FLASH_BANKS)
+        return error_set(o->err, "-drive %s: the board has flash banks 0 and 1", arg);
     c->drives[c->drive_count++] = d;
+    return true;
+}
+
+bool opt_pflash(struct options *o, const char *arg)
+{
+    struct machine_config *c = o->config;
+    if (c->drive_count == CONFIG_MAX_DRIVES)
+        return error_set(o->err, "-drive: more than %d", CONFIG_MAX_DRIVES);
+    c->drives[c->drive_count] = (struct config_drive){ .interface = CONFIG_IF_PFLASH,
+                                                       .format = CONFIG_FORMAT_RAW,
+                                                       .unit = CONFIG_UNIT_NEXT };
+    return set_file(o, "-pflash", &c->drives[c->drive_count++].file, arg);
+}
+
+static const struct keyval_row fw_cfg_rows[] = {
+#define R(name, field) ROW(STRING, config_fw_cfg, name, field, NULL)
+    R("name", name), R("file", file), R("string", string),
+#undef R
+};
+static const struct keyval_group fw_cfg_group = GROUP("-fw_cfg", "name", fw_cfg_rows);
+
+bool opt_fw_cfg(struct options *o, const char *arg)
+{
+    struct machine_config *c = o->config;
+    struct config_fw_cfg f = { 0 };
+    if (c->fw_cfg_count == CONFIG_MAX_FW_CFG)
+        return error_set(o->err, "-fw_cfg: more than %d", CONFIG_MAX_FW_CFG);
+    if (!keyval_parse(c, &fw_cfg_group, arg, &f, o->err))
+        return false;
+    if (!f.name || !f.file == !f.string)
+        return error_set(o->err, "-fw_cfg %s: it wants name= and one of file= and string=", arg);
+    if (!*f.name || strlen(f.name) > CONFIG_FW_CFG_NAME)
+        return error_set(o->err, "-fw_cfg %s: a name has 1 to %d bytes", arg, CONFIG_FW_CFG_NAME);
+    c->fw_cfg[c->fw_cfg_count++] = f;
     return true;
 }
 
@@ -354,10 +407,11 @@ bool opt_snapshot(struct options *o, const char *arg)
 }
 
 static const struct {
-    const char *name, *help;
+    const char *name, *help, *bus;
     unsigned props;
 } device_types[] = {
-#define DEVICE_TYPE(id, name, props, help) { name, help, props },
+#define DEVICE_TYPE(id, name, props, help)       { name, help, "virtio-mmio", props },
+#define BOARD_DEVICE_TYPE(id, name, props, help) { name, help, "board", props },
 #include "machine/device_types.def"
 #undef DEVICE_TYPE
 };
@@ -366,8 +420,8 @@ static bool print_devices(struct options *o)
 {
     fputs("Devices:\n", o->out);
     for (size_t i = 0; i < ARRAY_SIZE(device_types); i++)
-        fprintf(o->out, "name \"%s\", bus virtio-mmio, desc \"%s\"\n", device_types[i].name,
-                device_types[i].help);
+        fprintf(o->out, "name \"%s\", bus %s, desc \"%s\"\n", device_types[i].name,
+                device_types[i].bus, device_types[i].help);
     o->done = true;
     return true;
 }
@@ -387,6 +441,13 @@ static bool find_device_type(const char *name, int *type, struct error *err)
         return error_set(err, "-device %s: no such device; did you mean %s?", name, near.best);
     return error_set(err, "-device %s: no such device (see -device help)", name);
 }
+
+// Ends at the first row of formats.def that has no such name.
+static const struct keyval_choice framebuffer_formats[] = {
+#define DISPLAY_FORMAT(id, bytes, f0, f1, f2, f3, gpu, name, ...) { name, DISPLAY_##id, NULL },
+#include "devices/display/formats.def"
+#undef DISPLAY_FORMAT
+};
 
 // The rows of all drivers' properties; the first ones every driver takes.
 static size_t device_rows(unsigned props, struct keyval_row *rows)
@@ -408,12 +469,37 @@ static size_t device_rows(unsigned props, struct keyval_row *rows)
         { PROP_BALLOON, { "deflate-on-oom", KEYVAL_BOOL, offsetof(struct config_device, deflate_on_oom) } },
         { PROP_BALLOON, { "free-page-reporting", KEYVAL_BOOL, offsetof(struct config_device, free_page_reporting) } },
         { PROP_SERIAL, { "serial", KEYVAL_STRING, offsetof(struct config_device, serial) } },
+        { PROP_MODE, { "xres", KEYVAL_NUMBER, offsetof(struct config_device, xres) } },
+        { PROP_MODE, { "yres", KEYVAL_NUMBER, offsetof(struct config_device, yres) } },
+        { PROP_FORMAT, { "format", KEYVAL_CHOICE, offsetof(struct config_device, format), framebuffer_formats } },
+        { PROP_HOSTMEM, { "max_hostmem", KEYVAL_SIZE, offsetof(struct config_device, max_hostmem) } },
     };
     size_t n = 0;
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         if (!all[i].prop || (props & all[i].prop))
             rows[n++] = all[i].row;
     return n;
+}
+
+// One of its kind, few displays, modes that any of them can have.
+static bool check_display(struct options *o, const char *what, const struct config_device *d)
+{
+    const struct machine_config *c = o->config;
+    unsigned props = device_types[d->type].props;
+    size_t displays = 0;
+    for (size_t i = 0; i < c->device_count; i++) {
+        displays += !!(device_types[c->devices[i].type].props & PROP_DISPLAY);
+        if (c->devices[i].type == d->type && props & PROP_ONCE)
+            return error_set(o->err, "%s: there is one already", what);
+    }
+    if (props & PROP_DISPLAY && displays == CONFIG_MAX_DISPLAYS)
+        return error_set(o->err, "%s: more than %d displays", what, CONFIG_MAX_DISPLAYS);
+    if (!d->xres != !d->yres)
+        return error_set(o->err, "%s: xres= and yres= go together", what);
+    if (d->xres > EDID_MAX || d->yres > EDID_MAX)
+        return error_set(o->err, "%s: %dx%d: at most %d either way", what, d->xres, d->yres,
+                         EDID_MAX);
+    return true;
 }
 
 bool opt_device(struct options *o, const char *arg)
@@ -445,6 +531,8 @@ bool opt_device(struct options *o, const char *arg)
         return error_set(o->err, "%s: no %s=", what, d.fsdev ? "mount_tag" : "fsdev");
     if (device_types[d.type].props & PROP_PORT)
         return options_add_port(o, what, &d);
+    if (!check_display(o, what, &d))
+        return false;
     c->devices[c->device_count++] = d;
     return true;
 }
@@ -491,6 +579,7 @@ static const struct keyval_choice char_backends[] = {
     { "stdio", CONFIG_CHAR_STDIO, "this terminal (mux=on: Ctrl-A is the escape character)" },
     { "file", CONFIG_CHAR_FILE, "output into a file (path=, append=on|off)" },
     { "socket", CONFIG_CHAR_SOCKET, "a Unix socket (path=, server=on|off)" },
+    { "testdev", CONFIG_CHAR_TESTDEV, "a guest's test suite ends armlet through it: \"<code>q\"" },
     { NULL },
 };
 
@@ -533,10 +622,9 @@ bool opt_chardev(struct options *o, const char *arg)
 
 bool opt_serial(struct options *o, const char *arg)
 {
-    if (o->serial_given)
-        return error_set(o->err, "-serial: the board has one UART");
-    o->serial_given = true;
-    o->serial = arg;
+    if (o->serial_count == CONFIG_MAX_SERIALS)
+        return error_set(o->err, "-serial: the board has two UARTs");
+    o->serials[o->serial_count++] = arg;
     return true;
 }
 
@@ -552,15 +640,14 @@ static bool resolve_serial_by_id(struct options *o, const char *id)
     return error_set(o->err, "-serial chardev:%s: there is no -chardev of that id", id);
 }
 
-static bool resolve_serial(struct options *o)
+static bool resolve_serial(struct options *o, const char *s, const char *id)
 {
     struct machine_config *c = o->config;
-    const char *s = o->serial;
-    struct config_chardev d = { .id = "serial0" };
-    if (!s)
-        s = c->nodefaults && !o->nographic ? "none" : "mon:stdio";
-    if (!strcmp(s, "none"))
+    struct config_chardev d = { .id = id };
+    if (!strcmp(s, "none")) {
+        c->serials[c->serial_count++] = CONFIG_NO_SERIAL;
         return true;
+    }
     if (!strncmp(s, "chardev:", 8))
         return resolve_serial_by_id(o, s + 8);
     if (!strcmp(s, "mon:stdio")) {
@@ -580,7 +667,45 @@ static bool resolve_serial(struct options *o)
     return add_chardev(o, &d);
 }
 
+static bool resolve_serials(struct options *o)
+{
+    static const char *const ids[CONFIG_MAX_SERIALS] = { "serial0", "serial1" };
+    if (!o->serial_count)
+        o->serials[o->serial_count++] = o->config->nodefaults && !o->nographic ? "none" : "mon:stdio";
+    for (unsigned n = 0; n < o->serial_count; n++)
+        if (!resolve_serial(o, o->serials[n], ids[n]))
+            return false;
+    struct machine_config *c = o->config;
+    while (c->serial_count && c->serials[c->serial_count - 1] == CONFIG_NO_SERIAL)
+        c->serial_count--;
+    return true;
+}
+
 // The rest
+
+bool opt_timeout(struct options *o, const char *arg)
+{
+    char *end;
+    long seconds = strtol(arg, &end, 10);
+    if (!*arg || *end || seconds < 1 || seconds > 1000000)
+        return error_set(o->err, "-timeout %s: not a number of seconds", arg);
+    o->config->timeout = (int)seconds;
+    return true;
+}
+
+bool opt_expect(struct options *o, const char *arg)
+{
+    regex_t r;
+    char why[100];
+    int e = regcomp(&r, arg, REG_EXTENDED | REG_NOSUB);
+    if (e) {
+        regerror(e, &r, why, sizeof why);
+        return error_set(o->err, "-expect %s: %s", arg, why);
+    }
+    regfree(&r);
+    o->config->expect = arg;
+    return true;
+}
 
 bool opt_name(struct options *o, const char *arg)
 {
@@ -596,9 +721,60 @@ bool opt_seed(struct options *o, const char *arg)
     return *arg && !*end ? true : error_set(o->err, "-seed %s: not a number", arg);
 }
 
+bool opt_semihosting(struct options *o, const char *arg)
+{
+    o->config->semihosting = true;
+    return true;
+}
+
 bool opt_no_reboot(struct options *o, const char *arg)
 {
     o->config->no_reboot = true;
+    return true;
+}
+
+static const struct keyval_choice gdb_disconnects[] = { { "run", 0, NULL }, { "stop", 1, NULL }, { NULL } };
+static const struct keyval_choice gdb_servers[] = { { "on", 1, NULL }, { NULL } };
+static const struct keyval_choice gdb_waits[] = { { "off", 0, NULL }, { NULL } };
+
+struct gdb_props {
+    int disconnect, server, wait; // the latter two are QEMU's: it has others
+};
+
+static const struct keyval_row gdb_rows[] = {
+#define R(type, name, field, ...) ROW(type, gdb_props, name, field, __VA_ARGS__)
+    R(CHOICE, "disconnect", disconnect, gdb_disconnects),
+    R(CHOICE, "server", server, gdb_servers),
+    R(CHOICE, "wait", wait, gdb_waits),
+#undef R
+};
+static const struct keyval_group gdb_group = GROUP("-gdb", NULL, gdb_rows);
+
+bool opt_gdb(struct options *o, const char *arg)
+{
+    struct gdb_props p = { 0 };
+    o->config->gdb = keyval_first(o->config, "where", &arg);
+    if (!o->config->gdb)
+        return error_set(o->err, "-gdb %s: where to listen comes first", arg);
+    bool ok = keyval_parse(o->config, &gdb_group, arg, &p, o->err);
+    o->config->gdb_stays_stopped = p.disconnect;
+    return ok;
+}
+
+bool opt_debug(struct options *o, const char *arg)
+{
+    return set_file(o, "-debug", &o->config->debug, arg);
+}
+
+bool opt_gdb_default(struct options *o, const char *arg)
+{
+    o->config->gdb = "tcp::1234";
+    return true;
+}
+
+bool opt_stopped(struct options *o, const char *arg)
+{
+    o->config->stopped = true;
     return true;
 }
 
@@ -618,6 +794,28 @@ bool opt_log(struct options *o, const char *arg)
 bool opt_log_file(struct options *o, const char *arg)
 {
     return set_file(o, "-D", &o->config->log_file, arg);
+}
+
+bool opt_print_config(struct options *o, const char *arg)
+{
+    o->print_config = true;
+    return true;
+}
+
+bool opt_log_filter(struct options *o, const char *arg)
+{
+    o->config->log_filtered = true;
+    return log_filter_parse(arg, &o->config->log_filter, o->err);
+}
+
+bool opt_trace_file(struct options *o, const char *arg)
+{
+    return set_file(o, "-trace-file", &o->config->trace_file, arg);
+}
+
+bool opt_profile(struct options *o, const char *arg)
+{
+    return set_file(o, "-profile", &o->config->profile, arg);
 }
 
 bool opt_help(struct options *o, const char *arg)
@@ -697,11 +895,45 @@ static bool connect_drives(struct options *o)
     return true;
 }
 
+static bool take_bank(struct options *o, int bank, const struct config_flash *contents)
+{
+    struct machine_config *c = o->config;
+    for (int n = 0; bank == CONFIG_UNIT_NEXT && n < CONFIG_FLASH_BANKS; n++)
+        if (!c->flash[n].file)
+            bank = n;
+    if (bank == CONFIG_UNIT_NEXT)
+        return error_set(o->err, "%s: the board has two flash banks", contents->file);
+    if (c->flash[bank].file)
+        return error_set(o->err, "%s: flash bank %d already holds %s", contents->file, bank,
+                         c->flash[bank].file);
+    c->flash[bank] = *contents;
+    return true;
+}
+
+// -bios is the first bank; the drives follow, those with a unit before the others.
+static bool fill_flash(struct options *o)
+{
+    struct machine_config *c = o->config;
+    if (c->bios && !take_bank(o, 0, &(struct config_flash){ c->bios, .readonly = true }))
+        return false;
+    for (int named = 1; named >= 0; named--) {
+        for (size_t i = 0; i < c->drive_count; i++) {
+            const struct config_drive *d = &c->drives[i];
+            struct config_flash contents = { d->file, d->readonly, d->snapshot, d->create };
+            if (d->interface == CONFIG_IF_PFLASH && (d->unit >= 0) == named &&
+                !take_bank(o, d->unit, &contents))
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool check_stdio(struct options *o)
 {
     int users = 0;
     for (size_t i = 0; i < o->config->chardev_count; i++)
         users += o->config->chardevs[i].backend == CONFIG_CHAR_STDIO;
+    users += o->config->gdb && !strcmp(o->config->gdb, "stdio");
     return users < 2 ? true : error_set(o->err, "stdio can be used once");
 }
 
@@ -710,11 +942,16 @@ bool options_check(struct options *o)
     struct machine_config *c = o->config;
     if (c->initrd && !c->kernel)
         return error_set(o->err, "-initrd goes with -kernel");
+    if (c->machine.gic_version == 2 && c->smp > 1)
+        return error_set(o->err, "-machine gic-version=2: armlet's has one CPU (-smp 1)");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
-    if (!c->kernel && !c->machine.dumpdtb)
+    if (!resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !connect_drives(o) || !fill_flash(o) ||
+        !options_connect_nets(o) || !options_connect_ports(o) || !options_connect_shares(o))
+        return false;
+    if (c->stopped && !c->gdb)
+        return error_set(o->err, "-S: nobody could start the guest; add -s or -gdb");
+    if (!c->kernel && !c->flash[0].file && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
-    return resolve_serial(o) && check_ids(o) && check_stdio(o) && connect_drives(o) &&
-           options_connect_nets(o) && options_connect_ports(o) &&
-           options_connect_shares(o);
+    return true;
 }

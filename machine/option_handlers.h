@@ -7,11 +7,21 @@
 #include "machine/keyval.h"
 #include "machine/options.h"
 
+struct given_option {
+    const char *name, *arg;
+};
+
 struct options {
     struct machine_config *config;
     FILE *out;
     bool done; // something was printed instead; no machine is wanted
     bool nographic;
+    const char *serials[CONFIG_MAX_SERIALS]; // what -serial named, resolved once all -chardev are known
+    unsigned serial_count;
+    const char *short_disk;     // the first disk named without an option
+    struct given_option *given; // all options, in order; those that armlet has added too
+    size_t given_count;
+    bool print_config;
     bool serial_given;
     bool net_nic, net_user; // -net nic, -net user: a card and what it is plugged into
     uint8_t net_mac[6];
@@ -43,6 +53,9 @@ bool print_properties(struct options *o, const struct keyval_group *g);
 
 extern const struct option_row option_rows[];
 extern const size_t option_row_count;
+
+// Does what the option of this name does, and remembers it. arg lives as long as the configuration.
+bool options_apply(struct options *o, const char *name, const char *arg);
 
 void options_print_help(FILE *out);
 

@@ -3,9 +3,12 @@
 
 #include "base/bits.h"
 #include "machine/option_handlers.h"
+#include "machine/short_way.h"
 #include "machine/suggest.h"
 
+#include <assert.h>
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct option_row option_rows[] = {
@@ -35,7 +38,7 @@ static void print_commands(FILE *out)
 
 void options_print_help(FILE *out)
 {
-    fputs("usage: armlet [OPTION...] [KERNEL]\n"
+    fputs("usage: armlet [OPTION...] [KERNEL|DISK|ISO...]\n"
           "       armlet COMMAND [ARGUMENT...]\n"
           "Boots 64-bit Arm systems. QEMU-compatible options, one dash or two:\n\n",
           out);
@@ -51,7 +54,8 @@ void options_print_help(FILE *out)
     }
     print_commands(out);
     fputs(
-        "\nExit status: 0 power-off, 1 an error of armlet's, 2 usage, 3 reset under -no-reboot.\n",
+        "\nExit status: 0 power-off, 1 an error of armlet's, 2 usage, 3 reset under -no-reboot,\n"
+        "4 a kernel panic, 5 --timeout, 6 without what --expect names, 9 -accel verify; 128+N signal N.\n",
         out);
 }
 
@@ -76,13 +80,21 @@ static bool spelled_out(const char *text, const char *name)
     return strlen(name) == strcspn(text, "=") && !strncmp(text, name, strlen(name));
 }
 
-static bool positional(struct options *o, const char *arg)
+static bool apply(struct options *o, const struct option_row *row, const char *arg)
 {
-    if (o->config->kernel_positional)
-        return error_set(o->err, "%s: more than one kernel is named", arg);
-    o->config->kernel = arg;
-    o->config->kernel_positional = true;
-    return true;
+    o->given = realloc(o->given, (o->given_count + 1) * sizeof *o->given);
+    assert(o->given);
+    o->given[o->given_count++] = (struct given_option){row->name, arg};
+    return row->handle(o, arg);
+}
+
+bool options_apply(struct options *o, const char *name, const char *arg)
+{
+    for (size_t i = 0; i < option_row_count; i++)
+        if (!strcmp(option_rows[i].name, name))
+            return apply(o, &option_rows[i], arg);
+    assert(false);
+    return false;
 }
 
 static bool parse_all(struct options *o, int argc, char **argv)
@@ -99,30 +111,42 @@ static bool parse_all(struct options *o, int argc, char **argv)
         int r = getopt_long_only(argc, argv, "-:", longs, &index);
         if (r == -1)
             break;
-        if (r == 1 && !positional(o, optarg))
+        if (r == 1 && !short_way_positional(o, optarg))
             return false;
         if (r == ':')
             return error_set(o->err, "%s: needs an argument", argv[at]);
         if (r == '?' || (r == 0 && !spelled_out(argv[at], longs[index].name)))
             return unknown_option(argv[at], o->err);
-        if (r == 0 && !option_rows[index].handle(o, optarg))
+        if (r == 0 && !apply(o, &option_rows[index], optarg))
             return false;
         if (o->done)
             return true;
     }
     while (optind < argc) // after "--"
-        if (!positional(o, argv[optind++]))
+        if (!short_way_positional(o, argv[optind++]))
             return false;
     return true;
+}
+
+static enum options_result parse(struct options *o, int argc, char **argv)
+{
+    if (!parse_all(o, argc, argv))
+        return OPTIONS_WRONG;
+    if (o->done)
+        return OPTIONS_DONE;
+    if (!short_way_complete(o) || !options_check(o))
+        return OPTIONS_WRONG;
+    if (!o->print_config)
+        return OPTIONS_RUN;
+    short_way_print(o, o->out);
+    return OPTIONS_DONE;
 }
 
 enum options_result options_parse(struct machine_config *c, int argc, char **argv, FILE *out,
                                   struct error *err)
 {
     struct options o = {.config = c, .out = out, .err = err};
-    if (!parse_all(&o, argc, argv))
-        return OPTIONS_WRONG;
-    if (o.done)
-        return OPTIONS_DONE;
-    return options_check(&o) ? OPTIONS_RUN : OPTIONS_WRONG;
+    enum options_result r = parse(&o, argc, argv);
+    free(o.given);
+    return r;
 }

@@ -126,12 +126,14 @@ static void settle(struct machine *m)
     for (unsigned n = 0; n < m->nr_cpus; n++)
         a64_state_settle(m->cpus[n]);
     tb_suspect_all(&m->jit);
+    dirty_all_written(&m->jit); // whoever shows RAM looks again
 }
 
 void machine_save(struct machine *m, struct state_writer *w)
 {
     mutex_lock(&m->lock);
     clock_run(&m->clock); // what is due happens now: a device's state does not say that it is
+    virt_drain(m);        // and what the host still does for a device is awaited
     struct machine_state s = describe(m);
     state_put(w, "machine", STATE_VERSION, &s, sizeof s);
     for (unsigned n = 0; n < m->nr_cpus; n++) {
@@ -195,6 +197,7 @@ static bool load(struct machine *m, struct state_reader *r, struct error *err)
 bool machine_load(struct machine *m, struct state_reader *r, struct error *err)
 {
     mutex_lock(&m->lock);
+    virt_drain(m);
     bool ok = load(m, r, err);
     mutex_unlock(&m->lock);
     settle(m);

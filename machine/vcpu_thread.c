@@ -40,9 +40,17 @@ static void *run(void *opaque)
 {
     struct vcpu_thread *t = opaque;
     while (!should_stop(t)) {
-        if (exec_run(&t->cpu->v) == VCPU_EXIT_HALT) {
+        enum vcpu_exit why = exec_run(&t->cpu->v);
+        if (why == VCPU_EXIT_HALT) {
             t->cpu->v.stats.halts++;
+            __atomic_store_n(&t->asleep, true, __ATOMIC_RELAXED);
             sleep_until_woken(t);
+            __atomic_store_n(&t->asleep, false, __ATOMIC_RELAXED);
+        }
+        if (why == VCPU_EXIT_DEBUG) {
+            __atomic_store_n(&t->debug, true, __ATOMIC_RELEASE);
+            t->left(t->opaque);
+            break;
         }
     }
     return NULL;
@@ -50,7 +58,7 @@ static void *run(void *opaque)
 
 void vcpu_thread_start(struct vcpu_thread *t)
 {
-    t->stop = t->woken = false;
+    t->stop = t->woken = t->debug = false;
     t->running = true;
     int r = pthread_create(&t->thread, NULL, run, t);
     assert(r == 0);

@@ -13,7 +13,11 @@ struct vcpu_thread {
     pthread_cond_t wake;
     bool woken;           // an interrupt may be there: do not sleep
     bool stop;            // leave the loop
+    bool asleep;          // atomic: in WFI
     bool running;         // the thread exists
+    bool debug;           // atomic: it left for a debugger; vcpu.debug says why
+    void (*left)(void *opaque); // it has just done so; the vCPU's thread, without a lock
+    void *opaque;
 };
 
 void vcpu_thread_init(struct vcpu_thread *t, struct a64_cpu *cpu);

@@ -5,14 +5,12 @@
 #define MACHINE_VIRTIO_SLOTS_H
 
 #include "devices/virtio/virtio.h"
-#include "machine/config.h"
-
-struct machine;
+#include "machine/machine.h"
 
 enum { VIRTIO_SLOTS = 32 };
 
-// Makes the device of slot n: the first -device lands on the highest slot. *v is NULL for an empty
-// one. False: a back end could not be opened.
+// Makes the device of slot n: the first -device of those that sit in slots lands on the highest.
+// *v is NULL for an empty one. False: a back end could not be opened.
 bool virtio_slot_create(struct machine *m, unsigned n, struct virtio **v, struct error *err);
 
 #endif

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "devices/block/block.h"
+#include "devices/block/pool.h"
 
 #include <errno.h>
+
+#define ATTEMPT_MAX 32768u // bytes: more is worth a thread, also when nothing waits
 
 // What every back end may rely on.
 static int check(const struct block *b, const struct block_request *req)
@@ -15,14 +18,66 @@ static int check(const struct block *b, const struct block_request *req)
     return 0;
 }
 
+int block_run(struct block *b, struct block_request *req)
+{
+    int error = check(b, req);
+    return error ? error : b->ops->run(b, req);
+}
+
+// EAGAIN: a thread has to do it.
+static int attempt(struct block *b, struct block_request *req)
+{
+    bool moves = req->op == BLOCK_READ || (req->op == BLOCK_WRITE && !req->through);
+    if (!moves || req->len > ATTEMPT_MAX || !b->ops->attempt)
+        return EAGAIN;
+    return b->ops->attempt(b, req);
+}
+
 void block_submit(struct block *b, struct block_request *req)
 {
     int error = check(b, req);
-    req->done(req, error ? error : b->ops->run(b, req));
+    if (!error && b->ops->submit) {
+        b->ops->submit(b, req);
+        return;
+    }
+    if (!error && b->pool) {
+        error = attempt(b, req);
+        if (error == EAGAIN) {
+            pool_submit(b->pool, req);
+            return;
+        }
+    } else if (!error) {
+        error = b->ops->run(b, req);
+    }
+    req->done(req, error);
+}
+
+void block_kick(struct block *b)
+{
+    if (b->pool)
+        pool_kick(b->pool);
+}
+
+void block_start(struct block *b, struct mutex *lock)
+{
+    assert(!b->pool);
+    if (!b->ops->submit)
+        b->pool = pool_create(b, lock);
+}
+
+void block_drain(struct block *b)
+{
+    if (b->ops->drain)
+        b->ops->drain(b);
+    else if (b->pool)
+        pool_drain(b->pool);
 }
 
 void block_close(struct block *b)
 {
-    if (b)
-        b->ops->close(b);
+    if (!b)
+        return;
+    if (b->pool)
+        pool_destroy(b->pool);
+    b->ops->close(b);
 }

@@ -2,8 +2,11 @@
 // A disk whose writes are forgotten (`-snapshot`): the base is only read, what is written lies in
 // an unlinked sparse temporary file at the same offsets. A bit a cluster says which of the two
 // holds it; a cluster that is written in part is copied up first.
+//
+// Several threads: a cluster changes its place once, under the lock, together with what is written
+// into it then. Who finds all clusters of a write in the temporary file needs no lock.
 #include "devices/block/block.h"
-#include "devices/block/iov.h"
+#include "devices/block/file.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,8 +22,9 @@
 struct overlay {
     struct block block;
     struct block *base;
-    int fd;
-    uint8_t *present; // bit a cluster: it is in the temporary file
+    struct block_file file;
+    struct mutex lock;
+    uint8_t *present; // bit a cluster: it is in the temporary file; set atomically
 };
 
 static struct overlay *of(struct block *b)
@@ -30,7 +34,7 @@ static struct overlay *of(struct block *b)
 
 static bool is_present(const struct overlay *o, uint64_t cluster)
 {
-    return o->present[cluster / 8] >> (cluster % 8) & 1;
+    return __atomic_load_n(&o->present[cluster / 8], __ATOMIC_ACQUIRE) >> (cluster % 8) & 1;
 }
 
 // Bytes from offset on, at most len, that all lie in the same place.
@@ -49,23 +53,8 @@ static uint64_t run_length(const struct overlay *o, uint64_t offset, uint64_t le
 static int move_own(struct overlay *o, bool write, struct iov_cursor *c, uint64_t offset,
                     uint64_t len)
 {
-    while (len) {
-        struct iovec v[BATCH];
-        uint64_t got;
-        int n = iov_peek(c, len, v, BATCH, &got);
-        if (!n)
-            return EINVAL;
-        ssize_t done =
-            write ? pwritev(o->fd, v, n, (off_t)offset) : preadv(o->fd, v, n, (off_t)offset);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return done ? errno : EIO;
-        iov_advance(c, (uint64_t)done);
-        offset += (uint64_t)done;
-        len -= (uint64_t)done;
-    }
-    return 0;
+    return write ? file_writev(&o->file, c, offset, len, false)
+                 : file_readv(&o->file, c, offset, len, o->block.size);
 }
 
 static int read_base(struct overlay *o, struct iov_cursor *c, uint64_t offset, uint64_t len)
@@ -78,7 +67,7 @@ static int read_base(struct overlay *o, struct iov_cursor *c, uint64_t offset, u
             return EINVAL;
         struct block_request req = {
             .op = BLOCK_READ, .offset = offset, .len = got, .iov = v, .iovcnt = n};
-        int e = o->base->ops->run(o->base, &req);
+        int e = block_run(o->base, &req);
         if (e)
             return e;
         iov_advance(c, got);
@@ -103,6 +92,11 @@ static int overlay_read(struct overlay *o, struct block_request *req)
     return 0;
 }
 
+static void set_present(struct overlay *o, uint64_t cluster)
+{
+    __atomic_or_fetch(&o->present[cluster / 8], (uint8_t)(1u << cluster % 8), __ATOMIC_RELEASE);
+}
+
 // Makes a cluster the temporary file's own, with the base's contents.
 static int copy_up(struct overlay *o, uint64_t cluster)
 {
@@ -116,7 +110,7 @@ static int copy_up(struct overlay *o, uint64_t cluster)
     int e = read_base(o, &in, at, n);
     e = e ? e : move_own(o, true, &out, at, n);
     if (!e)
-        o->present[cluster / 8] |= (uint8_t)(1u << cluster % 8);
+        set_present(o, cluster);
     return e;
 }
 
@@ -128,34 +122,47 @@ static int prepare(struct overlay *o, const struct block_request *req)
     return e || !(end % CLUSTER) ? e : copy_up(o, end / CLUSTER);
 }
 
-static void mark(struct overlay *o, const struct block_request *req)
+static bool all_present(const struct overlay *o, uint64_t offset, uint64_t len)
 {
-    uint64_t last = (req->offset + req->len - 1) / CLUSTER;
-    for (uint64_t i = req->offset / CLUSTER; i <= last; i++)
-        o->present[i / 8] |= (uint8_t)(1u << i % 8);
+    return is_present(o, offset / CLUSTER) && run_length(o, offset, len) == len;
 }
 
-static int overlay_write(struct overlay *o, struct block_request *req)
+static int put(struct overlay *o, const struct block_request *req)
 {
-    struct iov_cursor c = {req->iov, req->iovcnt, 0};
-    int e = req->len ? prepare(o, req) : 0;
-    e = e ? e : move_own(o, true, &c, req->offset, req->len);
-    if (!e && req->len)
-        mark(o, req);
+    if (req->op == BLOCK_WRITE) {
+        struct iov_cursor c = {req->iov, req->iovcnt, 0};
+        return move_own(o, true, &c, req->offset, req->len);
+    }
+    return file_punch(&o->file, req->offset, req->len)
+               ? 0
+               : file_write_zeros(&o->file, req->offset, req->len);
+}
+
+static int overlay_change(struct overlay *o, const struct block_request *req)
+{
+    if (!req->len)
+        return 0;
+    if (all_present(o, req->offset, req->len))
+        return put(o, req);
+    mutex_lock(&o->lock);
+    int e = prepare(o, req);
+    e = e ? e : put(o, req);
+    uint64_t last = (req->offset + req->len - 1) / CLUSTER;
+    for (uint64_t i = req->offset / CLUSTER; !e && i <= last; i++)
+        set_present(o, i);
+    mutex_unlock(&o->lock);
     return e;
 }
 
-static int overlay_zero(struct overlay *o, struct block_request *req)
+static int overlay_attempt(struct block *b, struct block_request *req)
 {
-    int e = req->len ? prepare(o, req) : 0;
-    if (e || !req->len)
-        return e;
-    while (fallocate(o->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)req->offset,
-                     (off_t)req->len))
-        if (errno != EINTR)
-            return errno;
-    mark(o, req);
-    return 0;
+    struct overlay *o = of(b);
+    bool write = req->op == BLOCK_WRITE;
+    if (!req->len || run_length(o, req->offset, req->len) != req->len)
+        return EAGAIN;
+    if (is_present(o, req->offset / CLUSTER))
+        return file_attempt(&o->file, write, req->iov, req->iovcnt, req->offset, req->len);
+    return write || !o->base->ops->attempt ? EAGAIN : o->base->ops->attempt(o->base, req);
 }
 
 static int overlay_run(struct block *b, struct block_request *req)
@@ -164,9 +171,8 @@ static int overlay_run(struct block *b, struct block_request *req)
     case BLOCK_READ:
         return overlay_read(of(b), req);
     case BLOCK_WRITE:
-        return overlay_write(of(b), req);
     case BLOCK_WRITE_ZEROES:
-        return overlay_zero(of(b), req);
+        return overlay_change(of(b), req);
     default: // nothing is to last; a discard may keep the bytes
         return 0;
     }
@@ -176,8 +182,8 @@ static void overlay_close(struct block *b)
 {
     struct overlay *o = of(b);
     block_close(o->base);
-    if (o->fd >= 0)
-        close(o->fd);
+    file_close(&o->file);
+    mutex_fini(&o->lock);
     free(o->present);
     free(o);
 }
@@ -202,23 +208,26 @@ static int temporary_file(struct error *err)
 
 struct block *overlay_open(struct block *base, struct error *err)
 {
-    static const struct block_ops ops = {.run = overlay_run, .close = overlay_close};
+    static const struct block_ops ops = {
+        .run = overlay_run, .attempt = overlay_attempt, .close = overlay_close};
     struct overlay *o = calloc(1, sizeof *o);
     assert(o);
     o->block = (struct block){.ops = &ops, .size = base->size};
     snprintf(o->block.name, sizeof o->block.name, "%s", base->name);
     o->base = base;
-    o->fd = temporary_file(err);
+    mutex_init(&o->lock);
     o->present = calloc(1, base->size / CLUSTER / 8 + 1);
-    assert(o->present);
-    if (o->fd >= 0 && ftruncate(o->fd, (off_t)base->size)) {
-        error_set(err, "temporary file for the snapshot of %s: %s", base->name, strerror(errno));
-        close(o->fd);
-        o->fd = -1;
-    }
-    if (o->fd < 0) {
+    o->file = (struct block_file){.fd = temporary_file(err)};
+    bool ok = o->file.fd >= 0;
+    if (ok && !o->present)
+        ok = error_set(err, "%s: too large for -snapshot", base->name);
+    if (ok && ftruncate(o->file.fd, (off_t)base->size))
+        ok = error_set(err, "temporary file for the snapshot of %s: %s", base->name,
+                       strerror(errno));
+    if (!ok) {
         overlay_close(&o->block);
         return NULL;
     }
+    file_examine(&o->file);
     return &o->block;
 }

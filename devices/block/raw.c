@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A raw image or a block device through pread and pwrite.
+// A raw image or a block device.
 //
-// The image is locked by an open-file-description lock, which also holds against a second opening
-// by the same process. A file whose size is no multiple of 512 reads as zeros up to the next one.
+// A file whose size is no multiple of 512 reads as zeros up to the next one.
+//
+// A guest could write another format's first bytes into a disk that was taken for raw because it
+// had none, and the next start would take it for that format, with metadata of the guest's making.
+// A guarded image refuses such a write. Guest memory may change at any time, so the bytes that are
+// looked at are a copy, and the copy is what is written.
 #include "devices/block/block.h"
-#include "devices/block/iov.h"
+#include "devices/block/file.h"
+#include "devices/block/image.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define BATCH 256u // buffers a system call
+#define GUARDED 512u // bytes
 
 struct raw {
     struct block base;
-    int fd;
-    uint64_t file_size; // at opening
+    struct block_file file;
+    bool guarded;
 };
 
 static struct raw *of(struct block *b)
@@ -28,82 +28,67 @@ static struct raw *of(struct block *b)
     return (struct raw *)b;
 }
 
-// The rest of a read at the end of the file: zeros up to the disk's size, an error before.
-static int read_tail(struct raw *r, struct iov_cursor *c, uint64_t at, uint64_t left)
-{
-    if (at < r->file_size)
-        return EIO; // somebody has cut the file short
-    while (left) {
-        struct iovec v;
-        uint64_t got;
-        if (!iov_peek(c, left, &v, 1, &got))
-            return EINVAL;
-        memset(v.iov_base, 0, v.iov_len);
-        iov_advance(c, got);
-        left -= got;
-    }
-    return 0;
-}
-
-static int transfer(struct raw *r, struct block_request *req)
+static int read_data(struct raw *r, struct block_request *req)
 {
     struct iov_cursor c = {req->iov, req->iovcnt, 0};
-    bool write = req->op == BLOCK_WRITE;
-    for (uint64_t at = req->offset, left = req->len; left;) {
-        struct iovec v[BATCH];
+    return file_readv(&r->file, &c, req->offset, req->len, r->file.size);
+}
+
+// The first bytes, looked at and written from a copy.
+static int write_guarded(struct raw *r, struct iov_cursor *c, const struct block_request *req,
+                         uint64_t *done)
+{
+    uint8_t copy[GUARDED];
+    *done = req->len < sizeof copy ? req->len : sizeof copy;
+    for (uint64_t n = 0; n < *done;) {
+        struct iovec v;
         uint64_t got;
-        int n = iov_peek(&c, left, v, BATCH, &got);
-        if (!n)
+        if (!iov_peek(c, *done - n, &v, 1, &got))
             return EINVAL;
-        ssize_t done = write ? pwritev2(r->fd, v, n, (off_t)at, req->through ? RWF_DSYNC : 0)
-                             : preadv(r->fd, v, n, (off_t)at);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return errno;
-        if (done == 0)
-            return write ? ENOSPC : read_tail(r, &c, at, left);
-        iov_advance(&c, (uint64_t)done);
-        at += (uint64_t)done;
-        left -= (uint64_t)done;
+        memcpy(copy + n, v.iov_base, got);
+        iov_advance(c, got);
+        n += got;
     }
-    return 0;
+    __asm__ volatile("" : : "r"(copy) : "memory"); // from here on the copy
+    if (image_has_magic(copy, *done))
+        return EPERM;
+    struct iovec v = {copy, *done};
+    struct iov_cursor from = {&v, 1, 0};
+    return file_writev(&r->file, &from, 0, *done, req->through);
 }
 
-static int write_zero_bytes(struct raw *r, uint64_t at, uint64_t left)
+static int write_data(struct raw *r, struct block_request *req)
 {
-    static const uint8_t zeros[65536];
-    while (left) {
-        size_t n = left < sizeof zeros ? (size_t)left : sizeof zeros;
-        ssize_t done = pwrite(r->fd, zeros, n, (off_t)at);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return done ? errno : ENOSPC;
-        at += (uint64_t)done;
-        left -= (uint64_t)done;
+    struct iov_cursor c = {req->iov, req->iovcnt, 0};
+    uint64_t done = 0;
+    if (r->guarded && req->offset < GUARDED) {
+        if (req->offset) // a disk is written in whole sectors; a tool may have other ideas
+            return EPERM;
+        int e = write_guarded(r, &c, req, &done);
+        if (e)
+            return e;
     }
-    return 0;
+    return file_writev(&r->file, &c, req->offset + done, req->len - done, req->through);
 }
 
-static bool allocate(struct raw *r, int mode, const struct block_request *req)
+static int raw_attempt(struct block *b, struct block_request *req)
 {
-    int e;
-    do {
-        e = fallocate(r->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)req->offset, (off_t)req->len);
-    } while (e && errno == EINTR);
-    return !e;
+    struct raw *r = of(b);
+    bool write = req->op == BLOCK_WRITE;
+    if (req->offset + req->len > r->file.size || (write && req->offset < GUARDED))
+        return EAGAIN;
+    return file_attempt(&r->file, write, req->iov, req->iovcnt, req->offset, req->len);
 }
 
 static int write_zeroes(struct raw *r, const struct block_request *req)
 {
-    bool fast = req->unmap && allocate(r, FALLOC_FL_PUNCH_HOLE, req);
-    if (!fast && !allocate(r, FALLOC_FL_ZERO_RANGE, req)) {
-        int e = write_zero_bytes(r, req->offset, req->len);
+    bool fast = req->unmap && file_punch(&r->file, req->offset, req->len);
+    if (!fast && !file_zero(&r->file, req->offset, req->len)) {
+        int e = file_write_zeros(&r->file, req->offset, req->len);
         if (e)
             return e;
     }
-    return req->through && fdatasync(r->fd) ? errno : 0;
+    return req->through ? file_sync(&r->file) : 0;
 }
 
 static int raw_run(struct block *b, struct block_request *req)
@@ -111,13 +96,14 @@ static int raw_run(struct block *b, struct block_request *req)
     struct raw *r = of(b);
     switch (req->op) {
     case BLOCK_READ:
+        return read_data(r, req);
     case BLOCK_WRITE:
-        return transfer(r, req);
+        return write_data(r, req);
     case BLOCK_FLUSH:
-        return !b->readonly && fdatasync(r->fd) ? errno : 0;
+        return b->readonly ? 0 : file_sync(&r->file);
     case BLOCK_DISCARD:
-        if (req->len)
-            allocate(r, FALLOC_FL_PUNCH_HOLE, req); // a hint; a host that cannot keeps the bytes
+        if (req->len) // a hint; a host that cannot keeps the bytes
+            file_punch(&r->file, req->offset, req->len);
         return 0;
     case BLOCK_WRITE_ZEROES:
         return req->len ? write_zeroes(r, req) : 0;
@@ -127,66 +113,43 @@ static int raw_run(struct block *b, struct block_request *req)
 
 static void raw_close(struct block *b)
 {
-    close(of(b)->fd);
+    file_close(&of(b)->file);
     free(b);
 }
 
-static int open_file(const char *path, bool readonly, struct error *err)
+static struct block *open_raw(const char *path, bool readonly, bool guarded, struct error *err)
 {
-    int fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd >= 0)
-        return fd;
-    if (!readonly && (errno == EACCES || errno == EROFS || errno == EPERM))
-        error_set(err, "%s: not writable: %s (readonly=on or -snapshot would do)", path,
-                  strerror(errno));
-    else
-        error_set(err, "%s: %s", path, strerror(errno));
-    return -1;
-}
-
-static bool lock_file(int fd, const char *path, bool readonly, struct error *err)
-{
-    struct flock l = {.l_type = readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(fd, F_OFD_SETLK, &l) && (errno == EAGAIN || errno == EACCES))
-        return error_set(err, "%s: in use by another armlet (locked)", path);
-    return true; // a file system without locks is no reason to refuse
-}
-
-static bool examine(int fd, const char *path, uint64_t *size, struct error *err)
-{
-    struct stat st;
-    if (fstat(fd, &st))
-        return error_set(err, "%s: %s", path, strerror(errno));
-    if (S_ISDIR(st.st_mode))
-        return error_set(err, "%s: is a directory, not a disk image", path);
-    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-        return error_set(err, "%s: neither a file nor a block device", path);
-    off_t end = lseek(fd, 0, SEEK_END);
-    if (end < 0)
-        return error_set(err, "%s: %s", path, strerror(errno));
-    if (end == 0)
-        return error_set(err, "%s: is empty", path);
-    *size = (uint64_t)end;
-    return true;
-}
-
-struct block *raw_open(const char *path, bool readonly, struct error *err)
-{
-    static const struct block_ops ops = {.run = raw_run, .close = raw_close};
-    uint64_t size = 0;
-    int fd = open_file(path, readonly, err);
-    if (fd < 0)
+    static const struct block_ops ops = {
+        .run = raw_run, .attempt = raw_attempt, .close = raw_close};
+    struct block_file file;
+    if (!file_open(&file, path, readonly, err))
         return NULL;
-    if (!examine(fd, path, &size, err) || !lock_file(fd, path, readonly, err)) {
-        close(fd);
+    if (!file.size) {
+        error_set(err, "%s: is empty", path);
+        file_close(&file);
         return NULL;
     }
     struct raw *r = calloc(1, sizeof *r);
     assert(r);
-    r->base =
-        (struct block){.ops = &ops, .size = (size + 511) & ~UINT64_C(511), .readonly = readonly};
+    r->base = (struct block){
+        .ops = &ops, .size = (file.size + 511) & ~UINT64_C(511), .readonly = readonly};
     snprintf(r->base.name, sizeof r->base.name, "%s", path);
-    r->fd = fd;
-    r->file_size = size;
+    r->file = file;
+    r->guarded = guarded;
     return &r->base;
+}
+
+bool raw_is_file(const struct block *b)
+{
+    return ((const struct raw *)b)->file.regular;
+}
+
+struct block *raw_open(const char *path, bool readonly, struct error *err)
+{
+    return open_raw(path, readonly, false, err);
+}
+
+struct block *raw_open_guarded(const char *path, bool readonly, struct error *err)
+{
+    return open_raw(path, readonly, true, err);
 }

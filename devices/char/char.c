@@ -12,8 +12,11 @@ void chardev_attach(struct chardev *c, const struct chardev_front *front, void *
 
 void chardev_write(struct chardev *c, const uint8_t *data, size_t len)
 {
-    if (c)
-        c->ops->write(c, data, len);
+    if (!c)
+        return;
+    for (struct chardev_tap *t = c->taps; t; t = t->next)
+        t->written(t->opaque, data, len);
+    c->ops->write(c, data, len);
 }
 
 bool chardev_writable(struct chardev *c)
@@ -48,6 +51,14 @@ void chardev_destroy(struct chardev *c)
 {
     if (c)
         c->ops->destroy(c);
+}
+
+void chardev_add_tap(struct chardev *c, struct chardev_tap *tap)
+{
+    if (!c)
+        return;
+    tap->next = c->taps;
+    c->taps = tap;
 }
 
 size_t chardev_room(const struct chardev *c)

@@ -37,12 +37,20 @@ struct chardev_front {
     void (*writable)(void *opaque); // output room is back after chardev_writable() was false
 };
 
+// Somebody who listens to what the guest writes, before the back end has it. The owner's.
+struct chardev_tap {
+    void (*written)(void *opaque, const uint8_t *data, size_t len);
+    void *opaque;
+    struct chardev_tap *next;
+};
+
 struct chardev {
     const struct chardev_ops *ops;
     const struct chardev_front *front;
     void *front_opaque;
     void (*changed)(void *opaque); // set by the board; may be NULL
     void *changed_opaque;
+    struct chardev_tap *taps;
 };
 
 // All accept c == NULL, which is a back end that swallows everything.
@@ -54,6 +62,7 @@ int chardev_pollfds(struct chardev *c, struct pollfd fds[CHARDEV_MAX_POLLFDS]);
 void chardev_ready(struct chardev *c);
 void chardev_flush(struct chardev *c);
 void chardev_destroy(struct chardev *c);
+void chardev_add_tap(struct chardev *c, struct chardev_tap *tap);
 
 // For back ends: how much input the front end takes, hand it over, tell the main loop.
 size_t chardev_room(const struct chardev *c);

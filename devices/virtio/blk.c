@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // virtio-blk, virtio 1.1 5.2. Data goes straight between guest RAM and the disk; a request is an
-// object that completes by callback, so that the block layer may take its time.
+// object that completes by callback, so that the block layer may take its time; what completes
+// together is signalled together. A reset waits for what is in flight, because the driver may use
+// its buffers for something else then, and tells the driver nothing of it.
 //
 // A write is durable before it completes unless the driver took responsibility for the cache:
 // it negotiated FLUSH, and with CONFIG_WCE left the cache in write-back mode.
@@ -89,7 +91,7 @@ struct virtio_blk {
     char serial[ID_SIZE];
     struct request *free;   // pool
     uint32_t epoch;         // counts resets: what completes after one is dropped
-    bool in_notify, signal; // completions inside a kick are signalled together
+    bool signal;            // something has completed since the last signal
 };
 
 static struct virtio_blk *of(struct virtio *v)
@@ -126,12 +128,16 @@ static void complete(struct request *r, uint8_t status)
         virtq_write(&b->v.queue[r->queue], &r->chain, r->chain.in_len - 1, &status, 1);
         virtio_push(&b->v, r->queue, &r->chain, whole ? (uint32_t)r->chain.in_len : 0);
         b->signal = true;
-        if (!b->in_notify) {
-            b->signal = false;
-            virtio_signal(&b->v, r->queue);
-        }
     }
     request_put(r);
+}
+
+static void signal_completed(void *opaque)
+{
+    struct virtio_blk *b = opaque;
+    if (b->signal)
+        virtio_signal(&b->v, 0);
+    b->signal = false;
 }
 
 static void io_done(struct block_request *io, int error)
@@ -265,7 +271,6 @@ static void start(struct request *r, const struct header *h)
 static void blk_notify(struct virtio *v, unsigned queue)
 {
     struct virtio_blk *b = of(v);
-    b->in_notify = true;
     for (;;) {
         struct request *r = request_get(b);
         struct header h;
@@ -283,11 +288,8 @@ static void blk_notify(struct virtio *v, unsigned queue)
         memset(&r->io, 0, sizeof r->io);
         start(r, &h);
     }
-    b->in_notify = false;
-    if (b->signal) {
-        b->signal = false;
-        virtio_signal(v, queue);
-    }
+    block_kick(b->block);
+    signal_completed(b);
 }
 
 static uint64_t blk_config_read(struct virtio *v, unsigned offset, unsigned size)
@@ -320,7 +322,19 @@ static void blk_config_write(struct virtio *v, unsigned offset, unsigned size, u
 static void blk_reset(struct virtio *v)
 {
     of(v)->epoch++;
+    block_drain(of(v)->block);
+    of(v)->signal = false;
     of(v)->s.writeback = v->features >> F_FLUSH & 1;
+}
+
+static void blk_start(struct virtio *v, struct mutex *lock)
+{
+    block_start(of(v)->block, lock);
+}
+
+static void blk_drain(struct virtio *v)
+{
+    block_drain(of(v)->block);
 }
 
 static void blk_save(struct virtio *v, struct state_writer *w)
@@ -366,6 +380,8 @@ struct virtio *virtio_blk_create(const struct virtio_blk_config *config)
         .config_write = blk_config_write,
         .notify = blk_notify,
         .reset = blk_reset,
+        .start = blk_start,
+        .drain = blk_drain,
         .save = blk_save,
         .load = blk_load,
         .destroy = blk_destroy,
@@ -374,6 +390,8 @@ struct virtio *virtio_blk_create(const struct virtio_blk_config *config)
     assert(b);
     virtio_init(&b->v, &ops, "virtio-blk");
     b->block = config->block;
+    b->block->delivered = signal_completed;
+    b->block->delivered_opaque = b;
     b->s.sectors = config->block->size / SECTOR;
     if (config->serial)
         memcpy(b->serial, config->serial, strnlen(config->serial, ID_SIZE));

@@ -40,6 +40,7 @@ enum { // offsets
     QueueDriverHigh = 0x094,
     QueueDeviceLow = 0x0a0,
     QueueDeviceHigh = 0x0a4,
+    SHMSel = 0x0ac,
     SHMLenLow = 0x0b0,
     SHMLenHigh = 0x0b4,
     SHMBaseLow = 0x0b8,
@@ -281,6 +282,8 @@ static bool write_modern(struct virtio_mmio *m, uint64_t offset, uint32_t value)
     case QueueDeviceHigh:
         write_address(&q->used, offset == QueueDeviceHigh, value);
         return true;
+    case SHMSel: // whichever it is: there is no such region
+        return true;
     default:
         return false;
     }
@@ -384,6 +387,13 @@ static void mmio_destroy(void *opaque)
     free(m);
 }
 
+static void mmio_drain(void *opaque)
+{
+    struct virtio_mmio *m = opaque;
+    if (m->v)
+        virtio_drain(m->v);
+}
+
 struct device *virtio_mmio_create(const char *name, struct bus *bus, struct clock *clock,
                                   struct irq_line irq, bool legacy, struct virtio *v,
                                   const struct log *log)
@@ -394,6 +404,7 @@ struct device *virtio_mmio_create(const char *name, struct bus *bus, struct cloc
         .access_min = 1,
         .access_max = 8,
         .reset = mmio_reset,
+        .drain = mmio_drain,
         .save = mmio_save,
         .load = mmio_load,
         .fdt_node = mmio_fdt_node,
@@ -401,6 +412,7 @@ struct device *virtio_mmio_create(const char *name, struct bus *bus, struct cloc
     };
     struct virtio_mmio *m = calloc(1, sizeof *m);
     assert(m);
+    legacy = legacy && !(v && v->ops->modern_only);
     device_init(&m->dev, &ops, m, VIRTIO_MMIO_SIZE, name);
     m->irq = irq;
     m->legacy = legacy;

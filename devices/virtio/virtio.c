@@ -87,6 +87,18 @@ void virtio_destroy(struct virtio *v)
     v->ops->destroy(v);
 }
 
+void virtio_start(struct virtio *v, struct mutex *lock)
+{
+    if (v->ops->start)
+        v->ops->start(v, lock);
+}
+
+void virtio_drain(struct virtio *v)
+{
+    if (v->ops->drain)
+        v->ops->drain(v);
+}
+
 void virtio_notify(struct virtio *v, unsigned queue)
 {
     if (queue < v->ops->queues) {

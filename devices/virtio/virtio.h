@@ -41,11 +41,15 @@ struct virtio_ops {
     uint16_t queue_max;   // size of each, a power of two
     uint64_t features;    // offered, without the common ring and VERSION_1 bits
     unsigned config_size; // bytes of configuration space
+    bool modern_only;     // the legacy interface never had it: its slot is always version 2
     // offset + size lies inside config_size.
     uint64_t (*config_read)(struct virtio *v, unsigned offset, unsigned size);
     void (*config_write)(struct virtio *v, unsigned offset, unsigned size, uint64_t value);
     void (*notify)(struct virtio *v, unsigned queue); // the driver kicked
-    void (*reset)(struct virtio *v);                  // forget what is in flight
+    void (*reset)(struct virtio *v);                  // let go of what is in flight
+    // From here on the device's own threads may enter it, under `lock`. Optional.
+    void (*start)(struct virtio *v, struct mutex *lock);
+    void (*drain)(struct virtio *v); // returns when nothing is in flight. Optional
     void (*save)(struct virtio *v, struct state_writer *w);
     bool (*load)(struct virtio *v, struct state_reader *r, struct error *err);
     void (*destroy)(struct virtio *v);
@@ -83,6 +87,8 @@ static inline bool virtio_has(const struct virtio *v, unsigned feature)
 
 void virtio_init(struct virtio *v, const struct virtio_ops *ops, const char *name);
 void virtio_destroy(struct virtio *v); // accepts NULL
+void virtio_start(struct virtio *v, struct mutex *lock); // see the operation
+void virtio_drain(struct virtio *v);
 
 // For the device model. virtio_pop() takes the next request: true with a checked chain, or false
 // when there is none or the driver has broken the queue (NEEDS_RESET is then set).

@@ -306,6 +306,36 @@ static void unmapped(void)
     again("not for EL0", EL0);
 }
 
+// A loop that changes under itself what it reads and writes through one register.
+static void remapping(const char *what, u32 tlbi, u64 operand, u64 attr)
+{
+    u32 loop[] = {INSN("ldr x7, [x1]"),
+                  INSN("add x6, x6, x7"),
+                  INSN("str x3, [x2]"),
+                  INSN("dsb ish"),
+                  tlbi,
+                  INSN("dsb ish"),
+                  INSN("ldr x7, [x1]"),
+                  INSN("eor x6, x7, x6, ror #7"),
+                  INSN("str x6, [x1, #8]"),
+                  INSN("mov x7, x3"),
+                  INSN("mov x3, x4"),
+                  INSN("mov x4, x7"),
+                  INSN("subs x0, x0, #1"),
+                  INSN("b.ne .-52"),
+                  INSN("svc #6")};
+    put_code(loop, ARRAY_SIZE(loop));
+    start(X1A, DATA);
+    x[2] = (u64)tt_entry(&t, DATA, 3, 0);
+    x[3] = (ARENA + 0x3000) | D_NORMAL | D_USER | D_PAGE | attr;
+    x[4] = (ARENA + 0x7000) | D_NORMAL | D_USER | D_PAGE | attr;
+    x[5] = operand;
+    tt_map(&t, DATA, 3, x[4]);
+    tlbi_all();
+    go(what, EL1);
+    map_data(0, 0, 0);
+}
+
 void program(void)
 {
     tt_init(&t, 12, 16, ARENA + 0x1000000);
@@ -324,5 +354,9 @@ void program(void)
     vectors(X0A, EL0);
     pan();
     unmapped();
+    remapping("tlbi vaae1is", INSN("tlbi vaae1is, x5"), DATA >> 12, 0);
+    remapping("tlbi vale1", INSN("tlbi vale1, x5"), DATA >> 12, 0);
+    remapping("tlbi aside1", INSN("tlbi aside1, x5"), 0, D_NG);
+    remapping("tlbi vmalle1", INSN("tlbi vmalle1"), 0, 0);
     tt_restore();
 }

@@ -63,7 +63,7 @@ Test(log, subjects_by_name)
 
 Test(log, unknown_subjects_are_refused)
 {
-    static const char *const wrong[] = {"cpu",     "in",   "in_asmx",  "IN_ASM",
+    static const char *const wrong[] = {"cpus",    "in",   "in_asmx",  "IN_ASM",
                                         "int,foo", ",int", "int,,mmu", " int"};
     for (unsigned n = 0; n < ARRAY_SIZE(wrong); n++) {
         unsigned mask = 0;

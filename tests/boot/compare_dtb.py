@@ -56,13 +56,13 @@ def resolved(nodes):
     return nodes
 
 
-def same_shape():
+def compare(machine, needed):
     with tempfile.TemporaryDirectory() as directory:
         theirs, ours = directory + '/theirs', directory + '/ours'
-        subprocess.run(['qemu-system-aarch64', '-M', 'virt,gic-version=3,dumpdtb=' + theirs, '-cpu', 'cortex-a57', '-m', '1G',
+        subprocess.run(['qemu-system-aarch64', '-M', f'{machine},dumpdtb={theirs}', '-cpu', 'cortex-a57', '-m', '1G',
                         '-nic', 'none', '-nographic'],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        p = subprocess.run([armlet(), '-M', 'virt,dumpdtb=' + ours, '-m', '1G'], stderr=subprocess.PIPE, text=True)
+        p = subprocess.run([armlet(), '-M', f'{machine},dumpdtb={ours}', '-m', '1G'], stderr=subprocess.PIPE, text=True)
         check(p.returncode == 0, 'armlet -M virt,dumpdtb=: ' + p.stderr)
         theirs, ours = resolved(parse(theirs)), resolved(parse(ours))
     wrong = []
@@ -75,12 +75,23 @@ def same_shape():
             if got != want and (path, key) not in MAY_DIFFER:
                 wrong.append(f'{path} {key}: {got!r}, QEMU has {want!r}')
     check(not wrong, 'differences:\n' + '\n'.join(wrong))
-    needed = {'/psci', '/timer', '/pl011@9000000', '/pl031@9010000', '/pl061@9030000', '/gpio-keys', '/chosen', '/intc@8000000'}
-    needed |= {f'/virtio_mmio@{0xa000000 + n * 0x200:x}' for n in range(32)}
     check(needed <= set(ours), f'missing: {sorted(needed - set(ours))}')
+
+
+NODES = {'/psci', '/timer', '/pl011@9000000', '/pl031@9010000', '/pl061@9030000', '/fw-cfg@9020000', '/flash@0', '/gpio-keys',
+         '/chosen', '/intc@8000000'}
+NODES |= {f'/virtio_mmio@{0xa000000 + n * 0x200:x}' for n in range(32)}
+
+
+def gicv3():
+    compare('virt,gic-version=3', NODES)
+
+
+def gicv2():
+    compare('virt,gic-version=2', NODES | {'/intc@8000000/v2m@8020000'})
 
 
 if __name__ == '__main__':
     if not shutil.which('qemu-system-aarch64'):
         sys.exit(77)
-    main(same_shape)
+    main(gicv3, gicv2)

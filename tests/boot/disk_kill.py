@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""200 MB written to ext4, sync, SIGKILL: the image must be clean and hold every byte.
+"""disk_kill.py [raw|qcow2]: 200 MB written to ext4, sync, SIGKILL: the image must be clean and hold
+every byte.
 
 The data comes from a second, read-only disk of random bytes, so that the host knows it; another
 write is under way when the kill comes.
 """
-import hashlib, os, shlex, subprocess, tempfile
+import hashlib, os, shlex, subprocess, sys, tempfile
 from guest import Guest, armlet, boot_linux, check, main
 
 FILES, MB_EACH = 4, 50
+FORMAT = sys.argv[1] if len(sys.argv) > 1 else 'raw'
 
 
 def tool(*command):
@@ -28,14 +30,33 @@ def prepare(directory):
         f.truncate(600 << 20)
     status, out = tool('mke2fs', '-q', '-t', 'ext4', '-F', disk)
     check(status == 0, 'mke2fs: ' + out)
+    if FORMAT == 'qcow2':
+        image = directory + '/disk.qcow2'
+        status, out = tool(armlet(), 'disk', 'convert', disk, image)
+        check(status == 0, 'convert: ' + out)
+        os.unlink(disk)
+        disk = image
     return source, disk, hashes
+
+
+def as_raw(disk):
+    """What e2fsck can read."""
+    if FORMAT == 'raw':
+        return disk
+    status, out = tool(armlet(), 'disk', 'check', disk)
+    check(status == 0, 'armlet disk check: ' + out)
+    status, out = tool('qemu-img', 'check', disk)
+    check(status in (0, 3), 'qemu-img check: ' + out)  # 3: leaks
+    status, out = tool(armlet(), 'disk', 'convert', '-O', 'raw', disk, disk + '.raw')
+    check(status == 0, 'convert: ' + out)
+    return disk + '.raw'
 
 
 def start(source, disk):
     kernel, initrd = boot_linux()
     return Guest([armlet(), *shlex.split(os.environ.get('ARMLET_TEST_ARGS', '')), '-M', 'virt', '-m', '512M',
                   '-nographic', '-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyAMA0 quiet',
-                  '-drive', f'file={disk},format=raw,if=none,id=d', '-device', 'virtio-blk-device,drive=d,serial=armlet-disk',
+                  '-drive', f'file={disk},format={FORMAT},if=none,id=d', '-device', 'virtio-blk-device,drive=d,serial=armlet-disk',
                   '-drive', f'file={source},format=raw,if=none,id=s,readonly=on', '-device', 'virtio-blk-device,drive=s'])
 
 
@@ -60,6 +81,7 @@ def write_sync_kill():
             g.type(f'dd if=/dev/{origin} of=/mnt/more bs=64k & echo under""way\r')
             g.expect('underway', 20)
             g.kill()
+        disk = as_raw(disk)
         status, out = tool('e2fsck', '-fp', disk)
         check(status in (0, 1), f'e2fsck: status {status}: {out}')
         status, out = tool('e2fsck', '-fn', disk)

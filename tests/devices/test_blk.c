@@ -60,7 +60,7 @@ static void fake_close(struct block *block)
     ((struct fake *)block)->closes++;
 }
 
-static const struct block_ops fake_ops = {fake_run, fake_close};
+static const struct block_ops fake_ops = {.run = fake_run, .close = fake_close};
 
 static struct virtio *blk_create(bool readonly, bool cache)
 {

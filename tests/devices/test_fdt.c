@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The device-tree nodes that devices write, read back as a guest would.
 #include "bench.h"
+#include "devices/fw_cfg.h"
 #include "devices/gic.h"
 #include "devices/gtimer.h"
+#include "devices/pflash.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
 #include "devices/pl061.h"
@@ -39,11 +41,13 @@ Test(fdt, nodes)
     fdt_create(fdt, sizeof fdt);
     fdt_finish_reservemap(fdt);
     fdt_begin_node(fdt, "");
-    EXPECT(gtimer_fdt_node(fdt), 0);
-    EXPECT(gic_fdt_node(g, fdt, 0x8000000, 0x80a0000, 0x8002), 0);
+    EXPECT(gtimer_fdt_node(fdt, 0), 0);
+    EXPECT(gic_fdt_node(g, fdt, 0x8000000, 0x80a0000, 0x8002, NULL, NULL), 0);
     node(pl011_create("pl011", &b.clock, none, NULL, NULL), 0x9000000, 1);
     node(pl031_create("pl031", &b.clock, none, 0), 0x9010000, 2);
     node(pl061_create("pl061", none, NULL, NULL), 0x9030000, 7);
+    node(fw_cfg_device(fw_cfg_create("fw-cfg", &b.bus, NULL)), 0x9020000, -1);
+    node(pflash_create("pflash0", &(struct pflash_config){.node_banks = 2}, NULL), 0, -1);
     node(virtio_mmio_create("v", &b.bus, &b.clock, none, true, NULL, NULL), 0xa000200, 17);
     fdt_end_node(fdt);
     EXPECT(fdt_finish(fdt), 0);
@@ -61,6 +65,9 @@ Test(fdt, nodes)
     EXPECT(cell("/pl031@9010000", "clocks", 0), 0x8000);
     EXPECT(cell("/pl061@9030000", "phandle", 0), 7);
     EXPECT(cell("/pl061@9030000", "#gpio-cells", 0), 2);
+    EXPECT(cell("/fw-cfg@9020000", "reg", 3), 0x18);
+    EXPECT(cell("/flash@0", "reg", 5), 0x4000000);
+    EXPECT(cell("/flash@0", "bank-width", 0), 4);
     EXPECT(cell("/virtio_mmio@a000200", "reg", 3), 0x200);
     EXPECT(cell("/virtio_mmio@a000200", "interrupts", 1), 17);
     EXPECT(cell("/virtio_mmio@a000200", "interrupts", 2), 1);

@@ -3,11 +3,16 @@
 // access outside (under the sanitizers), no endless loop, and the state stays one that loads.
 #include "bench.h"
 #include "devices/char/buffer.h"
+#include "devices/fw_cfg.h"
 #include "devices/gic.h"
 #include "devices/gtimer.h"
+#include "devices/pflash.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
 #include "devices/pl061.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static struct bench b;
 static uint64_t x = 88172645463325252u;
@@ -74,6 +79,71 @@ Test(random, pl061, .timeout = 60)
     bench_fini(&b);
 }
 
+static void fw_cfg_written_to(void *opaque, uint32_t offset, uint32_t len)
+{
+    cr_assert(offset <= 28 && len <= 28 - offset, "%u bytes written at %u", len, offset);
+}
+
+// Descriptions of transfers are random too: they lie in RAM that is filled anew all the time.
+Test(random, fw_cfg, .timeout = 60)
+{
+    bench_init(&b);
+    struct fw_cfg *fw = fw_cfg_create("fw-cfg", &b.bus, NULL);
+    uint8_t *file = calloc(1, 28);
+    fw_cfg_add_file(fw, "etc/ramfb", file, 28, fw_cfg_written_to, NULL);
+    hammer(fw_cfg_device(fw), 100000);
+    for (unsigned i = 0; i < 100000; i++) {
+        uint32_t control = (next() % 0x24 << 16 | next() % 32) ^ (i % 16 ? 0 : (uint32_t)next());
+        uint32_t words[4] = {control, (uint32_t)(next() >> (32 + next() % 32)), 0,
+                             (uint32_t)(RAM_BASE + next() % (RAM_SIZE + 256))};
+        for (unsigned w = 0; w < 4; w++)
+            words[w] = __builtin_bswap32(words[w]);
+        memcpy(b.ram, words, sizeof words);
+        bus_write(&b.bus, DEV_BASE + 16, 8, __builtin_bswap64(RAM_BASE));
+    }
+    bench_copy_state(fw_cfg_device(fw), fw_cfg_device(fw));
+    device_destroy(fw_cfg_device(fw));
+    free(file);
+    bench_fini(&b);
+}
+
+static void pflash_mode(void *opaque, bool array)
+{
+    *(bool *)opaque = array;
+}
+
+static void pflash_written(void *opaque, uint64_t offset, uint64_t len)
+{
+    cr_assert(offset <= PFLASH_SIZE && len <= PFLASH_SIZE - offset);
+}
+
+Test(random, pflash, .timeout = 60)
+{
+    static const uint8_t commands[] = {0x10, 0x20, 0x40, 0x50, 0x60, 0x70, 0x90,
+                                       0x98, 0xd0, 0xe8, 0x01, 0xff, 0x03};
+    bool array = true;
+    struct pflash_config config = {
+        .mode = pflash_mode, .written = pflash_written, .opaque = &array};
+    struct error err;
+    bench_init(&b);
+    struct device *dev = pflash_create("pflash", &config, NULL);
+    struct device *other = pflash_create("pflash", &config, NULL);
+    cr_assert(bus_map(&b.bus, 0x10000000, dev, &err));
+    for (unsigned i = 0; i < 200000; i++) {
+        unsigned size = 1u << next() % 4;
+        uint64_t at = 0x10000000 + (next() % PFLASH_SIZE >> next() % 20 & ~(uint64_t)(size - 1));
+        uint64_t value = next() % 16 ? commands[next() % sizeof commands] : next();
+        if (i % 4)
+            bus_write(&b.bus, at, size, value);
+        else
+            bus_read(&b.bus, at, size, &value);
+    }
+    bench_copy_state(dev, other);
+    device_destroy(dev);
+    device_destroy(other);
+    bench_fini(&b);
+}
+
 Test(random, gic, .timeout = 60)
 {
     bench_init(&b);
@@ -95,6 +165,25 @@ Test(random, gic, .timeout = 60)
         }
     }
     hammer(gic_redist(g), 100000);
+    bench_copy_state(gic_dist(g), gic_dist(g));
+    gic_destroy(g);
+    bench_fini(&b);
+}
+
+Test(random, gicv2, .timeout = 60)
+{
+    bench_init(&b);
+    struct error err;
+    struct gic *g = gic_create(&(struct gic_config){.version = 2, .cpus = 1});
+    cr_assert(bus_map(&b.bus, 0x8000000, gic_dist(g), &err));
+    for (unsigned i = 0; i < 300000; i++) {
+        unsigned size = 1u << next() % 4;
+        uint64_t at = 0x8000000 + (next() % 0x1000 & ~(uint64_t)(size - 1)), value = next();
+        bus_write(&b.bus, at, size, value);
+        struct irq_line l = gic_spi_line(g, next() % GIC_SPIS);
+        irq_set(&l, next() & 1);
+    }
+    hammer(gic_cpu_interface(g), 300000);
     bench_copy_state(gic_dist(g), gic_dist(g));
     gic_destroy(g);
     bench_fini(&b);

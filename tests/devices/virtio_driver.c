@@ -31,7 +31,7 @@ static void queue_legacy(struct driver *d)
 static void queue_modern(struct driver *d)
 {
     gpa_t parts[3] = {d->desc, d->avail, d->used};
-    wr(d->b, 0x30, 0);
+    wr(d->b, 0x30, d->queue);
     EXPECT(rd(d->b, 0x44), 0);
     wr(d->b, 0x38, d->size);
     for (unsigned i = 0; i < 3; i++) {
@@ -76,6 +76,16 @@ void driver_start(struct driver *d, struct bench *b, bool legacy, unsigned size,
     driver_restart(d);
 }
 
+void driver_add_queue(struct driver *more, const struct driver *d, unsigned queue, unsigned size,
+                      gpa_t at)
+{
+    *more = (struct driver){.b = d->b, .size = size, .queue = queue, .desc = at};
+    more->avail = at + 16 * size;
+    more->used = at + (16 * size + 2 * size + 6 + PAGE - 1) / PAGE * PAGE;
+    memset(dma_ptr(&d->b->bus, at, 3 * PAGE, true), 0, 3 * PAGE);
+    queue_modern(more);
+}
+
 void desc_at(struct bench *b, gpa_t table, unsigned i, gpa_t addr, uint32_t len, uint16_t flags,
              uint16_t next)
 {
@@ -100,7 +110,7 @@ void driver_offer(struct driver *d, uint16_t head)
 
 void driver_kick(struct driver *d)
 {
-    wr(d->b, 0x50, 0);
+    wr(d->b, 0x50, d->queue);
 }
 
 uint16_t driver_used_index(struct driver *d)

@@ -12,6 +12,7 @@ struct driver {
     struct bench *b;
     bool legacy;
     unsigned size;           // of the queue
+    unsigned queue;          // its number
     gpa_t desc, avail, used; // where the ring lies
     uint16_t avail_index;
     uint64_t features; // to be negotiated
@@ -21,6 +22,9 @@ struct driver {
 // features only what bare-metal suites do: no status, no features.
 void driver_start(struct driver *d, struct bench *b, bool legacy, unsigned size, gpa_t at,
                   uint64_t features);
+// A further queue of a modern device that has been started by d: its own rings, at `at`.
+void driver_add_queue(struct driver *more, const struct driver *d, unsigned queue, unsigned size,
+                      gpa_t at);
 void driver_restart(struct driver *d); // after a reset, with the same ring, emptied
 
 void driver_desc(struct driver *d, unsigned i, gpa_t addr, uint32_t len, uint16_t flags,

@@ -11,6 +11,7 @@
 #include "jit/exec.h"
 #include "jit/fp_host.h"
 #include "jit/tlb.h"
+#include "tests/support/engine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static struct side *side_create(void)
     make_tables(s);
     make_code(s);
     jit_init(&s->jit, &a64_guest, &s->log);
+    engine_init(&s->jit);
     jit_add_ram(&s->jit, PHYS, NR_PAGES * PAGE_SIZE, s->ram, false);
     s->cpu = aligned_alloc(64, ALIGN_UP(sizeof(*s->cpu), 64));
     a64_cpu_init(s->cpu, &s->jit, a64_model_find("max") ? a64_model_find("max") : &a64_models[0],
@@ -81,7 +83,7 @@ static struct side *side_create(void)
 
 static void side_destroy(struct side *s)
 {
-    jit_fini(&s->jit);
+    engine_fini(&s->jit);
     free(s->cpu);
     free(s->ram);
     free(s);

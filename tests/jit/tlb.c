@@ -481,13 +481,34 @@ Test(jit_tlb, rom)
     toy_destroy(t);
 }
 
+// Flash: reads go to the bus while it answers a command (here nothing does), then again to memory.
+Test(jit_tlb, rom_that_answers)
+{
+    struct toy *t = machine();
+    *(uint64_t *)toy_host(t, TOY_ROM + PAGE_SIZE) = 4711;
+    expect_miss(t, TOY_ROM + PAGE_SIZE, 4711);
+    expect_miss(t, page(5), 5);
+    jit_set_io(&t->jit, TOY_ROM, true);
+    cr_expect(load(t, TOY_ROM + PAGE_SIZE) == UINT64_MAX && t->fault.kind == FAULT_BUS,
+              "a read went to memory");
+    cr_expect(load(t, TOY_ROM + 8) == UINT64_MAX, "a read of another page went to memory");
+    expect_hit(t, page(5), 5); // RAM's entries stay
+    cr_expect_eq(toy_run(t, TOY_ROM + 128), 1, "fetches see the memory");
+    uint64_t v;
+    cr_expect(jit_phys_read64(&t->jit, TOY_ROM + PAGE_SIZE, &v) && v == 4711, "so do walks");
+    jit_set_io(&t->jit, TOY_ROM, false);
+    expect_miss(t, TOY_ROM + PAGE_SIZE, 4711);
+    expect_hit(t, TOY_ROM + PAGE_SIZE, 4711);
+    toy_destroy(t);
+}
+
 static uint8_t *page_flags(struct toy *t, gpa_t pa)
 {
     const struct ram_region *r = jit_region(&t->jit, pa);
     return &r->page_flags[(pa - r->base) >> PAGE_BITS];
 }
 
-Test(jit_tlb, watched_logged_and_trapped_pages_always_walk)
+Test(jit_tlb, watched_logged_and_trapped_pages_walk)
 {
     struct toy *t = machine();
     *page_flags(t, page(60)) |= PAGE_WATCH;
@@ -497,7 +518,8 @@ Test(jit_tlb, watched_logged_and_trapped_pages_always_walk)
         cr_expect_eq(walks(t, page(60), 60), 1, "a watched page was cached for reads");
         cr_expect_eq(store_walks(t, page(60)), 1, "a watched page was cached for writes");
         cr_expect_eq(walks(t, page(61), 61), !round, "a logged page is not cached for reads");
-        cr_expect_eq(store_walks(t, page(61)), 1, "a logged page was cached for writes");
+        cr_expect_eq(store_walks(t, page(61)), !round, "the first write to a logged page walks");
+        cr_expect_eq(*page_flags(t, page(61)), 0, "and is noted");
         cr_expect_eq(walks(t, LOW, 62), !round);
         cr_expect_eq(store_walks(t, LOW), 1, "a clean page was cached for writes");
         cr_expect_eq(store_walks(t, page(62)), !round, "by its other name it is dirty");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/jit/toy.h"
 
+#include "tests/support/engine.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,7 +209,10 @@ struct toy *toy_create(void)
     t->helpers[TOY_HELPER_HALT] = (struct helper){"halt", helper_halt, 0};
     t->helpers[TOY_HELPER_BAIL] = (struct helper){"bail", helper_bail, HELPER_BAILS};
     t->emit[0] = emit_halt;
+    t->guest.hot_r[0] = 3; // slots in any order, some of them twice
+    t->guest.hot_r[1] = 1;
     jit_init(&t->jit, &t->guest, &t->log);
+    engine_init(&t->jit);
     ((struct toy_translator *)t->jit.ir)->toy = t;
     t->jit.phys = (struct phys_ops){.read = dev_read, .write = dev_write, .opaque = t};
     t->ram = aligned_alloc(PAGE_SIZE, TOY_RAM_SIZE);
@@ -227,7 +232,7 @@ struct toy *toy_create(void)
 
 void toy_destroy(struct toy *t)
 {
-    jit_fini(&t->jit);
+    engine_fini(&t->jit);
     free(t->ram);
     free(t->rom);
     free(t);

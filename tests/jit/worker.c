@@ -686,7 +686,7 @@ struct traces {
     char tmp[128]; // the worker's directory
 };
 
-static void killed_armlet(int out)
+static void killed_armlet(int out, bool zygote_too)
 {
     struct bench *b = bench_create((struct compile_options){.nr_workers = 2, .max_batch = 1});
     struct traces t = {0};
@@ -703,27 +703,57 @@ static void killed_armlet(int out)
         sleep_ms(5);
     }
     (void)!write(out, &t, sizeof t);
+    if (zygote_too)
+        kill(t.zygote, SIGKILL);
     raise(SIGKILL);
+}
+
+static void kill_armlet(struct traces *t, bool zygote_too)
+{
+    int out[2];
+    cr_assert_eq(pipe(out), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        killed_armlet(out[1], zygote_too);
+    cr_assert_eq(read(out[0], t, sizeof *t), (ssize_t)sizeof *t);
+    waitpid(pid, NULL, 0);
+    cr_assert(strstr(t->tmp, "armlet-cc-"), "the worker is in %s", t->tmp);
+    *strrchr(t->tmp, '/') = 0; // the zygote's directory
+    close(out[0]);
+    close(out[1]);
+}
+
+static bool alive(pid_t pid)
+{
+    return kill(pid, 0) == 0;
 }
 
 // When armlet is killed nothing stays: no process, no file.
 Test(worker, armlet_killed)
 {
-    int out[2];
     struct traces t;
-    cr_assert_eq(pipe(out), 0);
-    pid_t pid = fork();
-    if (pid == 0)
-        killed_armlet(out[1]);
-    cr_assert_eq(read(out[0], &t, sizeof t), (ssize_t)sizeof t);
-    waitpid(pid, NULL, 0);
-    cr_assert(strstr(t.tmp, "armlet-cc-"), "the worker is in %s", t.tmp);
-    *strrchr(t.tmp, '/') = 0; // the zygote's directory
-    for (unsigned i = 0; i < 1000 && (kill(t.zygote, 0) == 0 || access(t.tmp, F_OK) == 0); i++)
+    kill_armlet(&t, false);
+    for (unsigned i = 0; i < 1000 && (alive(t.zygote) || access(t.tmp, F_OK) == 0); i++)
         sleep_ms(5);
-    cr_assert(kill(t.zygote, 0) != 0, "zygote %d still runs", t.zygote);
-    cr_assert(kill(t.worker, 0) != 0, "worker %d still runs", t.worker);
+    cr_assert(!alive(t.zygote), "zygote %d still runs", t.zygote);
+    cr_assert(!alive(t.worker), "worker %d still runs", t.worker);
     cr_assert(access(t.tmp, F_OK) != 0, "%s is left", t.tmp);
-    close(out[0]);
-    close(out[1]);
+}
+
+// When the zygote is killed with it nobody is left to remove files: the next armlet does.
+Test(worker, armlet_and_zygote_killed)
+{
+    struct traces t;
+    kill_armlet(&t, true);
+    for (unsigned i = 0; i < 1000 && alive(t.worker); i++)
+        sleep_ms(5);
+    cr_assert(!alive(t.worker), "worker %d still runs", t.worker);
+    struct bench *b = bench_create((struct compile_options){.nr_workers = 1});
+    for (unsigned i = 0; i < 1000 && access(t.tmp, F_OK) == 0; i++)
+        sleep_ms(5);
+    cr_assert(access(t.tmp, F_OK) != 0, "%s is left", t.tmp);
+    submit(b, 1, DO_COMPILE);
+    compile_service_drain(b->s);
+    expect(b, 1, COMPILE_OK);
+    bench_destroy(b);
 }

@@ -88,6 +88,86 @@ Test(commands, help)
                   printed);
 }
 
+// Paths that are valid together.
+static char *in_dir(struct test_dir *d, const char *name)
+{
+    static char paths[4][256];
+    static unsigned next;
+    char *p = paths[next++ % 4];
+    snprintf(p, sizeof paths[0], "%s/%s", d->path, name);
+    return p;
+}
+
+Test(commands, disk)
+{
+    struct test_dir d;
+    static uint8_t data[3 << 20], *back;
+    test_dir_init(&d);
+    for (size_t n = 0; n < sizeof data / 3; n++)
+        data[n] = (uint8_t)(n / 7 * n);
+    test_dir_write(&d, "a.img", data, sizeof data);
+    char *raw = in_dir(&d, "a.img"), *image = in_dir(&d, "a.qcow2"), *copy = in_dir(&d, "b.img");
+    cr_expect_eq(RUN("disk", "convert", "-c", "-o", "compression_type=zstd", raw, image), 0, "%s",
+                 error.text);
+    cr_expect_eq(RUN("disk", "info", image), 0, "%s", error.text);
+    cr_expect(strstr(printed, "format: qcow2") && strstr(printed, "3.0 MiB (3145728 bytes)") &&
+                  strstr(printed, "compression: zstd"),
+              "'%s'", printed);
+    cr_expect_eq(RUN("disk", "check", image), 0, "%s", error.text);
+    cr_expect(strstr(printed, "16 of 48 clusters allocated") && strstr(printed, "no errors"),
+              "'%s'", printed);
+    cr_expect_eq(RUN("disk", "convert", "-O", "raw", image, copy), 0, "%s", error.text);
+    FILE *f = fopen(copy, "rb");
+    back = malloc(sizeof data + 1);
+    cr_assert(f && fread(back, 1, sizeof data + 1, f) == sizeof data);
+    cr_expect(!memcmp(back, data, sizeof data));
+    fclose(f);
+    free(back);
+    cr_expect_eq(RUN("disk", "info", raw), 0, "%s", error.text);
+    cr_expect(strstr(printed, "format: raw"), "'%s'", printed);
+    test_dir_fini(&d);
+}
+
+Test(commands, disk_create)
+{
+    struct test_dir d;
+    test_dir_init(&d);
+    char *base = in_dir(&d, "a.qcow2"), *over = in_dir(&d, "b.qcow2"), *raw = in_dir(&d, "c.img");
+    cr_expect_eq(RUN("disk", "create", "-o", "cluster_size=4K,refcount_bits=8", base, "40M"), 0,
+                 "%s", error.text);
+    cr_expect_eq(RUN("disk", "create", base, "40M"), 1);
+    cr_expect(strstr(error.text, "exists already"), "'%s'", error.text);
+    cr_expect_eq(RUN("disk", "create", "--force", base, "1G"), 0, "%s", error.text);
+    cr_expect_eq(RUN("disk", "create", "-b", "a.qcow2", "-F", "qcow2", over, "2G"), 0, "%s",
+                 error.text);
+    cr_expect_eq(RUN("disk", "info", over), 0, "%s", error.text);
+    cr_expect(strstr(printed, "backing file: a.qcow2 (qcow2)"), "'%s'", printed);
+    cr_expect_eq(RUN("disk", "convert", over, raw), 1);
+    cr_expect(strstr(error.text, "a.qcow2") && strstr(error.text, "--backing"), "'%s'", error.text);
+    cr_expect_eq(RUN("disk", "create", "-f", "raw", raw, "3M"), 0, "%s", error.text);
+    cr_expect_eq(RUN("disk", "check", raw), 1);
+    test_dir_fini(&d);
+}
+
+Test(commands, disk_usage)
+{
+    cr_expect_eq(RUN("disk"), 2);
+    cr_expect(strstr(error.text, "usage"), "'%s'", error.text);
+    cr_expect_eq(RUN("disk", "crate", "x", "1M"), 2);
+    cr_expect_eq(RUN("disk", "create", "/nonexistent/x"), 2);
+    cr_expect_eq(RUN("disk", "info"), 2);
+    cr_expect_eq(RUN("disk", "info", "a", "b"), 2);
+    cr_expect_eq(RUN("disk", "info", "--repair", "a"), 2);
+    cr_expect_eq(RUN("disk", "create", "-f", "vmdk", "/nonexistent/x", "1M"), 2);
+    cr_expect(strstr(error.text, "qcow2"), "'%s'", error.text);
+    cr_expect_eq(RUN("disk", "create", "-o", "cluster_size=3K", "/nonexistent/x", "1M"), 2);
+    cr_expect_eq(RUN("disk", "create", "-o", "clustersize=4K", "/nonexistent/x", "1M"), 2);
+    cr_expect(strstr(error.text, "cluster_size"), "'%s'", error.text);
+    cr_expect_eq(RUN("disk", "create", "/nonexistent/x", "1M"), 1);
+    cr_expect(strstr(error.text, "/nonexistent/x"), "'%s'", error.text);
+    cr_expect_eq(RUN("disk", "info", "/nonexistent/x"), 1);
+}
+
 Test(commands, cache)
 {
     struct test_dir d;

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "machine/device_types.h"
 #include "machine/option_handlers.h"
+#include "machine/short_way.h"
+#include "tests/support/files.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -175,7 +177,7 @@ Test(options, wrong_values)
     bad("K -smp 2", "one CPU");
     bad("K -smp cores=2", "one CPU");
     bad("K -smp x", "not a number");
-    bad("K -M virt,gic-version=2", "gic-version");
+    bad("K -M virt,gic-version=4", "gic-version");
     bad("K -M virt,virtualization=on", "only virtualization=off");
     bad("K -cpu cortex-m3", "no such CPU");
     bad("K -cpu mac", "did you mean max?");
@@ -187,6 +189,13 @@ Test(options, wrong_values)
     bad("K -drive ,", "empty item");
     bad("K -drive file", "needs a value");
     bad("K -device virtio-blk-device", "no drive=");
+    bad("K -device ramfb -device ramfb", "there is one already");
+    bad("K -device simple-framebuffer,xres=100", "go together");
+    bad("K -device virtio-gpu-device,xres=4096,yres=100", "at most 4095");
+    bad("K -device simple-framebuffer,format=bgr", "x8r8g8b8");
+    bad("K -device virtio-gpu-device -device virtio-gpu-device -device ramfb "
+        "-device simple-framebuffer -device virtio-gpu-device",
+        "more than 4 displays");
     bad("K -device virtio-blk-device,drive=d", "no -drive of that id");
     bad("K -device virtio-rng-device,drive=d", "no property");
     bad("K -drive file=x,id=d -device virtio-blk-device,drive=d", "if=none");
@@ -197,7 +206,7 @@ Test(options, wrong_values)
     bad("K -nic tap", "user");
     bad("K -display gtk", "none");
     bad("K -serial tcp:1", "mon:stdio");
-    bad("K -serial stdio -serial stdio", "one UART");
+    bad("K -serial null -serial null -serial null", "two UARTs");
     bad("K -serial chardev:x", "no -chardev");
     bad("K -chardev stdio,id=a -chardev stdio,id=b", "once");
     bad("K -chardev file,id=a", "path=");
@@ -210,6 +219,12 @@ Test(options, wrong_values)
 
 Test(options, drives)
 {
+    good("K -drive file=a,format=qcow2,backing=on -drive file=b,format=raw -drive file=c");
+    cr_expect_eq(config.drives[0].format, CONFIG_FORMAT_QCOW2);
+    cr_expect(config.drives[0].backing);
+    cr_expect_eq(config.drives[1].format, CONFIG_FORMAT_RAW);
+    cr_expect(!config.drives[1].backing);
+    cr_expect_eq(config.drives[2].format, CONFIG_FORMAT_UNSAID);
     good("K -drive file=a,,b.img,if=none,id=x -drive file=c,snapshot=on,cache=directsync,discard=unmap "
          "-device virtio-rng-device -device virtio-blk-device,drive=x,serial=S1,id=dev");
     cr_expect_str_eq(config.drives[0].file, "a,b.img");
@@ -411,6 +426,189 @@ Test(options, serials)
     cr_expect_eq(config.serial_count, 0u);
 }
 
+Test(options, two_serials)
+{
+    good("K -serial mon:stdio -serial file:/tmp/x");
+    cr_expect_eq(config.serial_count, 2u);
+    cr_expect_str_eq(config.chardevs[config.serials[1]].path, "/tmp/x");
+    good("K -serial none -serial null");
+    cr_expect_eq(config.serials[0], CONFIG_NO_SERIAL);
+    cr_expect_eq(config.chardevs[config.serials[1]].backend, CONFIG_CHAR_NULL);
+    good("K -chardev testdev,id=t -serial chardev:t");
+    cr_expect_eq(config.chardevs[config.serials[0]].backend, CONFIG_CHAR_TESTDEV);
+}
+
+Test(options, flash)
+{
+    good("-bios B");
+    cr_expect_str_eq(config.flash[0].file, "B");
+    cr_expect(config.flash[0].readonly);
+    cr_expect_null(config.flash[1].file);
+    good("-drive if=pflash,file=code,readonly=on -drive if=pflash,file=vars -kernel K -append x");
+    cr_expect_str_eq(config.flash[0].file, "code");
+    cr_expect(config.flash[0].readonly);
+    cr_expect_str_eq(config.flash[1].file, "vars");
+    cr_expect(!config.flash[1].readonly);
+    cr_expect_eq(config.device_count, 0u);
+    good("-drive if=pflash,file=vars,unit=1,create=on -snapshot -drive if=pflash,file=code");
+    cr_expect_str_eq(config.flash[0].file, "code");
+    cr_expect_str_eq(config.flash[1].file, "vars");
+    cr_expect(config.flash[1].forget && config.flash[1].create);
+    good("-bios B -drive if=pflash,file=vars");
+    cr_expect_str_eq(config.flash[1].file, "vars");
+    bad("-bios B -drive if=pflash,unit=0,file=code", "flash bank 0 already holds B");
+    bad("K -drive if=pflash,file=a -drive if=pflash,file=b -drive if=pflash,file=c", "two flash");
+    bad("K -drive if=pflash,unit=2,file=a", "banks 0 and 1");
+    bad("K -drive unit=1,file=a", "go with if=pflash");
+    bad("K -drive create=on,file=a", "go with if=pflash");
+    bad("K -bios=", "empty");
+    bad("-drive if=pflash,unit=1,file=vars", "nothing to boot");
+    good("-pflash code -pflash vars");
+    cr_expect_str_eq(config.flash[0].file, "code");
+    cr_expect_str_eq(config.flash[1].file, "vars");
+}
+
+Test(options, fw_cfg)
+{
+    good("K -fw_cfg name=opt/a,string=b -fw_cfg opt/c,file=d");
+    cr_expect_eq(config.fw_cfg_count, 2u);
+    cr_expect_str_eq(config.fw_cfg[0].string, "b");
+    cr_expect_str_eq(config.fw_cfg[1].name, "opt/c");
+    cr_expect_str_eq(config.fw_cfg[1].file, "d");
+    bad("K -fw_cfg name=opt/a", "one of file=");
+    bad("K -fw_cfg file=a", "wants name=");
+    bad("K -fw_cfg opt/a,file=a,string=b", "one of file=");
+    bad("K -fw_cfg name=opt/345678901234567890123456789012345678901234567890123456,string=x",
+        "1 to 55");
+}
+
+Test(options, how_it_ends)
+{
+    good("K -timeout 30 -expect login:|# -semihosting");
+    cr_expect_eq(config.timeout, 30);
+    cr_expect_str_eq(config.expect, "login:|#");
+    cr_expect(config.semihosting);
+    bad("K -timeout 0", "not a number");
+    bad("K -timeout 3x", "not a number");
+    bad("K -timeout -3", "not a number");
+    bad("K -timeout 99999999999999999999", "not a number");
+    bad("K -expect (", "-expect (");
+}
+
+// The short way -----------------------------------------------------------------------------------
+
+static struct test_dir dir;
+
+static const char *file_with(const char *name, size_t at, const char *magic, size_t len)
+{
+    static uint8_t data[0x9000];
+    memset(data, 0, sizeof data);
+    memcpy(data + at, magic, len);
+    return test_dir_write(&dir, name, data, sizeof data);
+}
+
+static void short_way_init(void)
+{
+    test_dir_init(&dir);
+}
+
+static void short_way_fini(void)
+{
+    fini();
+    test_dir_fini(&dir);
+}
+
+TestSuite(short_way, .init = short_way_init, .fini = short_way_fini);
+
+Test(short_way, sniffs)
+{
+    static const struct {
+        size_t at;
+        const char *magic;
+        enum file_kind kind;
+    } rows[] = {
+        {56, "ARM\x64", FILE_KERNEL},
+        {0,
+         "\x7f"
+         "ELF",
+         FILE_KERNEL},
+        {0, "\x1f\x8b", FILE_KERNEL},
+        {0, "QFI\xfb", FILE_QCOW2},
+        {0x8001, "CD001", FILE_ISO},
+        {512, "EFI PART", FILE_DISK},
+        {510, "\x55\xaa", FILE_DISK},
+        {1080, "\x53\xef", FILE_DISK},
+        {40, "_FVH", FILE_FIRMWARE},
+        {4136, "_FVH", FILE_FIRMWARE},
+        {100, "nothing", FILE_UNKNOWN},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        enum file_kind kind =
+            short_way_sniff(file_with("f", rows[i].at, rows[i].magic, strlen(rows[i].magic)));
+        cr_expect_eq(kind, rows[i].kind, "row %zu is taken for %d, not %d", i, kind, rows[i].kind);
+    }
+    cr_expect_eq(short_way_sniff(test_dir_write(&dir, "empty", "", 0)), FILE_UNKNOWN);
+    cr_expect_eq(short_way_sniff("/does/not/exist"), FILE_UNKNOWN);
+    cr_expect_eq(short_way_sniff("/tmp"), FILE_UNKNOWN);
+}
+
+static const char *line(const char *format, const char *path)
+{
+    static char text[512];
+    snprintf(text, sizeof text, format, path);
+    return text;
+}
+
+Test(short_way, a_disk_starts_through_firmware)
+{
+    const char *disk = file_with("a,b.img", 510, "\x55\xaa", 2);
+    good(line("-bios B %s", disk)); // there may be no EDK2 on this host
+    cr_expect_str_eq(config.drives[0].file, disk);
+    cr_expect_eq(config.drives[0].format, CONFIG_FORMAT_RAW);
+    cr_expect_eq(config.device_count, 1u);
+    cr_expect_str_eq(config.flash[0].file, "B");
+    cr_expect_null(config.kernel);
+    cr_expect(config.ram_size >= 1u << 30 && config.ram_size <= 4ull << 30);
+    good(line("-m 512 -bios B %s", disk));
+    cr_expect_eq(config.ram_size, 512u << 20);
+    good(line("K %s", disk)); // a kernel needs none
+    cr_expect_null(config.flash[0].file);
+    cr_expect_eq(config.ram_size, 1u << 30);
+    enum options_result r = parse(disk);
+    if (r == OPTIONS_WRONG) {
+        cr_expect(strstr(error.text, "no firmware"), "%s", error.text);
+        return;
+    }
+    cr_expect(config.flash[0].readonly && config.flash[1].create);
+    cr_expect_str_eq(config.flash[1].file, line("%s.efivars", disk));
+    cr_expect(!fopen(config.flash[1].file, "r"), "parsing has made a file");
+}
+
+Test(short_way, an_installer_is_read_only)
+{
+    good(line("-bios B %s", file_with("x.iso", 0x8001, "CD001", 5)));
+    cr_expect(config.drives[0].readonly);
+    good(file_with("edk2.fd", 40, "_FVH", 4));
+    cr_expect(config.flash[0].readonly);
+}
+
+Test(short_way, print_config)
+{
+    help("-print-config K", "armlet -machine virt,gic-version=3 -cpu ");
+    help("-print-config K", " -smp 1 -m 1024M -kernel K -serial mon:stdio\n");
+    help("-M virt -m 64 K -append a~b'c -print-config", " -append 'a b'\\''c'");
+    help("-M virt -m 64 K -append a~b'c -print-config", "-smp 1 -M virt -m 64 -kernel K");
+    help(line("-print-config -bios B %s", file_with("a,b.img", 510, "\x55\xaa", 2)),
+         "a,,b.img,format=raw");
+    // What it prints parses, and prints itself.
+    char first[2048];
+    parse(line("-print-config -bios B %s", file_with("d.img", 510, "\x55\xaa", 2)));
+    snprintf(first, sizeof first, "%s", printed);
+    char again[2048];
+    snprintf(again, sizeof again, "-print-config %.*s", (int)strcspn(first + 7, "\n"), first + 7);
+    help(again, first);
+}
+
 Test(options, logging_and_rest)
 {
     good("K -d in_asm,int -D /tmp/log -no-reboot -seed 7 -name guest -rtc base=utc "
@@ -443,6 +641,27 @@ Test(options, engines)
     bad("K -accel workers=1", "name comes first");
 }
 
+Test(options, debugger)
+{
+    good("K");
+    cr_expect_null(config.gdb);
+    good("K -s");
+    cr_expect_str_eq(config.gdb, "tcp::1234");
+    cr_expect_not(config.stopped);
+    good("K -S -gdb unix:/tmp/x,server=on,wait=off");
+    cr_expect_str_eq(config.gdb, "unix:/tmp/x");
+    cr_expect(config.stopped);
+    cr_expect_not(config.gdb_stays_stopped);
+    good("K -gdb tcp:[::1]:1,disconnect=stop");
+    cr_expect_str_eq(config.gdb, "tcp:[::1]:1");
+    cr_expect(config.gdb_stays_stopped);
+    good("K -gdb stdio -serial null");
+    bad("K -S", "add -s or -gdb");
+    bad("K -gdb stdio", "stdio can be used once");
+    bad("K -gdb tcp::1,disconnect=later", "disconnect");
+    bad("K -gdb tcp::1,wait=on", "wait");
+}
+
 // The probes of bare-metal test suites, and what people ask.
 Test(options, helps)
 {
@@ -466,7 +685,8 @@ Test(options, every_row)
 {
     for (size_t i = 0; i < option_row_count; i++) {
         char line[64];
-        snprintf(line, sizeof line, "K -%s", option_rows[i].name);
+        const char *with = strcmp(option_rows[i].name, "S") ? "" : " -s"; // it goes with a debugger
+        snprintf(line, sizeof line, "K%s -%s", with, option_rows[i].name);
         enum options_result r = parse(line);
         if (option_rows[i].argument)
             cr_expect(r == OPTIONS_WRONG && strstr(error.text, "needs an argument"), "-%s: %d %s",

@@ -511,7 +511,9 @@ static struct box *box_with_code(const uint32_t *code, size_t words)
 
 Test(snapshot, guests_that_do_nothing)
 {
-    static const uint32_t stuck[] = {0xd51ec000u /* msr vbar_el1, x0 (0) */, 0xd4200000u /* brk */};
+    // Vectors where nothing is.
+    static const uint32_t stuck[] = {0xd2a40000u /* mov x0, #0x20000000 */,
+                                     0xd518c000u /* msr vbar_el1, x0 */, 0xd4200000u /* brk */};
     static const uint32_t idle[] = {0xd503207fu /* wfi */, 0x17ffffffu /* b .-4 */};
     struct box *b = box_with_code(stuck, ARRAY_SIZE(stuck));
     enum icount_stop stop = icount_run(&b->m, 1000);

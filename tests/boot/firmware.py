@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Debian's EDK2 and U-Boot, unmodified: to their prompts, kept variables, a kernel through fw_cfg.
+
+Skipped (77) where neither package (qemu-efi-aarch64, u-boot-qemu) is installed.
+"""
+import os, re, subprocess, sys, tempfile
+from guest import Guest, armlet, boot_linux, check, main
+
+EDK2 = '/usr/share/AAVMF/AAVMF_CODE.fd'
+VARS = '/usr/share/AAVMF/AAVMF_VARS.fd'
+UBOOT = '/usr/lib/u-boot/qemu_arm64/u-boot.bin'
+HERE = tempfile.TemporaryDirectory(dir='/var/tmp')
+SHELL = r'Shell>'
+
+
+def flash(path, *properties):
+    return ['-drive', ','.join(['if=pflash', 'format=raw', 'file=' + path, *properties])]
+
+
+def edk2(*args):
+    return Guest([armlet(), '-m', '512', '-no-reboot', *flash(EDK2, 'readonly=on'), *args])
+
+
+def shell(guest, command, pattern, seconds=30):
+    guest.type(command + '\r')
+    m = guest.expect(pattern, seconds)
+    guest.expect(SHELL, seconds)
+    return m
+
+
+def to_shell(guest):
+    guest.expect('UEFI Interactive Shell', 60)
+    guest.expect('any other key to continue', 30)
+    guest.type('\x1b')
+    guest.expect(SHELL, 30)
+
+
+def edk2_keeps_variables():
+    """A variable set in one run is there in the next; the file is the bank's size and locked."""
+    path = os.path.join(HERE.name, 'vars.fd')
+    with open(VARS, 'rb') as f, open(path, 'wb') as to:
+        to.write(f.read(0xc0000))
+    with edk2(*flash(path)) as guest:
+        to_shell(guest)
+        check(os.path.getsize(path) == 64 << 20, 'the file was not made as long as the bank')
+        p = subprocess.run([armlet(), *flash(EDK2, 'readonly=on'), *flash(path)], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        check(p.returncode == 1 and 'in use' in p.stderr, f'a second armlet: {p.returncode} {p.stderr!r}')
+        guest.type('set armlettest keepthis\r')
+        guest.expect(SHELL, 30)
+        guest.kill()  # as SIGKILL does: what was written stays
+    with edk2(*flash(path)) as guest:
+        to_shell(guest)
+        shell(guest, 'set armlettest', r'armlettest.*keepthis')
+        guest.type('reset -s\r')
+        check(guest.wait() == 0, 'reset -s: not powered off')
+
+
+def edk2_without_variables():
+    with Guest([armlet(), '-m', '512', '-bios', 'AAVMF_CODE.fd', '-snapshot']) as guest:
+        to_shell(guest)
+        shell(guest, 'ver', r'UEFI v2\.')
+        guest.type('reset\r')
+        to_shell(guest)  # once more
+        guest.type('\x01x')
+        check(guest.wait() == 0, 'Ctrl-A x')
+
+
+def edk2_boots_a_kernel():
+    kernel, initrd = boot_linux()
+    with edk2('-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyAMA0 hello=fw_cfg') as guest:
+        guest.expect('EFI stub: Booting Linux Kernel', 60)
+        guest.prompt(120)
+        check('hello=fw_cfg' in guest.run('cat /proc/cmdline'), 'the command line did not arrive')
+        check('No such' not in guest.run('ls -d /sys/firmware/efi'), 'Linux does not see EFI')
+        out = guest.run('ls /sys/firmware/acpi/tables 2>/dev/null; ls /proc/device-tree/')
+        check('psci' in out and 'DSDT' not in out, f'ACPI or no device tree: {out}')
+        guest.type('poweroff -f\r')
+        check(guest.wait(60) == 0, 'poweroff')
+
+
+def uboot_finds_the_disk():
+    disk = os.path.join(HERE.name, 'disk.img')
+    with open(disk, 'wb') as f:
+        f.truncate(8 << 20)
+    with Guest([armlet(), '-m', '512', '-bios', UBOOT, '-drive', f'file={disk},format=raw']) as guest:
+        guest.expect('Hit any key to stop autoboot', 30)
+        guest.type(' ')
+        guest.expect('=> ', 30)
+        guest.type('virtio scan; virtio info\r')
+        m = guest.expect(r'Capacity: ([\d.]+ MB)', 30)
+        check(m[1] == '8.0 MB', f'the disk has {m[1]}')
+        guest.expect('=> ', 30)
+        guest.type('flinfo\r')
+        m = guest.expect(r'Size: (\d+) MB in (\d+) Sectors', 30)
+        # It counts one of the two chips, under QEMU too.
+        check(m[1] == '32' and m[2] == '256', f'flash: {m[0]}')
+        guest.expect('=> ', 30)
+        guest.type('poweroff\r')
+        check(guest.wait() == 0, 'poweroff')
+
+
+if __name__ == '__main__':
+    tests = [t for t in (edk2_keeps_variables, edk2_without_variables, edk2_boots_a_kernel) if os.path.exists(EDK2)]
+    tests += [uboot_finds_the_disk] if os.path.exists(UBOOT) else []
+    if not tests:
+        sys.exit(77)
+    main(*tests)

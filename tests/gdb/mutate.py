@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mutate.py PROGRAM.elf ACCEL [SECONDS [SEED]]: real sessions with mistakes in them, against the whole of armlet.
+
+After each the emulator must be alive and answer a client that makes none. What was sent last is shown when it does
+not. SEED numbers the sessions from there on.
+"""
+import random, sys
+from remote import *
+
+PROGRAM, ACCEL = sys.argv[1], sys.argv[2]
+SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 5
+SEED = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+MONITOR = ['help', 'info cpus', 'info registers', 'info tlb', 'info mtree', 'info irq', 'info stats', 'info', 'translate 0x40200000',
+           'translate 0xffff000040200000 as el0', 'xp 0x40200000 16', 'xp 0x9000000', 'sysreg SCTLR_EL1', 'sysreg VBAR_EL1 0x800',
+           'sysreg CPACR_EL1 0', 'sysreg MDSCR_EL1 0xffffffff', 'sysreg TCR_EL1 0xffffffffffffffff', 'sysreg ICC_SGI1R_EL1 1',
+           'cont-until EL0', 'cont-until 0x40200010', 'break-on svc', 'break-on exception', 'break-on irq', 'break-on off',
+           'break-on el-change', 'break-phys 0x40200000', 'delete-phys 0x40200000', 'step-irq on', 'step-irq off', 'physical on',
+           'physical off', 'trace on', 'trace off', 'symbol-file', 'lx-dmesg', 'lx-ps', 'system_reset', 'xp 0xffffffffffffffff 4096']
+
+
+def packets(r, t):
+    """One packet of a session."""
+    addr = r.choice([t.leaf, t.hot, t.counter, t.command, t.bytes, t.crossing + 4090, 0, 0x40200000, 0x9000000, 0x8000000,
+                     0xffffffffffffffff, 1 << 63, r.getrandbits(64)])
+    n = r.choice([0, 1, 2, 4, 8, 16, 100, 0x1000, 0x3fff, 0x4000, 1 << 32, (1 << 64) - 1])
+    return r.choice([
+        lambda: f'm{addr:x},{n:x}', lambda: f'M{addr:x},4:{r.getrandbits(32):08x}', lambda: f'Z{r.randrange(6)},{addr:x},{n:x}',
+        lambda: f'z{r.randrange(6)},{addr:x},{n:x}', lambda: f'p{r.randrange(400):x}', lambda: f'P{r.randrange(400):x}={r.getrandbits(64):016x}',
+        lambda: 'g', lambda: 'G' + '%x' % r.getrandbits(400), lambda: '?', lambda: 'vCont;c', lambda: 'vCont;s:p1.1',
+        lambda: f'vCont;r{addr:x},{addr + n:x}:p1.1', lambda: 'c', lambda: 's', lambda: f's{addr:x}', lambda: f'c{addr:x}',
+        lambda: 'qRcmd,' + r.choice(MONITOR).encode().hex(), lambda: f'qSearch:memory:{addr:x};{n:x};abc', lambda: f'qCRC:{addr:x},{n:x}',
+        lambda: 'qXfer:features:read:target.xml:%x,%x' % (r.randrange(30000), n), lambda: 'qXfer:threads:read::0,1000',
+        lambda: 'Hgp1.1', lambda: 'Hc-1', lambda: 'qOffsets', lambda: 'qThreadExtraInfo,p1.1', lambda: f'Qqemu.PhyMemMode:{r.randrange(2)}',
+        lambda: f'Qqemu.sstep={r.randrange(8)}', lambda: 'D', lambda: 'QStartNoAckMode', lambda: f'X{addr:x},3:a}}\x03b',
+        lambda: f'M{t.command:x},8:{r.randrange(9):02x}00000000000000', lambda: f'M{t.argument:x},8:{r.randrange(256):02x}00000000000000',
+    ])().encode('latin-1')
+
+
+def spoil(r, data):
+    data = bytearray(data)
+    for _ in range(r.randrange(3)):
+        if data:
+            data[r.randrange(len(data))] = r.choice([r.randrange(256), *b'0f,;:=-#$}'])
+    if r.randrange(10) == 0:
+        del data[r.randrange(len(data) + 1):]
+    return bytes(data)
+
+
+def session(t, seed, said):
+    r = random.Random(seed)
+    client = t.connect(no_ack=r.randrange(2))
+    if r.randrange(2):
+        client.point(0, t.ready)
+    for _ in range(r.randrange(40)):
+        data = packets(r, t)
+        if r.randrange(3) == 0:
+            data = spoil(r, data)
+        frame = b'$' + data + b'#%02x' % ((sum(data) + (r.randrange(40) == 0)) & 255)
+        if r.randrange(20) == 0:
+            frame = frame[:r.randrange(len(frame))]
+        said.append(frame)
+        client.raw(frame)
+        if r.randrange(4) == 0:
+            said.append(b'\3')
+            client.raw(b'\3')
+        if r.randrange(3) == 0:
+            time.sleep(0.002)
+        while select.select([client.s], [], [], 0)[0]:
+            if not client.s.recv(65536):
+                break
+    client.close()
+
+
+def main():
+    end, seed = time.monotonic() + SECONDS, SEED
+    while time.monotonic() < end:
+        with Target(PROGRAM, ACCEL) as t:
+            for _ in range(50):
+                said = []
+                try:
+                    session(t, seed, said)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass # it was sent away
+                except Exception as e:
+                    if t.process.poll() == 0:
+                        break # the guest has switched itself off meanwhile
+                    print(f'session {seed}: {e!r}; sent: {said}')
+                    sys.exit(1)
+                if t.process.poll() is not None:
+                    # Guests may switch themselves off, and k ends it; nothing else may.
+                    if t.process.returncode:
+                        print(f'session {seed}: status {t.process.returncode}; sent: {said}')
+                        sys.exit(1)
+                    break
+                seed += 1
+    print(f'{seed - SEED} sessions')
+
+
+if __name__ == '__main__':
+    main()

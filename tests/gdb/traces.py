@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""traces.py PROGRAM.elf ACCEL GUEST.elf: -d exec, -dfilter, --trace-file with scripts/trace-calls, --profile.
+
+The instructions of a trace are as many as the CPU counts; the addresses of -d exec are those that single steps
+show. PROGRAM runs to its end, GUEST is the debugger's.
+"""
+import re, runpy, subprocess, sys, tempfile, time
+import xml.etree.ElementTree as ET
+from remote import *
+
+PROGRAM, ACCEL, GUEST = sys.argv[1:4]
+SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'scripts', 'trace-calls')
+
+
+def run(*args):
+    command = [os.environ.get('ARMLET', 'build/armlet'), '-M', 'virt', '-m', '256', '-display', 'none', '-serial', 'null', '--no-cache',
+               '-accel', ACCEL, '-kernel', PROGRAM, *args]
+    r = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60 * PATIENCE)
+    equal(r.returncode, 0, f'status; it says {r.stderr}')
+
+
+def executed(log):
+    return [int(m[1], 16) for m in re.finditer(r'^exec \d EL\d ([0-9a-f]{16}) ', log, re.M)]
+
+
+def trace_file(tmp):
+    run('--trace-file', tmp + '/t', '-d', 'stats', '-D', tmp + '/log')
+    want = int(re.search(r'^instructions +(\d+)', open(tmp + '/log').read(), re.M)[1])
+    script = runpy.run_path(SCRIPT)
+    data = open(tmp + '/t', 'rb').read()
+    records = list(script['records'](data))
+    got = sum(n for kind, *_, n in records if kind != 5)
+    # An instruction that takes an exception is seen, but only counted when it is complete.
+    faults = sum(kind == 3 for kind, *_ in records)
+    check(want <= got <= want + faults, f'{got} instructions in the trace, {want} counted, {faults} exceptions')
+    calls = subprocess.run([SCRIPT, tmp + '/t', '--debug', PROGRAM, '--offset', hex(HIGH), '--flat'], check=True,
+                           stdout=subprocess.PIPE, text=True).stdout
+    check(re.search(r' program$', calls, re.M) and re.search(r' print_$', calls, re.M), f'functions:\n{calls[:2000]}')
+    own = sum(int(line.split()[0]) for line in calls.splitlines()[1:])
+    equal(own, got, 'instructions of all functions')
+
+
+def exec_log(tmp):
+    with Target(GUEST, ACCEL, args=['-d', 'exec', '-D', tmp + '/exec']) as t:
+        r = t.connect()
+        r.point(0, t.ready)
+        r.cont()
+    logged = executed(open(tmp + '/exec').read())
+    with Target(GUEST, ACCEL) as t:
+        r = t.connect()
+        for n in range(1000):
+            equal(logged[n], r.reg(PC), f'instruction {n} of the log and of the steps')
+            r.step()
+
+
+def filters(tmp):
+    at = symbols(PROGRAM)['program'] | HIGH
+    run('-d', 'exec,cpu', '-dfilter', f'{at:#x}+0x10,el1', '-D', tmp + '/f')
+    text = open(tmp + '/f').read()
+    seen = executed(text)
+    check(seen and all(at <= pc < at + 16 for pc in seen), f'{[hex(pc) for pc in seen[:20]]}')
+    equal(len(re.findall('^cpu ', text, re.M)), len(seen), 'lines of cpu and exec')
+    run('-d', 'exec', '-dfilter', 'el0,0x40200000+0x100', '-D', tmp + '/f')
+    equal(executed(open(tmp + '/f').read()), [], 'nothing of EL0 there')
+
+
+def profile(tmp):
+    run('--profile', tmp + '/p', '--debug', PROGRAM)
+    folded = open(tmp + '/p').read().splitlines()
+    check(folded and all(re.fullmatch(r'\S.* \d+', line) for line in folded), f'folded: {folded[:5]}')
+    svg = ET.parse(tmp + '/p.svg').getroot()
+    check(len(list(svg.iter('{http://www.w3.org/2000/svg}rect'))) > 1, 'boxes')
+    total = sum(int(line.split()[-1]) for line in folded)
+    check(str(total) in ''.join(svg.itertext()), f'{total} samples')
+
+
+def main():
+    failed = 0
+    for test in [trace_file, exec_log, filters, profile]:
+        with tempfile.TemporaryDirectory() as tmp:
+            try:
+                test(tmp)
+                verdict = 'ok'
+            except (Failure, subprocess.SubprocessError) as e:
+                failed += 1
+                verdict = f'FAILED: {e}'
+        print(f'{test.__name__}: {verdict}', flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == '__main__':
+    main()
