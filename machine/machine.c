@@ -4,6 +4,7 @@
 #include "devices/char/buffer.h"
 #include "devices/char/mirror.h"
 #include "devices/char/null.h"
+#include "devices/char/socket.h"
 #include "devices/char/stdio.h"
 #include "devices/display/console.h"
 #include "devices/char/testdev.h"
@@ -122,6 +123,8 @@ static struct chardev *create_chardev(struct machine *m, const struct config_cha
         return null_create();
     if (c->backend == CONFIG_CHAR_BUFFER)
         return buffer_create();
+    if (c->backend == CONFIG_CHAR_SOCKET)
+        return char_socket_create(c->path, c->server, err);
     if (c->backend == CONFIG_CHAR_TESTDEV)
         return testdev_create(test_device_quit, m);
     if (c->backend == CONFIG_CHAR_GIVEN)

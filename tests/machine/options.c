@@ -210,6 +210,9 @@ Test(options, wrong_values)
     bad("K -serial chardev:x", "no -chardev");
     bad("K -chardev stdio,id=a -chardev stdio,id=b", "once");
     bad("K -chardev file,id=a", "path=");
+    bad("K -chardev socket,id=a,server=on", "path=");
+    bad("K -chardev socket,id=a,path=/x,wait=on", "only wait=off");
+    bad("K -chardev socket,id=a,host=localhost,port=1", "no property");
     bad("K -chardev null", "no id=");
     bad("K -seed x", "not a number");
 }
@@ -415,6 +418,8 @@ Test(options, serials)
     cr_expect(config.chardevs[config.serials[0]].signal);
     good("K -nographic -serial stdio");
     cr_expect(!config.chardevs[config.serials[0]].signal);
+    good("K -chardev socket,id=s,path=/x,server=on,wait=off -serial chardev:s");
+    cr_expect(config.chardevs[0].backend == CONFIG_CHAR_SOCKET && config.chardevs[0].server);
     good("K -chardev null,id=n -serial chardev:n");
     cr_expect_eq(config.chardevs[config.serials[0]].backend, CONFIG_CHAR_NULL);
     good("K -nodefaults");
