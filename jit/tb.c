@@ -158,6 +158,7 @@ void tb_need_interp(struct vcpu *cpu, struct tb *tb)
     mutex_lock(&jit->lock);
     memcpy(code + tb->off, tb->insns, tb->n_insns * 4);
     ir_begin(ir, jit->guest, tb->off, tb->page->mode);
+    ir->debug = tb->page->debug;
     ir->max_guest = tb->n_insns;
     jit->guest->translate_block(ir, code, &n_insns);
     assert(n_insns == tb->n_insns);

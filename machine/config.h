@@ -25,7 +25,6 @@ enum {
     CONFIG_UNIT_NEXT = -1,
     CONFIG_MAX_FW_CFG = 8,
     CONFIG_FW_CFG_NAME = 55, // bytes
-    CONFIG_MAX_SERIALS = 1,
     CONFIG_MAX_PORTS = 15, // of virtio-serial
     CONFIG_MAX_SHARES = 16,
     CONFIG_MAX_NETDEVS = 8,
@@ -76,6 +75,7 @@ struct config_drive {
     int discard;   // discards always reach the file
     int unit;      // of if=pflash: which bank; CONFIG_UNIT_NEXT: the first free one
     bool create;   // of if=pflash: a file that does not exist is made
+    bool backing;  // the backing file that the image names may be read
 };
 
 // What a flash bank holds; the first is where firmware starts.
@@ -199,7 +199,6 @@ struct machine_config {
     size_t share_count;
     struct config_netdev netdevs[CONFIG_MAX_NETDEVS];
     size_t netdev_count;
-    int serials[CONFIG_MAX_SERIALS]; // index into chardevs, -1 for none
     size_t serial_count;
 
     const char *cache_dir; // of compiled code; NULL: the default place

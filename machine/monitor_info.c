@@ -63,7 +63,8 @@ static void tlb_table(struct monitor *m, const struct tlb_entry *e, const struct
 static void tlb(struct monitor *m)
 {
     const struct vcpu *v = &m->cpu->v;
-    fprintf(m->out, "contexts: data %u, unprivileged %u, fetch %u of %u\n", v->dctx, v->uctx, v->ictx, v->nr_ctx);
+    fprintf(m->out, "contexts: data %" PRIu64 ", unprivileged %" PRIu64 ", fetch %" PRIu64 " of %u\n",
+            v->dctx, v->uctx, v->ictx, v->nr_ctx);
     tlb_table(m, v->rtlb, v->rmeta, 'r');
     tlb_table(m, v->wtlb, v->wmeta, 'w');
 }

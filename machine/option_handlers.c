@@ -506,7 +506,6 @@ bool opt_device(struct options *o, const char *arg)
 {
     struct machine_config *c = o->config;
     struct config_device d = { .nr = -1, .deflate_on_oom = true, .free_page_reporting = true };
-    struct config_device d = { 0 };
     struct keyval_row rows[16];
     char what[80];
     if (wants_help(arg))
@@ -798,6 +797,8 @@ bool opt_print_config(struct options *o, const char *arg)
 {
     o->print_config = true;
     return true;
+}
+
 bool opt_log_filter(struct options *o, const char *arg)
 {
     o->config->log_filtered = true;
@@ -942,16 +943,12 @@ bool options_check(struct options *o)
         return error_set(o->err, "-machine gic-version=2: armlet's has one CPU (-smp 1)");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
-    if (!resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !connect_drives(o) ||
-        !fill_flash(o))
+    if (!resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !connect_drives(o) || !fill_flash(o) ||
+        !options_connect_nets(o) || !options_connect_ports(o) || !options_connect_shares(o))
         return false;
-    if (!c->kernel && !c->flash[0].file && !c->machine.dumpdtb)
     if (c->stopped && !c->gdb)
         return error_set(o->err, "-S: nobody could start the guest; add -s or -gdb");
-    if (!c->kernel && !c->machine.dumpdtb)
+    if (!c->kernel && !c->flash[0].file && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
     return true;
-    return resolve_serial(o) && check_ids(o) && check_stdio(o) && connect_drives(o) &&
-           options_connect_nets(o) && options_connect_ports(o) &&
-           options_connect_shares(o);
 }

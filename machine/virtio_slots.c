@@ -13,8 +13,10 @@
 #include "devices/virtio/serial.h"
 #include "machine/device_types.h"
 #include "machine/machine.h"
-#include "machine/virt.h"
 #include "machine/displays.h"
+#include "machine/virt.h"
+
+#include <string.h>
 
 static struct block *open_drive(const struct config_drive *d, struct error *err)
 {
