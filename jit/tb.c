@@ -326,6 +326,12 @@ static size_t bytes(const struct jit *jit)
     return jit->bytes + (jit->quick ? quick_bytes(jit->quick) : 0);
 }
 
+void tb_forget_all(struct jit *jit)
+{
+    tb_suspect_all(jit);
+    __atomic_store_n(&jit->code_full, true, __ATOMIC_RELAXED);
+}
+
 void tb_safe_point(struct jit *jit)
 {
     bool full = __atomic_load_n(&jit->code_full, __ATOMIC_RELAXED) || bytes(jit) > jit->cache_limit;

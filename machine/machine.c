@@ -520,7 +520,7 @@ static bool reset(struct machine *m, struct error *err)
     mutex_lock(&m->lock);
     virt_reset(m);
     mutex_unlock(&m->lock);
-    tb_suspect_all(&m->jit);
+    tb_forget_all(&m->jit); // or it would grow from boot to boot
     ram_clear(&m->ram);
     return load(m, err);
 }

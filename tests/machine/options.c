@@ -565,10 +565,13 @@ Test(short_way, a_disk_starts_through_firmware)
     good(line("-bios B %s", disk)); // there may be no EDK2 on this host
     cr_expect_str_eq(config.drives[0].file, disk);
     cr_expect_eq(config.drives[0].format, CONFIG_FORMAT_RAW);
-    cr_expect_eq(config.device_count, 1u);
+    cr_expect_eq(config.device_count, 2u);
     cr_expect_str_eq(config.flash[0].file, "B");
     cr_expect_null(config.kernel);
     cr_expect(config.ram_size >= 1u << 30 && config.ram_size <= 4ull << 30);
+    cr_expect_eq(config.devices[1].type, DEVICE_VIRTIO_NET);
+    good(line("-nic none -bios B %s", disk));
+    cr_expect_eq(config.device_count, 1u);
     good(line("-m 512 -bios B %s", disk));
     cr_expect_eq(config.ram_size, 512u << 20);
     good(line("K %s", disk)); // a kernel needs none
