@@ -16,7 +16,7 @@
 #define RESERVE    (512u << 20)
 #define CHUNK      (1u << 20)
 #define BLOCK_MOST (256u << 10) // bytes of code of the largest block
-#define DATA_MOST  (64u << 10)
+#define DATA_MOST  (256u << 10)
 
 // Guest registers' host registers, the busiest first; the mode's own and the rest: quick_ctx.h.
 static const int8_t hosts[GUEST_NR_HOT] = { RBX, RSI, RDI, R8, R9, R12, R13, R14 };
@@ -34,6 +34,7 @@ static bool begin_buffer(struct quick *q)
     q->data_top = q->data.write;
     q->to_exec = q->chunk.exec - q->chunk.write;
     q->bytes = 0;
+    memset(q->vec_const, 0, sizeof q->vec_const);
     quick_thunks(q);
     return true;
 }
@@ -43,6 +44,7 @@ static void look_at_host(struct quick *q)
     q->bmi2 = __builtin_cpu_supports("bmi2");
     q->lzcnt = __builtin_cpu_supports("lzcnt");
     q->sse41 = __builtin_cpu_supports("sse4.1");
+    q->sse42 = __builtin_cpu_supports("sse4.2");
     q->avx = __builtin_cpu_supports("avx");
     q->fma = __builtin_cpu_supports("fma");
 }

@@ -56,6 +56,8 @@ static inline uint32_t quick_access(unsigned size, unsigned attr, bool store)
     return size | attr << 6 | (uint32_t)store << 15;
 }
 
+#define QUICK_VEC_CONSTS 128
+
 struct quick_tr;
 
 struct quick {
@@ -73,7 +75,9 @@ struct quick {
     struct codebuf_span first_chunk, first_data;
     uint32_t next_id;             // of code_pages
     int8_t host_of[VCPU_NR_R];    // host register of a slot, or X86_NO_REG; the mode's own excluded
-    bool bmi2, lzcnt, sse41, avx, fma;
+    bool bmi2, lzcnt, sse41, sse42, avx, fma;
+    // Vector constants in the data, by their hash; at NULL: none.
+    struct { uint64_t lo, hi; const void *at; } vec_const[QUICK_VEC_CONSTS];
 
     void (*enter)(struct vcpu *cpu, const void *code, void *state);
     // Called and jumped to by blocks; write view. See quick_thunks.c for their contracts.
@@ -91,6 +95,7 @@ struct quick_cold {
     void (*emit)(struct quick_tr *t, struct quick_cold *c);
     uint8_t *from[2];     // jumps that end here; NULL: none
     uint8_t *back;        // where it goes on
+    uint8_t *right;       // and where if nothing was wrong
     struct x86_rm rm;
     int64_t imm;
     uint32_t where;
