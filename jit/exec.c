@@ -58,8 +58,6 @@ static void run_block(struct vcpu *cpu, uint64_t max_insns)
         max_insns = 1;
     if (tb->n_insns > max_insns)
         tb = shortened = tb_make_short(cpu, tb, (unsigned)max_insns);
-    else
-        tb_need_interp(cpu, tb);
     cpu->io = tb->n_insns == 1 ? VCPU_IO_FREE : VCPU_IO_REFUSED;
     vcpu_kick(cpu, EXIT_REQ_BLOCK);
     interp_run_from(cpu, tb);

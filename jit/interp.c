@@ -446,6 +446,7 @@ void interp_run(struct vcpu *cpu)
 
 void interp_run_from(struct vcpu *cpu, struct tb *tb)
 {
+    tb_need_interp(cpu, tb);
     run(cpu, tb);
 }
 

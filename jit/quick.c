@@ -36,6 +36,8 @@ static bool begin_buffer(struct quick *q)
     q->bytes = 0;
     memset(q->vec_const, 0, sizeof q->vec_const);
     quick_thunks(q);
+    if (q->verify)
+        quick_verify(q);
     return true;
 }
 
@@ -79,6 +81,12 @@ void quick_destroy(struct quick *q)
         return;
     codebuf_fini(&q->code);
     free(q);
+}
+
+void quick_verify(struct quick *q)
+{
+    q->verify = true;
+    q->lookup = q->lookup_slow;
 }
 
 void quick_flush(struct quick *q)

@@ -28,6 +28,9 @@ bool quick_compile(struct quick *q, const struct ir *ir, struct tb *tb);
 // Runs from vcpu.pc until an exit is requested or the guest halts. The state is exact after.
 void quick_run(struct vcpu *cpu);
 
+// Blocks run one by one, each compared with the interpreter (jit/verify.h). Before any is made.
+void quick_verify(struct quick *q);
+
 // A page without a block. Under the jit's lock.
 void quick_reset_page(struct quick *q, struct code_page *p);
 // tb has become the block at its place of its page.

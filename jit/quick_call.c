@@ -50,12 +50,12 @@ static void fetch(struct quick_tr *t, ir_val d)
 #define NZCV_OR_BAIL (HELPER_BAILS | HELPER_READS_NZCV | HELPER_WRITES_NZCV)
 #define ALL_REGS     (HELPER_READS_REGS | HELPER_WRITES_REGS)
 
-void quick_call_fn(struct quick_tr *t, const struct ir_insn *i, ir_fn *fn, unsigned flags, uint64_t imm)
+struct quick_call *quick_call_fn(struct quick_tr *t, const struct ir_insn *i, ir_fn *fn, unsigned flags, uint64_t imm)
 {
     assert(fn);
     struct quick_call *call = quick_data(t->q, sizeof *call, 16);
     t->scratch = 0;
-    *call = (struct quick_call){ .fn = fn, .imm = imm, .where = quick_where(t->off, t->left), .flags = flags };
+    *call = (struct quick_call){ .fn = fn, .imm = imm, .where = quick_where(t->off, t->left), .flags = (uint16_t)flags };
     call->a = source(t, i->a);
     call->b = source(t, i->b);
     call->c = source(t, i->c);
@@ -75,6 +75,7 @@ void quick_call_fn(struct quick_tr *t, const struct ir_insn *i, ir_fn *fn, unsig
     } else if (t->tmp0_in_reg && (i->d == (ir_val)IR_KIND_TMP || i->d2 == (ir_val)IR_KIND_TMP)) {
         fetch(t, IR_KIND_TMP);
     }
+    return call;
 }
 
 static unsigned helper_flags(const struct ir_vop_info *v)
@@ -159,7 +160,7 @@ void quick_lower_call(struct quick_tr *t, const struct ir_insn *i)
         return;
     case IR_CALL:
         h = &t->ir->guest->helpers[i->attr];
-        quick_call_fn(t, i, h->fn, h->flags, i->imm);
+        quick_call_fn(t, i, h->fn, h->flags, i->imm)->helper = i->attr + 1;
         return;
     case IR_VEC:
         quick_call_fn(t, i, ir_vec_fn[i->attr][i->type], helper_flags(&ir_vop_info[i->attr]), i->imm);

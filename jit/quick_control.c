@@ -5,8 +5,14 @@
 // which leave() and resume() see to), settle where the guest goes on, and say where its code is.
 #include "jit/quick_ctx.h"
 
+#include "jit/interp.h"
 #include "jit/tier.h"
 #include "jit/tlb.h"
+#include "jit/verify.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 static struct quick *quick_of(const struct vcpu *cpu)
 {
@@ -59,17 +65,25 @@ static struct tb *next_block(struct vcpu *cpu)
 
 static const void *go_on(struct vcpu *cpu)
 {
-    struct tb *tb = next_block(cpu);
+    struct tb *tb = cpu->alone ? NULL : next_block(cpu);
     return tb ? resume(cpu, tb->quick) : leave(cpu);
+}
+
+static void enter(struct vcpu *cpu, const uint8_t *code)
+{
+    quick_of(cpu)->enter(cpu, resume(cpu, code), (uint8_t *)cpu + QUICK_BIAS);
+    arrive(cpu);
 }
 
 void quick_run(struct vcpu *cpu)
 {
+    if (unlikely(quick_of(cpu)->verify)) {
+        quick_verify_run(cpu);
+        return;
+    }
     struct tb *tb = next_block(cpu);
     if (tb)
-        quick_of(cpu)->enter(cpu, resume(cpu, tb->quick), (uint8_t *)cpu + QUICK_BIAS);
-    if (tb)
-        arrive(cpu);
+        enter(cpu, tb->quick);
 }
 
 const void *quick_do_lookup(struct vcpu *cpu, gva_t pc)
@@ -110,7 +124,7 @@ const void *quick_do_link(struct vcpu *cpu, uint64_t tb_and_number)
     arrive(cpu);
     cpu->pc = cpu->pc_page + (uint64_t)from->to[number];
     gva_t pc = cpu->pc;
-    struct tb *to = next_block(cpu);
+    struct tb *to = cpu->alone ? NULL : next_block(cpu);
     if (!to)
         return leave(cpu);
     if (cpu->pc == pc && to->page->mode == from->page->mode)
@@ -132,17 +146,23 @@ const void *quick_do_tick(struct vcpu *cpu, struct tb *tb)
     return resume(cpu, tb->quick_body);
 }
 
-// Exact pc and count for leaving at an instruction that is not done.
-static void stand_at(struct vcpu *cpu, uint32_t where)
+// Exact pc and count for leaving at an instruction that is not done. False: leaving is all there is
+// to do.
+static bool stand_at(struct vcpu *cpu, uint32_t where)
 {
     cpu->pc = cpu->pc_page + quick_where_off(where);
     cpu->icount -= quick_where_left(where);
+    if (likely(!cpu->alone))
+        return true;
+    cpu->alone = QUICK_ALONE_BAILED;
+    return false;
 }
 
 const void *quick_do_raise(struct vcpu *cpu, const struct quick_call *call)
 {
     arrive(cpu);
-    stand_at(cpu, call->where);
+    if (!stand_at(cpu, call->where))
+        return leave(cpu);
     cpu->icount++;
     cpu->stats.exceptions++;
     cpu->guest->raise(cpu, call->imm);
@@ -152,7 +172,8 @@ const void *quick_do_raise(struct vcpu *cpu, const struct quick_call *call)
 const void *quick_do_fault(struct vcpu *cpu, uint32_t where)
 {
     arrive(cpu);
-    stand_at(cpu, where);
+    if (!stand_at(cpu, where))
+        return leave(cpu);
     if (where & 0xffff)
         cpu->guest->record_fault(cpu, FAULT_STACK, cpu->xfer[0], MEM_READ, 0);
     fault(cpu);
@@ -174,6 +195,63 @@ const void *quick_do_region(struct vcpu *cpu, struct tb *tb)
     return resume(cpu, own->quick_body);
 }
 
+// One by one -------------------------------------------------------------------------------------
+
+// Stands for a region's function: runs the block cpu->tb.
+static uint32_t run_alone(struct vcpu *cpu, uint64_t page0, uint32_t entry)
+{
+    (void)page0;
+    (void)entry;
+    cpu->alone = QUICK_ALONE;
+    cpu->icount += cpu->tb->n_insns;
+    enter(cpu, cpu->tb->quick_body);
+    bool bailed = cpu->alone == QUICK_ALONE_BAILED;
+    cpu->alone = QUICK_CHAINED;
+    return bailed ? REGION_BAIL : REGION_LEFT;
+}
+
+// As a region of one block, for what is written when it differs.
+static void describe(const struct tb *tb, struct region *region, struct region_recipe *r)
+{
+    memset(r, 0, offsetof(struct region_recipe, pages[0].bytes));
+    r->mode = tb->page->mode;
+    r->nr_pages = r->nr_blocks = r->nr_entries = 1;
+    r->n_insns = tb->n_insns;
+    r->blocks[0] = (struct region_block){ .flags = REGION_ENTRY, .off = (uint16_t)tb->off,
+                                          .n_insns = (uint16_t)tb->n_insns, .weight = 1 };
+    memcpy(r->pages[0].bytes + tb->off, tb->insns, tb->n_insns * 4);
+    *region = (struct region){ .fn = run_alone, .recipe = r };
+}
+
+static void interpret_one(struct vcpu *cpu)
+{
+    struct tb *tb = tb_find(cpu, cpu->pc);
+    if (!tb) {
+        fault(cpu);
+        return;
+    }
+    struct tb *one = tb_make_short(cpu, tb, 1);
+    vcpu_kick(cpu, EXIT_REQ_BLOCK);
+    interp_run_from(cpu, one);
+    tb_free_short(cpu->jit, one);
+    __atomic_and_fetch(&cpu->exit_request, ~(unsigned)EXIT_REQ_BLOCK, __ATOMIC_SEQ_CST);
+}
+
+void quick_verify_run(struct vcpu *cpu)
+{
+    struct region_recipe *recipe = malloc(sizeof *recipe);
+    assert(recipe);
+    for (struct tb *tb; (tb = next_block(cpu));) {
+        struct region region;
+        cpu->tb = tb;
+        describe(tb, &region, recipe);
+        cpu->pc_page = cpu->pc & PAGE_MASK;
+        if (verify_region(cpu, &region, cpu->pc_page, 0) == REGION_BAIL && !cpu->halt)
+            interpret_one(cpu);
+    }
+    free(recipe);
+}
+
 // Within an instruction -------------------------------------------------------------------------
 
 bool quick_do_call(struct vcpu *cpu, const struct quick_call *call)
@@ -184,7 +262,9 @@ bool quick_do_call(struct vcpu *cpu, const struct quick_call *call)
         cpu->pc = cpu->pc_page + quick_where_off(call->where);
     if (f & (HELPER_READS_NZCV | HELPER_WRITES_NZCV))
         cpu->nzcv = quick_flags_to(cpu->qflags);
-    call->fn(cpu, base + call->d, base + call->a, base + call->b, base + call->c, call->imm);
+    // A verified run may have helpers of its own.
+    ir_fn *fn = likely(!call->helper) ? call->fn : cpu->helpers[call->helper - 1].fn;
+    fn(cpu, base + call->d, base + call->a, base + call->b, base + call->c, call->imm);
     if (f & HELPER_WRITES_NZCV)
         cpu->qflags = quick_flags_from(cpu->nzcv);
     if (likely(!cpu->bail))
@@ -207,6 +287,11 @@ struct quick_place quick_do_access(struct vcpu *cpu, gva_t va, uint32_t where)
 {
     unsigned size = where & 0x3f, attr = where >> 6 & 0x1ff;
     cpu->pc = cpu->pc_page + quick_where_off(where);
+    if (unlikely(cpu->verify)) {
+        uint64_t out[2];
+        uint64_t at = verify_slow_access(cpu, va, size, attr, where >> 15 & 1, out);
+        return (struct quick_place){ at - va, !out[1] };
+    }
     bool ok = where >> 15 & 1 ? mem_store(cpu, va, size, attr, cpu->xfer) : mem_load(cpu, va, size, attr, cpu->xfer);
     return (struct quick_place){ (uint64_t)(uintptr_t)cpu->xfer - va, ok };
 }

@@ -33,7 +33,8 @@ struct quick_call {
     int32_t d, a, b, c;
     uint64_t imm;
     uint32_t where; // quick_where()
-    uint32_t flags; // enum helper_flags
+    uint16_t flags; // enum helper_flags
+    uint16_t helper; // number + 1 of the guest's helper; 0: it is none
 };
 
 // Where an instruction stands, for whoever leaves there: its place in the page, and how many of
@@ -75,6 +76,7 @@ struct quick {
     struct codebuf_span first_chunk, first_data;
     uint32_t next_id;             // of code_pages
     int8_t host_of[VCPU_NR_R];    // host register of a slot, or X86_NO_REG; the mode's own excluded
+    bool verify;                  // quick_verify()
     bool bmi2, lzcnt, sse41, sse42, avx, fma;
     // Vector constants in the data, by their hash; at NULL: none.
     struct { uint64_t lo, hi; const void *at; } vec_const[QUICK_VEC_CONSTS];
@@ -84,6 +86,8 @@ struct quick {
     const uint8_t *leave, *miss, *lookup, *lookup_slow, *link, *tick, *exit, *exit_pc, *raise, *fault, *region;
     const uint8_t *access, *call_vec, *call, *call_full;
 };
+
+enum quick_alone { QUICK_CHAINED, QUICK_ALONE, QUICK_ALONE_BAILED };
 
 static inline const void *quick_exec(const struct quick *q, const uint8_t *write)
 {
@@ -165,7 +169,9 @@ bool quick_lower_vec(struct quick_tr *t, const struct ir_insn *i);
 void quick_lower_call(struct quick_tr *t, const struct ir_insn *i);
 bool quick_lower_end(struct quick_tr *t, const struct ir_insn *i);
 // By calling a function with pointers to the operands.
-void quick_call_fn(struct quick_tr *t, const struct ir_insn *i, ir_fn *fn, unsigned flags, uint64_t imm);
+struct quick_call *quick_call_fn(struct quick_tr *t, const struct ir_insn *i, ir_fn *fn, unsigned flags, uint64_t imm);
+
+void quick_verify_run(struct vcpu *cpu); // quick_run(), when blocks are compared
 
 // Thunks and what they call (quick_thunks.c, quick_control.c) ------------------------------------
 

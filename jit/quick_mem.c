@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Loads and stores: the softMMU TLB looked up inline, everything else out of line.
 //
-// The check compares the page of the access's last byte (for an access that has to be aligned: of
-// its first, with the bits that must be zero) with the entry's tag, so that crossing a page,
-// misalignment that matters and whatever was never entered (devices, watched pages) all miss.
+// The check compares the page of the access's last byte with the entry's tag, so that crossing a
+// page and whatever was never entered (devices, watched pages) miss. Accesses that have to be aligned
+// are looked at for that first.
 //
 // FAST PATH: with a base in a host register, 9 instructions and 2 loads before the access.
 #include "jit/quick_ctx.h"
@@ -28,6 +28,8 @@ static void emit_miss(struct quick_tr *t, struct quick_cold *c)
     struct x86_asm *as = &t->as;
     const struct ir_insn *i = &t->ir->insn[c->imm];
     x86_here(as, c->from[0]);
+    if (c->from[1])
+        x86_here(as, c->from[1]);
     unsigned form = ir_op_info[i->op].form;
     // A store's value goes along, in case it is for a device.
     if (form == IR_FORM_STORE || form == IR_FORM_STOREP || form == IR_FORM_STOREV || form == IR_FORM_STOREVP) {
@@ -92,8 +94,12 @@ static struct x86_rm check(struct quick_tr *t, const struct ir_insn *i, bool ind
     else
         x86_rr(as, X86_MOV, true, RDX, base);
     x86_shift_imm(as, X86_G_SHR, false, x86_r(RCX), INDEX_SHIFT);
-    x86_alu_imm(as, X86_G_AND, true, x86_r(RDX),
-                -(int32_t)PAGE_SIZE | (aligned ? (int32_t)a.size - 1 : 0));
+    if (aligned && a.size > 1) {
+        x86_emit(as, X86_TEST8_IMM, false, 0, x86_r(RDX), 1);
+        x86_byte(as, a.size - 1);
+        cold->from[1] = x86_jcc_ahead(as, CC_NE);
+    }
+    x86_alu_imm(as, X86_G_AND, true, x86_r(RDX), -(int32_t)PAGE_SIZE);
     x86_alu_imm(as, X86_G_AND, false, x86_r(RCX), INDEX_MASK);
     x86_emit(as, X86_XOR, true, RDX, x86_m(QR_STATE, ctx), 0);
     x86_emit(as, X86_CMP, true, RDX, x86_mx(QR_STATE, RCX, 0, table), 0);

@@ -105,6 +105,7 @@ struct vcpu {
     uint32_t qflags;    // the four flags as the host keeps them
     int32_t hot_disp;   // which of r[] is in the host register for the mode's own one
     uint64_t slice_end; // icount at which it looks up
+    uint8_t alone;      // enum quick_alone: a block runs, and no other after it
 
     // The local exclusive monitor: address, the bytes seen, their number (0: open).
     uint64_t excl_addr, excl_value[2];

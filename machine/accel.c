@@ -60,21 +60,26 @@ bool accel_init(struct machine *m, struct error *err)
     enum config_accel accel = m->config->machine.accel;
     if (m->config->perf_map && !(m->perf_map = perf_map_create(NULL, err)))
         return false;
+    bool verify = accel == CONFIG_ACCEL_VERIFY;
+    if (verify)
+        accel = m->config->machine.verify_engine;
     // The compile service forks first, while there is little to fork.
     if (accel != CONFIG_ACCEL_INTERP && accel != CONFIG_ACCEL_QUICK && !with_tier(m, err))
         return false;
-    if (accel == CONFIG_ACCEL_QUICK || accel == CONFIG_ACCEL_TIERED)
-        m->jit.quick = m->quick = quick_create(&m->jit, m->perf_map, err);
-    return m->quick || (accel != CONFIG_ACCEL_QUICK && accel != CONFIG_ACCEL_TIERED);
+    // Regions are compared where the interpreter enters them.
+    if (accel != CONFIG_ACCEL_QUICK && (accel != CONFIG_ACCEL_TIERED || verify))
+        return true;
+    m->jit.quick = m->quick = quick_create(&m->jit, m->perf_map, err);
+    if (m->quick && verify)
+        quick_verify(m->quick);
+    return m->quick;
 }
 
 bool accel_start(struct machine *m, struct error *err)
 {
-    if (!m->tier || m->jit.tier)
-        return true;
-    if (!tier_start(m->tier, err))
+    if (m->tier && !m->jit.tier && !tier_start(m->tier, err))
         return false;
-    if (m->config->machine.accel == CONFIG_ACCEL_VERIFY)
+    if (m->config->machine.accel == CONFIG_ACCEL_VERIFY && !m->board_log && (m->tier || m->quick))
         m->board_log = accel_verify_start(m);
     return true;
 }

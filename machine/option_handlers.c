@@ -74,10 +74,11 @@ static const struct keyval_choice accels[] = {
     { "interp", CONFIG_ACCEL_INTERP, "the interpreter" },
     { "gccjit", CONFIG_ACCEL_GCCJIT, "the interpreter, and libgccjit, waiting for every compile (for tests)" },
     { "verify", CONFIG_ACCEL_VERIFY, "compiled code checked against the interpreter as it runs: "
-                                     "verify[,engine=tiered|gccjit][,every=N][,how=turns|logged|shadow]" }, { NULL }
+                                     "verify[,engine=quick|tiered|gccjit][,every=N][,how=turns|logged|shadow]" }, { NULL }
 };
 
 static const struct keyval_choice verify_engines[] = {
+    { "quick", CONFIG_ACCEL_QUICK, NULL },
     { "tiered", CONFIG_ACCEL_TIERED, NULL }, { "gccjit", CONFIG_ACCEL_GCCJIT, NULL }, { NULL }
 };
 
