@@ -66,7 +66,9 @@ struct quick_call *quick_call_fn(struct quick_tr *t, const struct ir_insn *i, ir
     }
     x86_emit(&t->as, X86_LEA, true, RAX, quick_data_rm(t->q, call, false), 0);
     const struct quick *q = t->q;
-    x86_call(&t->as, flags & ALL_REGS ? q->call_full : flags & NZCV_OR_BAIL ? q->call : q->call_vec);
+    // A helper without a result is there for its effect, which may want to be looked at.
+    bool effect = i->op == IR_CALL && i->d == IR_NONE;
+    x86_call(&t->as, flags & ALL_REGS ? q->call_full : flags & NZCV_OR_BAIL || effect ? q->call : q->call_vec);
     t->as.eflags = false;
     t->checked_sp = VCPU_NR_R;
     if (!(flags & ALL_REGS)) {
