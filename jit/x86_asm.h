@@ -110,7 +110,7 @@ enum x86_op {
     X86_ALU_IMM8 = X86_(0, 0, 0x83, X86_FL), X86_ALU_IMM32 = X86_(0, 0, 0x81, X86_FL),
     X86_CMP8_IMM = X86_(0, 0, 0x80, X86_FL), X86_TEST8_IMM = X86_(0, 0, 0xf6, X86_FL | X86_RMBYTE),
     X86_CMP8 = X86_(0, 0, 0x3a, X86_FL | X86_BYTE | X86_RMBYTE), // reg, rm
-    X86_TEST_IMM = X86_(0, 0, 0xf7, X86_FL), X86_IMUL_IMM = X86_(0, 1, 0x69, 0),
+    X86_TEST_IMM = X86_(0, 0, 0xf7, X86_FL), X86_IMUL_IMM = X86_(0, 0, 0x69, X86_FL),
     // BMI: encoded with VEX, which names a third register
     X86_SHLX = X86_(0x66, 2, 0xf7, X86_VEX), X86_SHRX = X86_(0xf2, 2, 0xf7, X86_VEX),
     X86_SARX = X86_(0xf3, 2, 0xf7, X86_VEX), X86_ANDN = X86_(0, 2, 0xf2, X86_VEX | X86_FL),
