@@ -7,7 +7,7 @@
 // the processor start over. Code is never freed one by one: a buffer that is full is emptied.
 #include "jit/quick.h"
 
-#include "jit/quick_ctx.h"
+#include "jit/quick_vec.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -268,6 +268,10 @@ static void lower(struct quick_tr *t, const struct ir_insn *i)
         done = quick_lower_vec(t, i);
     if (!done)
         quick_lower_call(t, i);
+    if (i->op != IR_VEC && form != IR_FORM_LOADV && form != IR_FORM_LOADVP) {
+        quick_vec_forget(t, i->d);
+        quick_vec_forget(t, i->d2);
+    }
     follow_sp(t, i);
 }
 
@@ -282,6 +286,8 @@ static void init(struct quick_tr *t, struct quick *q, const struct ir *ir, struc
     t->tmp0_in_reg = tmp0_is_integer(ir);
     t->checked_sp = VCPU_NR_R;
     t->nr_links = t->nr_cold = 0;
+    t->next_held = 0;
+    quick_vec_forget_all(t);
     t->off = tb->off;
     t->left = tb->n_insns;
 }
@@ -302,8 +308,10 @@ bool quick_compile(struct quick *q, const struct ir *ir, struct tb *tb)
     emit_entry(&t);
     for (t.n = 0; t.n < ir->nr; t.n++)
         lower(&t, &ir->insn[t.n]);
-    for (unsigned n = 0; n < t.nr_cold; n++)
+    for (unsigned n = 0; n < t.nr_cold; n++) {
+        quick_vec_forget_all(&t);
         t.cold[n].emit(&t, &t.cold[n]);
+    }
     assert(!t.as.full);
     q->top = (uint8_t *)ALIGN_UP((uintptr_t)t.as.p, 16);
     name(q, tb, t.as.p);

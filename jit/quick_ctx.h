@@ -58,6 +58,7 @@ static inline uint32_t quick_access(unsigned size, unsigned attr, bool store)
 }
 
 #define QUICK_VEC_CONSTS 128
+#define QUICK_VEC_HELD   10
 
 struct quick_tr;
 
@@ -105,6 +106,7 @@ struct quick_cold {
     uint32_t where;
     int8_t reg;
     uint8_t kind;
+    ir_val held[QUICK_VEC_HELD]; // quick_tr.held where it goes on
 };
 
 #define QUICK_MAX_COLD 512
@@ -121,6 +123,8 @@ struct quick_tr {
     bool tmp0_in_reg;      // the first temporary is in r11
     unsigned scratch;      // constants in slots, of this op
     unsigned checked_sp;   // the slot whose alignment is known; VCPU_NR_R: none
+    ir_val held[QUICK_VEC_HELD]; // vector slots that xmm registers hold too (quick_vec_held.c)
+    unsigned next_held;
     unsigned nr_links;
     unsigned nr_cold;
     struct quick_cold cold[QUICK_MAX_COLD];

@@ -10,6 +10,8 @@
 
 #include "jit/fp_host.h"
 
+#include <string.h>
+
 // What the cold path looks for before it calls (quick_cold.kind).
 enum { DOUBT_ALL, DOUBT_UNLESS_A_ZERO, DOUBT_UNLESS_A_OR_B_ZERO };
 
@@ -33,7 +35,7 @@ static unsigned suffix(const struct ir_insn *i)
 static struct x86_rm operand(struct quick_tr *t, const struct ir_insn *i, ir_val v, int scratch)
 {
     switch (quick_vec_shape(i)) {
-    case IR_FULL: return quick_vec_mem(t, v);
+    case IR_FULL: return quick_vec_rm(t, i, v, scratch);
     case IR_SCALAR: return quick_vec_scalar(t, wide(i) ? 8 : 4, v, scratch);
     }
     quick_vec_load(t, i, scratch, v);
@@ -106,6 +108,7 @@ static void emit_again(struct quick_tr *t, struct quick_cold *c)
     if (c->from[0])
         x86_here(as, c->from[0]);
     quick_call_fn(t, i, ir_vec_fn[i->attr][i->type], nzcv, i->imm);
+    quick_vec_reload(t, c);
     x86_jmp(as, c->back);
 }
 
@@ -125,6 +128,7 @@ struct quick_cold *quick_fp_begin(struct quick_tr *t, const struct ir_insn *i)
 void quick_fp_end(struct quick_tr *t, struct quick_cold *c)
 {
     c->back = t->as.p;
+    memcpy(c->held, t->held, sizeof c->held);
     if (c->from[0] || c->from[1])
         t->as.eflags = false;
 }

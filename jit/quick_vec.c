@@ -56,13 +56,20 @@ static bool is_word(ir_val v)
 void quick_vec_load(struct quick_tr *t, const struct ir_insn *i, int xmm, ir_val v)
 {
     unsigned lane = quick_vec_lane(i), shape = quick_vec_shape(i);
-    int host = quick_host_of(t, v);
+    int host = quick_host_of(t, v), held = quick_vec_held(t, v);
     if (shape == IR_FULL) {
-        quick_vec_op(t, X86_MOVAPS, xmm, quick_vec_mem(t, v));
+        quick_vec_op(t, X86_MOVAPS, xmm, held != X86_NO_REG ? x86_r(held) : quick_vec_mem(t, v));
         return;
     }
     if (shape == IR_HALF)
         lane = IR_LANE64;
+    if (held != X86_NO_REG && lane >= IR_LANE32) {
+        if (lane == IR_LANE64)
+            quick_vec_rr(t, X86_MOVQ, xmm, held);
+        else
+            quick_vec_imm(t, X86_INSERTPS, xmm, x86_r(held), 0x0e); // lane 0, the others zero
+        return;
+    }
     struct x86_rm rm = host != X86_NO_REG ? x86_r(host) : quick_vec_mem(t, v);
     if (lane < IR_LANE32) {
         x86_emit(&t->as, lane == IR_LANE8 ? X86_MOVZX8 : X86_MOVZX16, false, RAX, rm, 0);
@@ -76,6 +83,9 @@ void quick_vec_load(struct quick_tr *t, const struct ir_insn *i, int xmm, ir_val
 
 struct x86_rm quick_vec_rm(struct quick_tr *t, const struct ir_insn *i, ir_val v, int scratch)
 {
+    int held = quick_vec_held(t, v);
+    if (held != X86_NO_REG)
+        return x86_r(held);
     if (quick_vec_shape(i) != IR_SCALAR && !is_word(v))
         return quick_vec_mem(t, v);
     quick_vec_load(t, i, scratch, v);
@@ -84,7 +94,9 @@ struct x86_rm quick_vec_rm(struct quick_tr *t, const struct ir_insn *i, ir_val v
 
 struct x86_rm quick_vec_scalar(struct quick_tr *t, unsigned bytes, ir_val v, int scratch)
 {
-    int host = quick_host_of(t, v);
+    int host = quick_host_of(t, v), held = quick_vec_held(t, v);
+    if (held != X86_NO_REG)
+        return x86_r(held);
     if (host == X86_NO_REG)
         return quick_vec_mem(t, v);
     x86_emit(&t->as, X86_MOVD, bytes == 8, scratch, x86_r(host), 0);
@@ -95,6 +107,8 @@ void quick_vec_store_all(struct quick_tr *t, ir_val d, int xmm)
 {
     struct x86_rm rm = d == IR_NONE ? Q_STATE(sink) : x86_m(QR_STATE, quick_disp(t, d));
     quick_vec_op(t, X86_MOVAPS_TO, xmm, rm);
+    if (d != IR_NONE)
+        quick_vec_hold(t, d, xmm);
 }
 
 void quick_vec_store(struct quick_tr *t, const struct ir_insn *i, int xmm)

@@ -2,7 +2,8 @@
 // What the files of the quick engine's vector lowerings share.
 //
 // Vector registers are in the state, in slots of 16 aligned bytes: an operation loads a into an
-// xmm, takes b from memory, and stores all of d. Constants may stand for any operand, general
+// xmm, takes b from memory, and stores all of d; xmm0 to xmm5 are its own, the others hold copies
+// of slots (quick_vec_held.c). Constants may stand for any operand, general
 // registers for scalars. Hosts without SSE4.2 call functions.
 #ifndef JIT_QUICK_VEC_H
 #define JIT_QUICK_VEC_H
@@ -81,6 +82,17 @@ bool quick_fp_convert(struct quick_tr *t, const struct ir_insn *i);
 // xmm0 = lanes of a and b in the order of a permutation (an enum ir_vop without other operands).
 // xmm1 is lost.
 void quick_vec_permute(struct quick_tr *t, const struct ir_insn *i, unsigned vop, ir_val a, ir_val b);
+
+// Slots that registers hold too (quick_vec_held.c) ------------------------------------------------
+
+// The register, or X86_NO_REG.
+int quick_vec_held(const struct quick_tr *t, ir_val v);
+// xmm is all of v from now on: it has just been stored there.
+void quick_vec_hold(struct quick_tr *t, ir_val v, int xmm);
+void quick_vec_forget(struct quick_tr *t, ir_val v);
+void quick_vec_forget_all(struct quick_tr *t);
+// After a call out of line, for the code at c->back.
+void quick_vec_reload(struct quick_tr *t, const struct quick_cold *c);
 
 // Floating point (quick_fp.c) ------------------------------------------------------------------
 

@@ -158,7 +158,7 @@ enum x86_op {
     X86_PSHUFLW = X86_(0xf2, 1, 0x70, 0), X86_SHUFPS = X86_(0, 1, 0xc6, 0),
     X86_PALIGNR = X86_(0x66, 3, 0x0f, 0), X86_PBLENDVB = X86_(0x66, 2, 0x10, 0),
     X86_PINSRB = X86_(0x66, 3, 0x20, 0), X86_PINSRW = X86_(0x66, 1, 0xc4, 0),
-    X86_PINSRD = X86_(0x66, 3, 0x22, 0), X86_MOVLPS = X86_(0, 1, 0x12, 0),
+    X86_PINSRD = X86_(0x66, 3, 0x22, 0), X86_INSERTPS = X86_(0x66, 3, 0x21, 0), X86_MOVLPS = X86_(0, 1, 0x12, 0),
     X86_MOVHPS = X86_(0, 1, 0x16, 0), X86_MOVMSKPS = X86_(0, 1, 0x50, 0),
     X86_MOVMSKPD = X86_(0x66, 1, 0x50, 0),
     // Vectors, shifts by an imm8: reg is the group's number, the register shifted is rm

@@ -59,7 +59,7 @@ static const struct row rows[] = {
     XQ(PMOVZXDQ, "pmovzxdq") XX(PSHUFB, "pshufb") XXI(PSHUFD, "pshufd") XXI(PSHUFLW, "pshuflw") XXI(SHUFPS, "shufps")
     XXI(PALIGNR, "palignr") R(PBLENDVB, "pblendvb", "x", "x", "x", 0) R(PINSRB, "pinsrb", "x", "d", "b", IMM)
     R(PINSRW, "pinsrw", "x", "d", "h", IMM) R(PINSRD, "pinsrd|pinsrq", "xx", "dq", "dq", IMM)
-    R(MOVLPS, "movlps", "x", "x", "q", MEM_ONLY) R(MOVHPS, "movhps", "x", "x", "q", MEM_ONLY)
+    R(INSERTPS, "insertps", "x", "x", "d", IMM) R(MOVLPS, "movlps", "x", "x", "q", MEM_ONLY) R(MOVHPS, "movhps", "x", "x", "q", MEM_ONLY)
     R(MOVMSKPS, "movmskps", "d", "x", "x", REG_ONLY) R(MOVMSKPD, "movmskpd", "d", "x", "x", REG_ONLY)
     FP(ADDF, "add") FP(MULF, "mul") FP(SUBF, "sub") FP(DIVF, "div") FP(SQRTF, "sqrt") FP(MINF, "min") FP(MAXF, "max")
     { "CMPF", X86_CMPF | X86_PS, "cmpunordps", "x", "x", "x", IMM }, { "CMPF", X86_CMPF | X86_SD, "cmpunordsd", "x", "x", "q", IMM },
