@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OP_VARIANT = 1 };
+enum { OP_VARIANT = 1, OP_STEP };
 enum { MODE_FPCR = 1 }; // the toy's mode says as much as A64's
 
 // How the operands of a variant lie.
@@ -112,9 +112,8 @@ static ir_val operand(struct ir *ir, const struct variant *v, ir_val val, unsign
     return t;
 }
 
-static void emit_variant(struct toy *t, struct ir *ir, uint32_t arg)
+static void emit(struct ir *ir, const struct variant *v)
 {
-    const struct variant *v = t->user;
     unsigned wants = ir_vop_info[v->vop].operands;
     ir_val a = wants & IRV_A || a_is_word(v) ? operand(ir, v, v->a, 0) : IR_NONE;
     ir_val b = wants & IRV_B ? operand(ir, v, v->b, 1) : IR_NONE;
@@ -126,6 +125,11 @@ static void emit_variant(struct toy *t, struct ir *ir, uint32_t arg)
         ir_MOV(ir, IR_I64, v->d, d, 0);
     else if (v->form == TEMPORARIES && has_d)
         ir_vec(ir, IRV_MOV, IR_FULL | IR_LANE64, v->d, d, IR_NONE, IR_NONE, 0);
+}
+
+static void emit_variant(struct toy *t, struct ir *ir, uint32_t arg)
+{
+    emit(ir, t->user);
 }
 
 // Makes the next run translate v.
@@ -396,4 +400,196 @@ Test(quick_vec, rounding_modes, .timeout = 120)
         FPCR_FZ16 | 1u << FPCR_RMODE_SHIFT, FPCR_AHP,
     };
     check_all(modes, ARRAY_SIZE(modes), true, true);
+}
+
+// Sequences ---------------------------------------------------------------------------------------
+
+// What one operation leaves in host registers for later ones has to survive loads and stores, found
+// and not found in the TLB, operations made again, functions called, and integers in temporaries.
+enum { STEPS = 14, PAGES = 3, R_BASE = 50, NR_V = 8, DATA_SIZE = PAGES * PAGE_SIZE };
+
+struct step {
+    enum { STEP_VECTOR, STEP_LOAD, STEP_LOAD_PAIR, STEP_STORE, STEP_INTEGER } kind;
+    struct variant v;
+    ir_val d2;
+    unsigned off;
+};
+
+struct program {
+    struct step steps[STEPS];
+};
+
+static void emit_step(struct toy *t, struct ir *ir, uint32_t arg)
+{
+    const struct step *s = &((const struct program *)t->user)->steps[arg & 0xff];
+    ir_val tmp;
+    switch (s->kind) {
+    case STEP_VECTOR:
+        emit(ir, &s->v);
+        return;
+    case STEP_LOAD:
+        ir_load(ir, IR_LDV128, 0, s->v.d, IR_NONE, ir_r(R_BASE), IR_NONE, s->off);
+        return;
+    case STEP_LOAD_PAIR:
+        ir_load(ir, IR_LDPV64, 0, s->v.d, s->d2, ir_r(R_BASE), IR_NONE, s->off);
+        return;
+    case STEP_STORE:
+        ir_store(ir, IR_STV128, 0, s->v.a, IR_NONE, ir_r(R_BASE), IR_NONE, s->off);
+        return;
+    default: // the temporary may have been a vector
+        tmp = ir_tmp(ir);
+        ir_ADD(ir, IR_I64, tmp, ir_r(R_HOT), ir_r(R_COLD));
+        ir_vec(ir, IRV_DUPW, IR_FULL | IR_LANE64, s->v.d, tmp, IR_NONE, IR_NONE, 0);
+    }
+}
+
+static ir_val any_v(uint64_t *random)
+{
+    return ir_v((unsigned)(toy_random(random) >> 33) % NR_V);
+}
+
+static void make_vector_step(struct variant *v, uint64_t *random, bool fp)
+{
+    do {
+        v->vop = (unsigned)(toy_random(random) >> 33) % IR_NR_VOPS;
+        v->type = (unsigned)(toy_random(random) >> 33) % IR_NR_VEC_TYPES;
+    } while (!ir_vec_fn[v->vop][v->type] || (fp && !(ir_vop_info[v->vop].flags & IR_F_FP)));
+    v->form = toy_random(random) >> 60 ? APART : TEMPORARIES;
+    v->d = d_is_word(v) ? ir_r(R_D) : any_v(random);
+    v->a = a_is_word(v) ? ir_r(R_D) : any_v(random);
+    v->b = any_v(random);
+    v->c = any_v(random);
+    v->imm = immediate(v, random);
+}
+
+static void make_program(struct program *p, uint64_t *random)
+{
+    for (unsigned n = 0; n < STEPS; n++) {
+        struct step *s = &p->steps[n];
+        unsigned x = (unsigned)(toy_random(random) >> 40);
+        s->kind = x % 16 < 10 ? STEP_VECTOR : x % 16 < 12 ? STEP_LOAD : x % 16 < 13 ? STEP_LOAD_PAIR : x % 16 < 15 ? STEP_STORE : STEP_INTEGER;
+        make_vector_step(&s->v, random, x & 0x100);
+        if (s->kind != STEP_VECTOR) {
+            s->v.d = any_v(random);
+            s->v.a = any_v(random);
+        }
+        do
+            s->d2 = any_v(random);
+        while (s->d2 == s->v.d);
+        s->off = 16 * ((x >> 9) % (DATA_SIZE / 16));
+    }
+}
+
+static void run_reference(struct vcpu *cpu, const struct program *p, uint8_t *data)
+{
+    for (unsigned n = 0; n < STEPS; n++) {
+        const struct step *s = &p->steps[n];
+        union vec r = { .u64 = { 0, 0 } };
+        switch (s->kind) {
+        case STEP_VECTOR:
+            reference(cpu, &s->v);
+            break;
+        case STEP_LOAD:
+            memcpy(slot(cpu, s->v.d), data + s->off, 16);
+            break;
+        case STEP_LOAD_PAIR:
+            memcpy(&r, data + s->off, 8);
+            memcpy(slot(cpu, s->v.d), &r, 16);
+            memcpy(&r, data + s->off + 8, 8);
+            memcpy(slot(cpu, s->d2), &r, 16);
+            break;
+        case STEP_STORE:
+            memcpy(data + s->off, slot(cpu, s->v.a), 16);
+            break;
+        default:
+            r.u64[0] = r.u64[1] = cpu->r[R_HOT] + cpu->r[R_COLD];
+            memcpy(slot(cpu, s->v.d), &r, 16);
+        }
+    }
+}
+
+static void start_both(struct vcpu *want, struct vcpu *got, uint64_t *random)
+{
+    struct variant shape = { .vop = IRV_FADD };
+    for (unsigned n = 0; n < NR_V; n++) {
+        shape.type = IR_FULL | (n & 1 ? IR_LANE32 : IR_LANE64);
+        want->v[n] = got->v[n] = vector(&shape, random);
+    }
+    for (unsigned n = 0; n < 4; n++)
+        want->r[regs_r[n]] = got->r[regs_r[n]] = toy_random(random);
+    want->r[R_BASE] = got->r[R_BASE] = TOY_DATA;
+    want->nzcv = got->nzcv = toy_random(random) >> 60;
+    want->fp.fpsr = got->fp.fpsr = 0;
+}
+
+static bool same_ends(const struct vcpu *want, const struct vcpu *got, const uint8_t *want_data, const uint8_t *got_data)
+{
+    bool same = want->fp.fpsr == got->fp.fpsr && want->nzcv == got->nzcv && want->r[R_D] == got->r[R_D] &&
+                !memcmp(want_data, got_data, DATA_SIZE);
+    return same && !memcmp(want->v, got->v, NR_V * sizeof want->v[0]);
+}
+
+static void describe_program(const struct program *p, const struct vcpu *want, const struct vcpu *got)
+{
+    static const char *const kinds[] = { "", "load", "load pair", "store", "integer" };
+    for (unsigned n = 0; n < STEPS; n++) {
+        const struct step *s = &p->steps[n];
+        fprintf(stderr, "  %s%s type %u form %u d %x a %x b %x c %x d2 %x imm %#" PRIx64 " off %x\n", kinds[s->kind],
+                s->kind == STEP_VECTOR ? ir_vop_info[s->v.vop].name : "", s->v.type, s->v.form, s->v.d, s->v.a, s->v.b, s->v.c, s->d2, s->v.imm, s->off);
+    }
+    for (unsigned n = 0; n < NR_V; n++)
+        if (memcmp(&want->v[n], &got->v[n], 16))
+            fprintf(stderr, "  v%u want %016" PRIx64 ":%016" PRIx64 " got %016" PRIx64 ":%016" PRIx64 "\n", n, want->v[n].u64[1], want->v[n].u64[0],
+                    got->v[n].u64[1], got->v[n].u64[0]);
+    fprintf(stderr, "  fpsr want %x got %x, nzcv want %x got %x\n", want->fp.fpsr, got->fp.fpsr, want->nzcv, got->nzcv);
+}
+
+static void choose_program(struct toy *t, struct program *p)
+{
+    uint32_t *code = toy_host(t, TOY_CODE), serial = (code[0] >> 8 & 0xffff) + 1;
+    t->user = p;
+    t->emit[OP_STEP] = emit_step;
+    for (unsigned n = 0; n < STEPS; n++)
+        code[n] = toy_word(OP_STEP, (serial & 0xffff) << 8 | n);
+    code[STEPS] = 0;
+    jit_ram_written(&t->jit, TOY_CODE, 4 * STEPS + 4);
+}
+
+Test(quick_vec, sequences, .timeout = 120)
+{
+    static struct vcpu want;
+    static uint8_t data[DATA_SIZE];
+    setenv("ARMLET_TEST_ENGINE", "quick", 1);
+    struct toy *t = toy_create();
+    const char *count = getenv("QUICK_VEC_PROGRAMS");
+    unsigned programs = count ? (unsigned)atoi(count) : 4000, bad = 0;
+    uint64_t random = 0x5eed;
+    t->guest.mode_fpcr_zero = fpcr_is_zero;
+    for (unsigned n = 0; n < programs && bad < 3; n++) {
+        struct program p;
+        make_program(&p, &random);
+        choose_program(t, &p);
+        for (unsigned run = 0; run < 8; run++) {
+            uint8_t *memory = toy_host(t, TOY_DATA);
+            for (unsigned k = 0; k < DATA_SIZE; k += 8) {
+                uint64_t word = k & 16 ? fp_lane(32, &random) : fp_lane(64, &random);
+                memcpy(memory + k, &word, 8);
+            }
+            memcpy(data, memory, DATA_SIZE);
+            start_both(&want, &t->cpu, &random);
+            if (run & 1)
+                for (unsigned k = 0; k < DATA_SIZE; k += PAGE_SIZE)
+                    tlb_flush_va(&t->cpu, TOY_DATA + k);
+            run_reference(&want, &p, data);
+            toy_run(t, TOY_CODE);
+            fp_host_sync(&t->cpu.fp);
+            if (!same_ends(&want, &t->cpu, data, memory)) {
+                describe_program(&p, &want, &t->cpu);
+                bad++;
+                break;
+            }
+        }
+    }
+    toy_destroy(t);
+    cr_assert_eq(bad, 0, "%u programs differ", bad);
 }
