@@ -103,7 +103,31 @@ static bool to_word(struct quick_tr *t, const struct ir_insn *i)
     return true;
 }
 
-// Lanes of 32 bits, signed; scalars of the lane's width.
+// Goes to c unless all lanes of xmm0 are small enough. Half vectors have zeros above.
+static void fitting_lanes(struct quick_tr *t, const struct ir_insn *i, struct quick_cold *c, const struct to_int *f)
+{
+    unsigned lane = quick_vec_lane(i);
+    uint64_t least = wide(i) ? (uint64_t)(1023 + too_large(f)) << 52 : (uint64_t)(127 + too_large(f)) << 23;
+    quick_vec_op(t, X86_MOVAPS, 1, quick_vec_splat(t, lane, wide(i) ? ~BIT(63) : ~BIT(31)));
+    quick_vec_rr(t, X86_PAND, 1, 0);
+    quick_vec_op(t, wide(i) ? X86_PCMPGTQ : X86_PCMPGTD, 1, quick_vec_splat(t, lane, least - 1));
+    quick_vec_rr(t, wide(i) ? X86_MOVMSKPD : X86_MOVMSKPS, RAX, 1);
+    x86_rr(&t->as, X86_TEST, false, RAX, RAX);
+    c->from[1] = x86_jcc_ahead(&t->as, CC_NE);
+}
+
+// xmm0 = its doubles as words of 64 bits.
+static void words_of_doubles(struct quick_tr *t)
+{
+    quick_vec_imm(t, X86_PSHUFD, 1, x86_r(0), 0x4e);
+    x86_emit(&t->as, X86_CVTTF2SI | X86_SD, true, RAX, x86_r(0), 0);
+    x86_emit(&t->as, X86_CVTTF2SI | X86_SD, true, RCX, x86_r(1), 0);
+    x86_emit(&t->as, X86_MOVD, true, 0, x86_r(RAX), 0);
+    x86_emit(&t->as, X86_MOVD, true, 1, x86_r(RCX), 0);
+    quick_vec_rr(t, X86_PUNPCKLQDQ, 0, 1);
+}
+
+// Lanes, signed; scalars of the lane's width.
 static bool to_lanes(struct quick_tr *t, const struct ir_insn *i)
 {
     struct to_int f;
@@ -117,19 +141,17 @@ static bool to_lanes(struct quick_tr *t, const struct ir_insn *i)
         quick_fp_end(t, c);
         return true;
     }
-    if (wide(i) || f.is_unsigned)
+    if (f.is_unsigned)
         return false;
     struct quick_cold *c = quick_fp_begin(t, i);
     quick_vec_load(t, i, 0, i->a);
-    quick_vec_op(t, X86_MOVAPS, 1, quick_vec_splat(t, IR_LANE32, ~BIT(31)));
-    quick_vec_rr(t, X86_PAND, 1, 0);
-    quick_vec_op(t, X86_PCMPGTD, 1, quick_vec_splat(t, IR_LANE32, ((127 + too_large(&f)) << 23) - 1));
-    quick_vec_rr(t, X86_MOVMSKPS, RAX, 1);
-    x86_rr(&t->as, X86_TEST, false, RAX, RAX);
-    c->from[1] = x86_jcc_ahead(&t->as, CC_NE);
+    fitting_lanes(t, i, c, &f);
     if (f.rounding != 3)
-        quick_vec_imm(t, X86_ROUNDPS, 0, x86_r(0), f.rounding);
-    quick_vec_rr(t, X86_CVTTPS2DQ, 0, 0);
+        quick_vec_imm(t, round_op(i), 0, x86_r(0), f.rounding);
+    if (wide(i))
+        words_of_doubles(t);
+    else
+        quick_vec_rr(t, X86_CVTTPS2DQ, 0, 0);
     quick_vec_store_all(t, i->d, 0);
     quick_fp_end(t, c);
     return true;
@@ -167,10 +189,20 @@ static bool from_word(struct quick_tr *t, const struct ir_insn *i)
     return true;
 }
 
+// xmm0 = words of 64 bits in memory as doubles.
+static void doubles_of_words(struct quick_tr *t, struct x86_rm words)
+{
+    quick_vec_rr(t, X86_PXOR, 0, 0);
+    quick_vec_rr(t, X86_PXOR, 1, 1);
+    x86_emit(&t->as, X86_CVTSI2F | X86_SD, true, 0, words, 0);
+    x86_emit(&t->as, X86_CVTSI2F | X86_SD, true, 1, quick_vec_further(words, 8), 0);
+    quick_vec_rr(t, X86_PUNPCKLQDQ, 0, 1);
+}
+
 static bool from_lanes(struct quick_tr *t, const struct ir_insn *i)
 {
     bool is_unsigned = i->imm >> 8 & 1, scalar = quick_vec_shape(i) == IR_SCALAR;
-    if (i->imm & 0xff || (!scalar && wide(i)))
+    if (i->imm & 0xff)
         return false;
     struct quick_cold *c = quick_fp_begin(t, i);
     if (scalar) {
@@ -178,11 +210,14 @@ static bool from_lanes(struct quick_tr *t, const struct ir_insn *i)
     } else {
         quick_vec_load(t, i, 0, i->a);
         if (is_unsigned) {
-            quick_vec_rr(t, X86_MOVMSKPS, RAX, 0);
+            quick_vec_rr(t, wide(i) ? X86_MOVMSKPD : X86_MOVMSKPS, RAX, 0);
             x86_rr(&t->as, X86_TEST, false, RAX, RAX);
             c->from[1] = x86_jcc_ahead(&t->as, CC_NE);
         }
-        quick_vec_rr(t, X86_CVTDQ2PS, 0, 0);
+        if (wide(i))
+            doubles_of_words(t, quick_vec_mem(t, i->a));
+        else
+            quick_vec_rr(t, X86_CVTDQ2PS, 0, 0);
     }
     quick_vec_store_all(t, i->d, 0);
     quick_fp_end(t, c);

@@ -235,13 +235,14 @@ static void load_vec(struct quick_tr *t, ir_val d, struct x86_rm from, unsigned 
 static void store_vec(struct quick_tr *t, ir_val v, struct x86_rm to, unsigned size)
 {
     struct x86_asm *as = &t->as;
+    int held = quick_vec_held(t, v);
+    if (held != X86_NO_REG && size >= 4) {
+        x86_emit(as, size == 16 ? X86_MOVUPS_TO : size == 8 ? X86_MOVQ_TO : X86_MOVSS_TO, false, held, to, 0);
+        return;
+    }
     struct x86_rm from = quick_mem(t, v);
     switch (size) {
     case 16:
-        if (quick_vec_held(t, v) != X86_NO_REG) {
-            x86_emit(as, X86_MOVUPS_TO, false, quick_vec_held(t, v), to, 0);
-            return;
-        }
         x86_emit(as, X86_MOVAPS, false, 0, from, 0);
         x86_emit(as, X86_MOVUPS_TO, false, 0, to, 0);
         return;

@@ -48,6 +48,12 @@ struct x86_rm quick_vec_mem(struct quick_tr *t, ir_val v)
     return quick_mem(t, v);
 }
 
+struct x86_rm quick_vec_full(struct quick_tr *t, ir_val v)
+{
+    int held = quick_vec_held(t, v);
+    return held != X86_NO_REG ? x86_r(held) : quick_vec_mem(t, v);
+}
+
 static bool is_word(ir_val v)
 {
     return ir_kind(v) == IR_KIND_R && !ir_is_v(v);
@@ -58,7 +64,7 @@ void quick_vec_load(struct quick_tr *t, const struct ir_insn *i, int xmm, ir_val
     unsigned lane = quick_vec_lane(i), shape = quick_vec_shape(i);
     int host = quick_host_of(t, v), held = quick_vec_held(t, v);
     if (shape == IR_FULL) {
-        quick_vec_op(t, X86_MOVAPS, xmm, held != X86_NO_REG ? x86_r(held) : quick_vec_mem(t, v));
+        quick_vec_op(t, X86_MOVAPS, xmm, quick_vec_full(t, v));
         return;
     }
     if (shape == IR_HALF)

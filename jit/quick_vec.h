@@ -30,6 +30,8 @@ struct x86_rm quick_vec_further(struct x86_rm rm, unsigned bytes);
 
 // A vector operand in memory, aligned to 16; not for scalars.
 struct x86_rm quick_vec_mem(struct quick_tr *t, ir_val v);
+// All 16 bytes of it as an operand, a register or memory.
+struct x86_rm quick_vec_full(struct quick_tr *t, ir_val v);
 // xmm = what i's type says of v, zero above.
 void quick_vec_load(struct quick_tr *t, const struct ir_insn *i, int xmm, ir_val v);
 // The same as an operand; what is above may be anything. Scalars are in `scratch`.

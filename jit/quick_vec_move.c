@@ -40,13 +40,13 @@ static struct x86_rm mask(struct quick_tr *t, const struct ir_insn *i, unsigned 
 void quick_vec_permute(struct quick_tr *t, const struct ir_insn *i, unsigned vop, ir_val a, ir_val b)
 {
     if (quick_vec_shape(i) == IR_HALF) {
-        quick_vec_op(t, X86_MOVQ, 0, quick_vec_mem(t, a));
+        quick_vec_op(t, X86_MOVQ, 0, quick_vec_full(t, a));
         quick_vec_op(t, X86_MOVHPS, 0, quick_vec_mem(t, b));
         quick_vec_op(t, X86_PSHUFB, 0, mask(t, i, vop, 8, 0, 16));
         return;
     }
-    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_mem(t, a));
-    quick_vec_op(t, X86_MOVAPS, 1, quick_vec_mem(t, b));
+    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_full(t, a));
+    quick_vec_op(t, X86_MOVAPS, 1, quick_vec_full(t, b));
     quick_vec_op(t, X86_PSHUFB, 0, mask(t, i, vop, 16, 0, 16));
     quick_vec_op(t, X86_PSHUFB, 1, mask(t, i, vop, 16, 16, 16));
     quick_vec_rr(t, X86_POR, 0, 1);
@@ -60,8 +60,8 @@ static bool known(struct quick_tr *t, const struct ir_insn *i)
     unsigned lane = quick_vec_lane(i), vop = i->attr;
     bool words = lane == IR_LANE64 && vop != IRV_EXT; // two lanes: all are ZIPs
     if (vop == IRV_EXT) {
-        quick_vec_op(t, X86_MOVAPS, 0, quick_vec_mem(t, i->b));
-        quick_vec_imm(t, X86_PALIGNR, 0, quick_vec_mem(t, i->a), i->imm & 0xff);
+        quick_vec_op(t, X86_MOVAPS, 0, quick_vec_full(t, i->b));
+        quick_vec_imm(t, X86_PALIGNR, 0, quick_vec_full(t, i->a), i->imm & 0xff);
         return true;
     }
     bool first = vop == IRV_ZIP1 || (words && (vop == IRV_UZP1 || vop == IRV_TRN1));
@@ -69,11 +69,11 @@ static bool known(struct quick_tr *t, const struct ir_insn *i)
     bool shuffle = lane == IR_LANE32 && (vop == IRV_UZP1 || vop == IRV_UZP2);
     if (!first && !second && !shuffle)
         return false;
-    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_mem(t, i->a));
+    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_full(t, i->a));
     if (shuffle)
-        quick_vec_imm(t, X86_SHUFPS, 0, quick_vec_mem(t, i->b), vop == IRV_UZP1 ? 0x88 : 0xdd);
+        quick_vec_imm(t, X86_SHUFPS, 0, quick_vec_full(t, i->b), vop == IRV_UZP1 ? 0x88 : 0xdd);
     else
-        quick_vec_op(t, (first ? low : high)[lane], 0, quick_vec_mem(t, i->b));
+        quick_vec_op(t, (first ? low : high)[lane], 0, quick_vec_full(t, i->b));
     return true;
 }
 
@@ -89,7 +89,7 @@ static bool permute(struct quick_tr *t, const struct ir_insn *i)
 static bool reverse(struct quick_tr *t, const struct ir_insn *i)
 {
     unsigned bytes = quick_vec_shape(i) == IR_FULL ? 16 : 8;
-    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_mem(t, i->a));
+    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_full(t, i->a));
     quick_vec_op(t, X86_PSHUFB, 0, mask(t, i, IRV_REV, bytes, 0, 16));
     quick_vec_store_all(t, i->d, 0);
     return true;
@@ -101,7 +101,7 @@ static bool permute3(struct quick_tr *t, const struct ir_insn *i)
     unsigned bytes = quick_vec_shape(i) == IR_FULL ? 16 : 8;
     for (unsigned n = 0; n < 3; n++) {
         int xmm = n ? 1 : 0;
-        quick_vec_op(t, X86_MOVAPS, xmm, quick_vec_mem(t, operands[n]));
+        quick_vec_op(t, X86_MOVAPS, xmm, quick_vec_full(t, operands[n]));
         quick_vec_op(t, X86_PSHUFB, xmm, mask(t, i, i->attr, bytes, n * bytes, bytes));
         if (n)
             quick_vec_rr(t, X86_POR, 0, 1);
@@ -114,14 +114,14 @@ static bool permute3(struct quick_tr *t, const struct ir_insn *i)
 // PBLENDVB look at.
 static bool table(struct quick_tr *t, const struct ir_insn *i)
 {
-    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_mem(t, i->b));
+    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_full(t, i->b));
     if (i->imm & 0xff)
         quick_vec_op(t, X86_PSUBB, 0, quick_vec_splat(t, IR_LANE8, i->imm));
     quick_vec_op(t, X86_PADDUSB, 0, quick_vec_splat(t, IR_LANE8, 0x70));
-    quick_vec_op(t, X86_MOVAPS, 1, quick_vec_mem(t, i->a));
+    quick_vec_op(t, X86_MOVAPS, 1, quick_vec_full(t, i->a));
     quick_vec_rr(t, X86_PSHUFB, 1, 0);
     if (i->c != IR_NONE)
-        quick_vec_op(t, X86_PBLENDVB, 1, quick_vec_mem(t, i->c));
+        quick_vec_op(t, X86_PBLENDVB, 1, quick_vec_full(t, i->c));
     quick_vec_store(t, i, 1);
     return true;
 }
@@ -239,7 +239,7 @@ static void insert(struct quick_tr *t, unsigned lane, unsigned n, struct x86_rm 
 static bool insert_lane(struct quick_tr *t, const struct ir_insn *i)
 {
     unsigned lane = quick_vec_lane(i);
-    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_mem(t, i->c));
+    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_full(t, i->c));
     insert(t, lane, i->imm & 0xff, quick_vec_further(quick_vec_mem(t, i->a), (unsigned)(i->imm >> 8) << lane));
     quick_vec_store_all(t, i->d, 0);
     return true;
@@ -248,7 +248,7 @@ static bool insert_lane(struct quick_tr *t, const struct ir_insn *i)
 static bool insert_word(struct quick_tr *t, const struct ir_insn *i)
 {
     int host = quick_host_of(t, i->a);
-    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_mem(t, i->c));
+    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_full(t, i->c));
     insert(t, quick_vec_lane(i), i->imm & 0xff, host != X86_NO_REG ? x86_r(host) : quick_vec_mem(t, i->a));
     quick_vec_store_all(t, i->d, 0);
     return true;
@@ -261,6 +261,11 @@ static bool lane_to_word(struct quick_tr *t, const struct ir_insn *i)
     unsigned lane = quick_vec_lane(i);
     bool sign = i->attr != IRV_LANE_U, w = i->attr == IRV_LANE_S64 || lane == IR_LANE64;
     int d = quick_dest(t, i->d, IR_NONE, IR_NONE);
+    if (lane >= IR_LANE32 && !(i->imm & 0xff) && i->attr == IRV_LANE_U && quick_vec_held(t, i->a) != X86_NO_REG) {
+        x86_emit(&t->as, X86_MOVD_TO, w, quick_vec_held(t, i->a), x86_r(d), 0);
+        quick_store(t, i->d, d);
+        return true;
+    }
     struct x86_rm rm = quick_vec_further(quick_vec_mem(t, i->a), (i->imm & 0xff) << lane);
     if (i->attr == IRV_LANE_S32 && lane >= IR_LANE32) {
         x86_emit(&t->as, X86_MOV, false, d, rm, 0);

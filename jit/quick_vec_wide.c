@@ -32,7 +32,7 @@ static const struct long_row long_rows[IR_NR_VOPS] = {
 // The half of an operand that a widening operation takes in.
 static struct x86_rm half(struct quick_tr *t, const struct ir_insn *i, ir_val v)
 {
-    return quick_vec_further(quick_vec_mem(t, v), i->imm >> 8 & 1 ? 8 : 0);
+    return i->imm >> 8 & 1 ? quick_vec_further(quick_vec_mem(t, v), 8) : quick_vec_full(t, v);
 }
 
 // xmm0 = the larger less the smaller, which fits lanes of the operands' width, then widened.
@@ -59,7 +59,7 @@ static bool lower_long(struct quick_tr *t, const struct ir_insn *i, const struct
         long_difference(t, i, sign);
     } else {
         if (r->flags & WIDE_A)
-            quick_vec_op(t, X86_MOVAPS, 0, quick_vec_mem(t, i->a));
+            quick_vec_op(t, X86_MOVAPS, 0, quick_vec_full(t, i->a));
         else
             quick_vec_op(t, extend[lane], 0, half(t, i, i->a));
         if (r->kind == LONG_SHIFT) {
@@ -70,7 +70,7 @@ static bool lower_long(struct quick_tr *t, const struct ir_insn *i, const struct
         }
     }
     if (r->flags & ACCUMULATE) {
-        quick_vec_op(t, X86_MOVAPS, 1, quick_vec_mem(t, i->c));
+        quick_vec_op(t, X86_MOVAPS, 1, quick_vec_full(t, i->c));
         quick_vec_rr(t, add, 1, 0);
     }
     quick_vec_store_all(t, i->d, r->flags & ACCUMULATE ? 1 : 0);
@@ -90,9 +90,9 @@ static bool lower_narrow(struct quick_tr *t, const struct ir_insn *i)
 {
     unsigned lane = quick_vec_lane(i), vop = i->attr, n = i->imm & 0xff;
     bool sum = vop == IRV_ADDHN || vop == IRV_RADDHN, difference = vop == IRV_SUBHN || vop == IRV_RSUBHN;
-    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_mem(t, i->a));
+    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_full(t, i->a));
     if (sum || difference) {
-        quick_vec_op(t, (sum ? quick_vec_padd : quick_vec_psub)[lane + 1], 0, quick_vec_mem(t, i->b));
+        quick_vec_op(t, (sum ? quick_vec_padd : quick_vec_psub)[lane + 1], 0, quick_vec_full(t, i->b));
         if (vop == IRV_RADDHN || vop == IRV_RSUBHN)
             quick_vec_op(t, quick_vec_padd[lane + 1], 0, quick_vec_splat(t, lane + 1, BIT((8u << lane) - 1)));
         quick_vec_shift(t, X86_G_PSRL, lane + 1, 0, 8u << lane);
@@ -103,7 +103,7 @@ static bool lower_narrow(struct quick_tr *t, const struct ir_insn *i)
     }
     narrow(t, lane);
     if (i->imm >> 8 & 1) { // above c's lower half
-        quick_vec_op(t, X86_MOVQ, 1, quick_vec_mem(t, i->c));
+        quick_vec_op(t, X86_MOVQ, 1, quick_vec_full(t, i->c));
         quick_vec_rr(t, X86_PUNPCKLQDQ, 1, 0);
         quick_vec_store_all(t, i->d, 1);
     } else {
@@ -152,7 +152,7 @@ static bool pairwise_long(struct quick_tr *t, const struct ir_insn *i, bool sign
 static bool fold(struct quick_tr *t, const struct ir_insn *i, uint32_t op)
 {
     unsigned lane = quick_vec_lane(i);
-    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_mem(t, i->a));
+    quick_vec_op(t, X86_MOVAPS, 0, quick_vec_full(t, i->a));
     if (quick_vec_shape(i) == IR_FULL) {
         quick_vec_imm(t, X86_PSHUFD, 1, x86_r(0), 0x4e);
         quick_vec_rr(t, op, 0, 1);
