@@ -164,5 +164,5 @@ bool quick_lower_vec(struct quick_tr *t, const struct ir_insn *i)
 {
     if (!t->q->sse42)
         return false;
-    return quick_fp(t, i) || quick_fp_convert(t, i) || quick_vec_int(t, i) || quick_vec_move(t, i) || quick_vec_wide(t, i);
+    return quick_fp(t, i) || quick_fp_convert(t, i) || quick_vec_int(t, i) || quick_vec_move(t, i) || quick_vec_wide(t, i) || quick_vec_sat(t, i);
 }

@@ -77,6 +77,7 @@ extern const uint32_t quick_vec_padd[4], quick_vec_psub[4];
 // Lowerings of a subject. False: none, nothing was emitted.
 bool quick_vec_int(struct quick_tr *t, const struct ir_insn *i);  // lanes in place
 bool quick_vec_wide(struct quick_tr *t, const struct ir_insn *i); // widening, narrowing, folding
+bool quick_vec_sat(struct quick_tr *t, const struct ir_insn *i);  // saturating
 bool quick_vec_move(struct quick_tr *t, const struct ir_insn *i); // moves and permutations
 bool quick_fp(struct quick_tr *t, const struct ir_insn *i);
 bool quick_fp_convert(struct quick_tr *t, const struct ir_insn *i);
