@@ -170,6 +170,20 @@ void tier_look(struct vcpu *cpu, struct tb *tb)
         compile(t, cpu, tb);
 }
 
+void tier_note(struct vcpu *cpu, struct region *region, uint64_t insns)
+{
+    const struct tier *t = cpu->jit->tier;
+    region->insns += insns;
+    if (++region->entered < t->policy.pays_entries)
+        return;
+    if (region->insns < (uint64_t)t->policy.pays_insns * region->entered && !t->options.wait) {
+        region_give_up(cpu->jit, region);
+        cpu->stats.regions_given_up++;
+    }
+    region->entered = 0;
+    region->insns = 0;
+}
+
 void tier_forget(struct tb *tb)
 {
     tb->looked = 0;
