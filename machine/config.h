@@ -92,6 +92,7 @@ enum config_char_backend {
     CONFIG_CHAR_NULL,
     CONFIG_CHAR_STDIO,
     CONFIG_CHAR_FILE, // output only
+    CONFIG_CHAR_SOCKET, // a Unix socket
     CONFIG_CHAR_TESTDEV, // the guest's words end armlet
     CONFIG_CHAR_BUFFER, // in memory, for tests: no option names it
     CONFIG_CHAR_GIVEN,  // made by whoever filled this in (armlet bench): no option names it
@@ -102,7 +103,9 @@ struct chardev;
 struct config_chardev {
     const char *id;
     int backend;      // enum config_char_backend
-    const char *path; // of a file
+    const char *path; // of a file or a socket
+    bool server;      // of a socket: listens
+    bool wait;        // of a socket: never
     struct chardev *given; // becomes the machine's
     bool mux;         // Ctrl-A is armlet's escape character
     bool signal;      // stdio: Ctrl-C ends armlet instead of reaching the guest

@@ -116,6 +116,11 @@ static bool step_once(struct debugger *d, unsigned thread, struct gdb_stop *s)
     return owners;
 }
 
+static int requested(const struct debugger *d)
+{
+    return __atomic_load_n(&d->m->request, __ATOMIC_SEQ_CST);
+}
+
 // Threads that are to go on run meanwhile.
 static void step_some(struct debugger *d)
 {
@@ -125,15 +130,15 @@ static void step_some(struct debugger *d)
     while (d->actions[thread].verb != GDB_STEP)
         thread++;
     go(d);
-    for (unsigned n = 0; n < STEPS_AT_ONCE && !done && d->m->request == MACHINE_GO_ON; n++)
+    for (unsigned n = 0; n < STEPS_AT_ONCE && !done && requested(d) == MACHINE_GO_ON; n++)
         done = step_once(d, thread, &s);
     bool goes_on = !done;
     int other = who_left(d);
     stop(d);
     d->stepping = goes_on;
-    if (d->m->request != MACHINE_GO_ON) {
+    if (requested(d) != MACHINE_GO_ON) {
         d->stepping = false;
-        d->restarted = d->m->request == MACHINE_RESET;
+        d->restarted = requested(d) == MACHINE_RESET;
     } else if (!done && other >= 0) {
         d->stepping = false;
         s = reason(d, (unsigned)other);

@@ -4,6 +4,7 @@
 #include "devices/char/buffer.h"
 #include "devices/char/mirror.h"
 #include "devices/char/null.h"
+#include "devices/char/socket.h"
 #include "devices/char/stdio.h"
 #include "devices/display/console.h"
 #include "devices/char/testdev.h"
@@ -122,6 +123,8 @@ static struct chardev *create_chardev(struct machine *m, const struct config_cha
         return null_create();
     if (c->backend == CONFIG_CHAR_BUFFER)
         return buffer_create();
+    if (c->backend == CONFIG_CHAR_SOCKET)
+        return char_socket_create(c->path, c->server, err);
     if (c->backend == CONFIG_CHAR_TESTDEV)
         return testdev_create(test_device_quit, m);
     if (c->backend == CONFIG_CHAR_GIVEN)
@@ -517,7 +520,7 @@ static bool reset(struct machine *m, struct error *err)
     mutex_lock(&m->lock);
     virt_reset(m);
     mutex_unlock(&m->lock);
-    tb_suspect_all(&m->jit);
+    tb_forget_all(&m->jit); // or it would grow from boot to boot
     ram_clear(&m->ram);
     return load(m, err);
 }
@@ -575,6 +578,7 @@ int machine_run(struct machine *m)
             : request == MACHINE_QUIT ? MACHINE_EVENT_SHUTDOWN_USER
                                       : MACHINE_EVENT_SHUTDOWN_GUEST);
     mutex_lock(&m->lock);
+    virt_drain(m); // what a disk still does would reach a machine that is being taken apart
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_flush(m->chardevs[n]);
     mutex_unlock(&m->lock);

@@ -210,6 +210,9 @@ Test(options, wrong_values)
     bad("K -serial chardev:x", "no -chardev");
     bad("K -chardev stdio,id=a -chardev stdio,id=b", "once");
     bad("K -chardev file,id=a", "path=");
+    bad("K -chardev socket,id=a,server=on", "path=");
+    bad("K -chardev socket,id=a,path=/x,wait=on", "only wait=off");
+    bad("K -chardev socket,id=a,host=localhost,port=1", "no property");
     bad("K -chardev null", "no id=");
     bad("K -seed x", "not a number");
 }
@@ -415,6 +418,8 @@ Test(options, serials)
     cr_expect(config.chardevs[config.serials[0]].signal);
     good("K -nographic -serial stdio");
     cr_expect(!config.chardevs[config.serials[0]].signal);
+    good("K -chardev socket,id=s,path=/x,server=on,wait=off -serial chardev:s");
+    cr_expect(config.chardevs[0].backend == CONFIG_CHAR_SOCKET && config.chardevs[0].server);
     good("K -chardev null,id=n -serial chardev:n");
     cr_expect_eq(config.chardevs[config.serials[0]].backend, CONFIG_CHAR_NULL);
     good("K -nodefaults");
@@ -560,10 +565,13 @@ Test(short_way, a_disk_starts_through_firmware)
     good(line("-bios B %s", disk)); // there may be no EDK2 on this host
     cr_expect_str_eq(config.drives[0].file, disk);
     cr_expect_eq(config.drives[0].format, CONFIG_FORMAT_RAW);
-    cr_expect_eq(config.device_count, 1u);
+    cr_expect_eq(config.device_count, 2u);
     cr_expect_str_eq(config.flash[0].file, "B");
     cr_expect_null(config.kernel);
     cr_expect(config.ram_size >= 1u << 30 && config.ram_size <= 4ull << 30);
+    cr_expect_eq(config.devices[1].type, DEVICE_VIRTIO_NET);
+    good(line("-nic none -bios B %s", disk));
+    cr_expect_eq(config.device_count, 1u);
     good(line("-m 512 -bios B %s", disk));
     cr_expect_eq(config.ram_size, 512u << 20);
     good(line("K %s", disk)); // a kernel needs none
