@@ -254,6 +254,45 @@ def pictures():
         check('/nowhere/x.png' in errors and errors.count('\n') == 1, errors)
 
 
+def beside_a_debugger():
+    """-S waits for cont; what GDB's client holds only it lets go; it is told when others stop the machine."""
+    with tempfile.TemporaryDirectory() as d, Machine('-S', '-gdb', f'unix:{d}/gdb') as m:
+        c = Client(m.path)
+        deadline = time.monotonic() + 10 * PATIENCE
+        while c.do('query-status')['running']:  # it has not begun to wait yet
+            check(time.monotonic() < deadline, '-S runs')
+        c.do('cont')
+        check(c.do('query-status')['running'], 'cont does nothing')
+        with socket.socket(socket.AF_UNIX) as gdb:
+            gdb.settimeout(20 * PATIENCE)
+            gdb.connect(d + '/gdb')
+            while c.do('query-status')['running']:
+                check(time.monotonic() < deadline, 'GDB does not stop it')
+            check('error' in c.ask('cont'), 'others may continue it')
+            c.do('stop')
+            gdb.sendall(b'+$c#63')
+            while not c.do('query-status')['running']:
+                check(time.monotonic() < deadline, 'GDB does not continue it')
+            c.do('stop')
+            said = b''
+            while b'$T02' not in said:
+                more = gdb.recv(4096)
+                check(more, f'GDB heard {said}')
+                said += more
+            gdb.sendall(b'+')
+            check('error' in c.ask('cont'), 'others may continue it')
+        while not c.do('query-status')['running']:  # the client has gone
+            check(time.monotonic() < deadline, 'it stays stopped')
+        c.do('stop')
+        c.do('system_reset')
+        while 'RESET' not in c.events:
+            check(not c.do('query-status')['running'] and time.monotonic() < deadline, 'a reset starts it')
+        c.do('cont')
+        check(c.do('query-status')['running'], 'cont does nothing')
+        c.do('quit')
+        m.end()
+
+
 def signals():
     with Machine() as m:
         c = Client(m.path)
@@ -283,5 +322,5 @@ def the_socket():
 
 
 if __name__ == '__main__':
-    main(questions, stop_and_cont, idle_while_paused, many_clients, deaf_client, no_client_is_trusted, pictures, signals,
-         the_socket)
+    main(questions, stop_and_cont, idle_while_paused, many_clients, deaf_client, no_client_is_trusted, pictures,
+         beside_a_debugger, signals, the_socket)
