@@ -30,7 +30,7 @@ static void go(struct debugger *d)
     for (unsigned n = 0; n < m->nr_cpus; n++)
         if (d->actions[n].verb == GDB_CONTINUE)
             vcpu_thread_start(&m->threads[n]);
-    d->stopped = false;
+    d->stopped = d->held = false;
 }
 
 static void stop(struct debugger *d)
@@ -327,7 +327,7 @@ static void part(struct debugger *d, bool farewell)
     forget_points(d);
     if (d->socket.listen_fd < 0)
         machine_request(d->m, MACHINE_QUIT);
-    else if (!d->m->config->gdb_stays_stopped)
+    else if (!d->m->config->gdb_stays_stopped && !d->held)
         go_all(d);
 }
 
@@ -399,10 +399,25 @@ void debugger_start(struct debugger *d)
         greet(d); // stdin and stdout
     if (d->restarted)
         report(d, &s);
+    else if (d->held)
+        d->stopped = true;
     else if (!d->connected ? !d->m->config->stopped || d->started : d->gdb.running)
         go(d);
     d->restarted = false;
     d->started = true;
+}
+
+void debugger_hold(struct debugger *d, bool hold)
+{
+    struct gdb_stop s = { .signal = GDB_SIGINT, .point = -1 };
+    d->held = hold;
+    if (hold && (!d->stopped || d->stepping)) {
+        stop(d);
+        if (d->connected)
+            report(d, &s);
+    } else if (!hold && d->stopped && !d->connected) {
+        go_all(d);
+    }
 }
 
 int debugger_pollfds(const struct debugger *d, struct pollfd *fds)
