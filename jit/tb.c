@@ -237,7 +237,7 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
         }
         *e = (struct itlb_entry){ .tag = (pc & PAGE_MASK) | cpu->ictx, .mode = cpu->mode, .page = p };
         if (t.log2_size > PAGE_BITS)
-            cpu->tlb_big[pc >> 55 & 1] |= 1u << (t.log2_size > 31 ? 31 : t.log2_size);
+            tlb_note_big(cpu, pc, t.log2_size);
         if (!t.global)
             tlb_note_nonglobal(cpu, pc, cpu->ictx);
         cpu->stats.itlb_fill++;
@@ -324,6 +324,12 @@ static void flush(struct jit *jit)
 static size_t bytes(const struct jit *jit)
 {
     return jit->bytes + (jit->quick ? quick_bytes(jit->quick) : 0);
+}
+
+void tb_forget_all(struct jit *jit)
+{
+    tb_suspect_all(jit);
+    __atomic_store_n(&jit->code_full, true, __ATOMIC_RELAXED);
 }
 
 void tb_safe_point(struct jit *jit)

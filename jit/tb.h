@@ -114,6 +114,9 @@ void tb_need_interp(struct vcpu *cpu, struct tb *tb);
 void tb_suspect_page(struct jit *jit, gpa_t page);
 void tb_suspect_all(struct jit *jit);
 
+// Everything goes at the next safe point: nothing of it is likely to run again (a reset). Any thread.
+void tb_forget_all(struct jit *jit);
+
 // Marks the page as holding code, so that whoever writes to it says so. Under the lock, before its
 // bytes are read.
 void tb_protect(struct jit *jit, struct code_page *p);

@@ -205,10 +205,12 @@ static void symbol_file(struct monitor *m, const char *arg)
 static void trace(struct monitor *m, const char *arg)
 {
     struct trace *t = m->d->m->trace;
-    if (!strcmp(arg, "on") || !strcmp(arg, "off"))
+    if (trace_has_aim(t) && (!strcmp(arg, "on") || !strcmp(arg, "off")))
         trace_switch(t, !strcmp(arg, "on"));
+    else if (!trace_has_aim(t))
+        fprintf(m->out, "nothing is traced: neither -d exec, -d cpu nor -trace-file is given\n");
     else
-        fprintf(m->out, "tracing is %s (-d exec, -d cpu, --trace-file say what)\n", trace_is_on(t) ? "on" : "off");
+        fprintf(m->out, "tracing is %s\n", trace_is_on(t) ? "on" : "off");
 }
 
 static void step_irq(struct monitor *m, const char *arg)
@@ -252,6 +254,7 @@ static void balloon(struct monitor *m, const char *arg)
 static void system_reset(struct monitor *m, const char *arg)
 {
     machine_request(m->d->m, MACHINE_RESET);
+    fprintf(m->out, "GDB is to forget what it knows: maintenance flush register-cache\n");
 }
 
 static void quit(struct monitor *m, const char *arg)

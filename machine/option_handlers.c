@@ -550,11 +550,6 @@ bool opt_monitor(struct options *o, const char *arg)
     return only(o, "-monitor", arg, "none");
 }
 
-bool opt_display(struct options *o, const char *arg)
-{
-    return only(o, "-display", arg, "none");
-}
-
 bool opt_rtc(struct options *o, const char *arg)
 {
     return only(o, "-rtc", arg, "base=utc");
@@ -563,6 +558,7 @@ bool opt_rtc(struct options *o, const char *arg)
 bool opt_nographic(struct options *o, const char *arg)
 {
     o->nographic = true;
+    o->config->display.type = CONFIG_DISPLAY_NONE;
     return true;
 }
 
@@ -953,5 +949,6 @@ bool options_check(struct options *o)
         return error_set(o->err, "-S: nobody could start the guest; add -s or -gdb");
     if (!c->kernel && !c->flash[0].file && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
+    options_check_display(o);
     return true;
 }

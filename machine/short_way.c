@@ -6,10 +6,12 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define MIB UINT64_C(0x100000)
@@ -18,6 +20,8 @@ enum {
     MEMORY_LEAST = 1024, // MiB that a disk's system gets
     MEMORY_MOST = 4096,
     NAME_ROOM = 4096,
+    SSH_PORT = 2222, // the first of the ports that are tried for the guest's ssh
+    SSH_PORTS = 20,
 };
 
 // What a file is
@@ -100,9 +104,8 @@ bool short_way_positional(struct options *o, const char *path)
     case FILE_ISO:
         if (!o->short_disk)
             o->short_disk = path;
-        // Of a drive without a format its file decides between raw and qcow2.
-        return add(o, "drive", "file=%s%s,if=virtio%s", escaped(o, path, ""),
-                   kind == FILE_QCOW2 ? "" : ",format=raw", kind == FILE_ISO ? ",readonly=on" : "");
+        return add(o, "drive", "file=%s,format=%s,if=virtio%s", escaped(o, path, ""),
+                   kind == FILE_QCOW2 ? "qcow2" : "raw", kind == FILE_ISO ? ",readonly=on" : "");
     case FILE_FIRMWARE:
         return add(o, "bios", "%s", path);
     default:
@@ -162,6 +165,35 @@ static bool is_given(const struct options *o, const char *name)
     return false;
 }
 
+// A free port of this host for the guest's ssh, or 0.
+static int free_port(void)
+{
+    for (int port = SSH_PORT; port < SSH_PORT + SSH_PORTS; port++) {
+        struct sockaddr_in a = {.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+            return 0;
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        bool ok = !bind(fd, (struct sockaddr *)&a, sizeof a);
+        close(fd);
+        if (ok)
+            return port;
+    }
+    return 0;
+}
+
+static bool add_network(struct options *o)
+{
+    int port = free_port();
+    if (!port)
+        return add(o, "nic", "user");
+    if (!o->print_config && isatty(STDERR_FILENO))
+        fprintf(stderr, "armlet: the guest's ssh: ssh -p %d root@127.0.0.1\n", port);
+    return add(o, "nic", "user,hostfwd=tcp:127.0.0.1:%d-:22", port);
+}
+
 static bool has_firmware(const struct machine_config *c)
 {
     for (size_t i = 0; i < c->drive_count; i++)
@@ -175,6 +207,9 @@ bool short_way_complete(struct options *o)
     if (!o->short_disk || o->config->kernel)
         return true;
     if (!is_given(o, "m") && !add(o, "m", "%" PRIu64 "M", memory_by_host()))
+        return false;
+    bool network = is_given(o, "nic") || is_given(o, "net") || is_given(o, "netdev");
+    if (!network && !is_given(o, "nodefaults") && !add_network(o))
         return false;
     return has_firmware(o->config) || add_firmware(o);
 }

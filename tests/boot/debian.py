@@ -22,7 +22,7 @@ def make_disk():
 
 
 def start():
-    return Guest([armlet(), '-m', '1G', '-snapshot', '-accel', 'tiered', DISK])
+    return Guest([armlet(), '-m', '1G', '-snapshot', DISK])
 
 
 def log_in(guest, seconds=600):
@@ -35,7 +35,7 @@ def run(guest, command, seconds=120):
     """What a command prints; the shell is bash on a getty's terminal."""
     guest.type(f'{command}; echo "<$?>"\r')
     start = guest.seen
-    m = guest.expect(r'\n<(\d+)>', seconds)
+    m = guest.expect(r'[\n\r]<(\d+)>', seconds)
     text = guest.text[start:m.start()]
     guest.expect(PROMPT, 60)
     return int(m[1]), re.sub(r'\x1b\[[0-9;?]*[a-zA-Z]', '', text)

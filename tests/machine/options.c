@@ -565,10 +565,13 @@ Test(short_way, a_disk_starts_through_firmware)
     good(line("-bios B %s", disk)); // there may be no EDK2 on this host
     cr_expect_str_eq(config.drives[0].file, disk);
     cr_expect_eq(config.drives[0].format, CONFIG_FORMAT_RAW);
-    cr_expect_eq(config.device_count, 1u);
+    cr_expect_eq(config.device_count, 2u);
     cr_expect_str_eq(config.flash[0].file, "B");
     cr_expect_null(config.kernel);
     cr_expect(config.ram_size >= 1u << 30 && config.ram_size <= 4ull << 30);
+    cr_expect_eq(config.devices[1].type, DEVICE_VIRTIO_NET);
+    good(line("-nic none -bios B %s", disk));
+    cr_expect_eq(config.device_count, 1u);
     good(line("-m 512 -bios B %s", disk));
     cr_expect_eq(config.ram_size, 512u << 20);
     good(line("K %s", disk)); // a kernel needs none
@@ -619,6 +622,51 @@ Test(options, logging_and_rest)
     cr_expect(config.seed_given);
     cr_expect_eq(config.seed, 7u);
     cr_expect(!config.virtio_legacy);
+}
+
+Test(options, displays)
+{
+    good("K");
+    cr_expect_eq(config.display.type, CONFIG_DISPLAY_DEFAULT);
+    good("K -display none -vga none -vnc none");
+    cr_expect_eq(config.display.type, CONFIG_DISPLAY_NONE);
+    cr_expect(!config.console);
+    good("K -nographic");
+    cr_expect_eq(config.display.type, CONFIG_DISPLAY_NONE);
+    good("K -display sdl,full-screen=on,scaling=smooth");
+    cr_expect_eq(config.display.type, CONFIG_DISPLAY_SDL);
+    cr_expect(config.display.full_screen && config.display.scaling == CONFIG_SCALING_SMOOTH);
+    cr_expect(config.console);
+    good("K -display vnc=127.0.0.1:1");
+    cr_expect_eq(config.display.type, CONFIG_DISPLAY_VNC);
+    cr_expect_str_eq(config.display.vnc, "127.0.0.1:1");
+    good("K -vnc :7");
+    cr_expect_str_eq(config.display.vnc, ":7");
+    good("K -display none -qmp unix:/tmp/q,server=on,wait=off");
+    cr_expect_str_eq(config.qmp, "/tmp/q");
+    cr_expect(config.console);
+    good("K -screenshot 1.5:a.png -screenshot 0:b:c.png");
+    cr_expect_eq(config.screenshot_count, 2);
+    cr_expect_eq(config.screenshots[0].ns, 1500000000);
+    cr_expect_str_eq(config.screenshots[1].path, "b:c.png");
+    bad("K -display sdl,full-screen=maybe", "full-screen");
+    bad("K -display vnc", "vnc");
+    bad("K -display vnc=", "[HOST]:N");
+    bad("K -vnc 1", "[HOST]:N");
+    bad("K -vnc :x", "[HOST]:N");
+    bad("K -vnc :-1", "[HOST]:N");
+    bad("K -vnc :60000", "[HOST]:N");
+    bad("K -vnc :1,password=on", "[HOST]:N");
+    bad("K -vga std", "-vga none");
+    bad("K -qmp tcp:1", "unix:PATH");
+    bad("K -qmp unix:", "unix:PATH");
+    bad("K -qmp unix:a,wait=on", "wait=off");
+    bad("K -qmp unix:a -qmp unix:b", "one socket");
+    bad("K -screenshot a.png", "SECONDS:FILE");
+    bad("K -screenshot 1x:a.png", "number of seconds");
+    bad("K -screenshot 9999999999:a.png", "SECONDS:FILE");
+    bad("K -screenshot 1:", "SECONDS:FILE");
+    help("-display help", "vnc=[HOST]:N");
 }
 
 Test(options, engines)
