@@ -41,6 +41,11 @@ static unsigned stack_pointer(uint64_t mode)
     return mode & A64_MODE_SPSEL ? A64_SP_EL1 : A64_SP_EL0;
 }
 
+static bool fpcr_is_zero(uint64_t mode)
+{
+    return !(mode & A64_MODE_FPCR);
+}
+
 const struct guest a64_guest = {
     .name = "a64",
     .r_names = r_names,
@@ -48,6 +53,7 @@ const struct guest a64_guest = {
     .nr_v = 32,
     .hot_r = { 0, 1, 2, 3, 4, 19, 20, 21 },
     .mode_r = stack_pointer,
+    .mode_fpcr_zero = fpcr_is_zero,
     .translator_size = sizeof(struct tr),
     .helpers = a64_helpers,
     .nr_helpers = A64_NR_HELPERS,

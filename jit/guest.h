@@ -83,6 +83,8 @@ struct guest {
     // keep these in host registers throughout. Slots of vcpu.r[].
     uint8_t hot_r[GUEST_NR_HOT];
     unsigned (*mode_r)(uint64_t mode);
+    // Does this mode mean that FPCR (jit/fp.h) is zero? NULL: none does.
+    bool (*mode_fpcr_zero)(uint64_t mode);
     const struct helper *helpers;
     unsigned nr_helpers;
 

@@ -7,7 +7,7 @@
 // the processor start over. Code is never freed one by one: a buffer that is full is emptied.
 #include "jit/quick.h"
 
-#include "jit/quick_ctx.h"
+#include "jit/quick_vec.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #define RESERVE    (512u << 20)
 #define CHUNK      (1u << 20)
 #define BLOCK_MOST (256u << 10) // bytes of code of the largest block
-#define DATA_MOST  (64u << 10)
+#define DATA_MOST  (256u << 10)
 
 // Guest registers' host registers, the busiest first; the mode's own and the rest: quick_ctx.h.
 static const int8_t hosts[GUEST_NR_HOT] = { RBX, RSI, RDI, R8, R9, R12, R13, R14 };
@@ -34,6 +34,7 @@ static bool begin_buffer(struct quick *q)
     q->data_top = q->data.write;
     q->to_exec = q->chunk.exec - q->chunk.write;
     q->bytes = 0;
+    memset(q->vec_const, 0, sizeof q->vec_const);
     quick_thunks(q);
     if (q->verify)
         quick_verify(q);
@@ -45,6 +46,7 @@ static void look_at_host(struct quick *q)
     q->bmi2 = __builtin_cpu_supports("bmi2");
     q->lzcnt = __builtin_cpu_supports("lzcnt");
     q->sse41 = __builtin_cpu_supports("sse4.1");
+    q->sse42 = __builtin_cpu_supports("sse4.2");
     q->avx = __builtin_cpu_supports("avx");
     q->fma = __builtin_cpu_supports("fma");
 }
@@ -266,6 +268,10 @@ static void lower(struct quick_tr *t, const struct ir_insn *i)
         done = quick_lower_vec(t, i);
     if (!done)
         quick_lower_call(t, i);
+    if (i->op != IR_VEC && form != IR_FORM_LOADV && form != IR_FORM_LOADVP) {
+        quick_vec_forget(t, i->d);
+        quick_vec_forget(t, i->d2);
+    }
     follow_sp(t, i);
 }
 
@@ -280,6 +286,8 @@ static void init(struct quick_tr *t, struct quick *q, const struct ir *ir, struc
     t->tmp0_in_reg = tmp0_is_integer(ir);
     t->checked_sp = VCPU_NR_R;
     t->nr_links = t->nr_cold = 0;
+    t->next_held = 0;
+    quick_vec_forget_all(t);
     t->off = tb->off;
     t->left = tb->n_insns;
 }
@@ -300,8 +308,10 @@ bool quick_compile(struct quick *q, const struct ir *ir, struct tb *tb)
     emit_entry(&t);
     for (t.n = 0; t.n < ir->nr; t.n++)
         lower(&t, &ir->insn[t.n]);
-    for (unsigned n = 0; n < t.nr_cold; n++)
+    for (unsigned n = 0; n < t.nr_cold; n++) {
+        quick_vec_forget_all(&t);
         t.cold[n].emit(&t, &t.cold[n]);
+    }
     assert(!t.as.full);
     q->top = (uint8_t *)ALIGN_UP((uintptr_t)t.as.p, 16);
     name(q, tb, t.as.p);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the quick engine has no code for of its own: functions, called with pointers to the
 // operands' slots by a thunk that a description beside the code tells what to do.
-#include "jit/quick_ctx.h"
+#include "jit/quick_vec.h"
 
 #include "jit/atomic.h"
 #include "jit/interp_ops.h"
@@ -71,6 +71,7 @@ struct quick_call *quick_call_fn(struct quick_tr *t, const struct ir_insn *i, ir
     x86_call(&t->as, flags & ALL_REGS ? q->call_full : flags & NZCV_OR_BAIL || effect ? q->call : q->call_vec);
     t->as.eflags = false;
     t->checked_sp = VCPU_NR_R;
+    quick_vec_forget_all(t);
     if (!(flags & ALL_REGS)) {
         fetch(t, i->d);
         fetch(t, i->d2);

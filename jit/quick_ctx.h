@@ -57,6 +57,9 @@ static inline uint32_t quick_access(unsigned size, unsigned attr, bool store)
     return size | attr << 6 | (uint32_t)store << 15;
 }
 
+#define QUICK_VEC_CONSTS 128
+#define QUICK_VEC_HELD   10
+
 struct quick_tr;
 
 struct quick {
@@ -75,7 +78,9 @@ struct quick {
     uint32_t next_id;             // of code_pages
     int8_t host_of[VCPU_NR_R];    // host register of a slot, or X86_NO_REG; the mode's own excluded
     bool verify;                  // quick_verify()
-    bool bmi2, lzcnt, sse41, avx, fma;
+    bool bmi2, lzcnt, sse41, sse42, avx, fma;
+    // Vector constants in the data, by their hash; at NULL: none.
+    struct { uint64_t lo, hi; const void *at; } vec_const[QUICK_VEC_CONSTS];
 
     void (*enter)(struct vcpu *cpu, const void *code, void *state);
     // Called and jumped to by blocks; write view. See quick_thunks.c for their contracts.
@@ -95,11 +100,13 @@ struct quick_cold {
     void (*emit)(struct quick_tr *t, struct quick_cold *c);
     uint8_t *from[2];     // jumps that end here; NULL: none
     uint8_t *back;        // where it goes on
+    uint8_t *right;       // and where if nothing was wrong
     struct x86_rm rm;
     int64_t imm;
     uint32_t where;
     int8_t reg;
     uint8_t kind;
+    ir_val held[QUICK_VEC_HELD]; // quick_tr.held where it goes on
 };
 
 #define QUICK_MAX_COLD 512
@@ -116,6 +123,8 @@ struct quick_tr {
     bool tmp0_in_reg;      // the first temporary is in r11
     unsigned scratch;      // constants in slots, of this op
     unsigned checked_sp;   // the slot whose alignment is known; VCPU_NR_R: none
+    ir_val held[QUICK_VEC_HELD]; // vector slots that xmm registers hold too (quick_vec_held.c)
+    unsigned next_held;
     unsigned nr_links;
     unsigned nr_cold;
     struct quick_cold cold[QUICK_MAX_COLD];

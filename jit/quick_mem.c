@@ -6,7 +6,7 @@
 // are looked at for that first.
 //
 // FAST PATH: with a base in a host register, 9 instructions and 2 loads before the access.
-#include "jit/quick_ctx.h"
+#include "jit/quick_vec.h"
 
 #include "jit/tlb.h"
 
@@ -41,6 +41,7 @@ static void emit_miss(struct quick_tr *t, struct quick_cold *c)
         x86_alu_imm(as, X86_G_ADD, true, x86_r(RAX), c->rm.disp);
     x86_mov_imm(as, RDX, c->where);
     x86_call(as, t->q->access);
+    quick_vec_reload(t, c);
     if (c->kind == BY_SLOT)
         x86_emit(as, X86_ADD, true, RAX, x86_m(QR_STATE, quick_disp(t, i->a)), 0);
     else if (c->kind == BY_RAX)
@@ -227,11 +228,18 @@ static void load_vec(struct quick_tr *t, ir_val d, struct x86_rm from, unsigned 
         x86_emit(as, size == 4 ? X86_MOVSS : size == 8 ? X86_MOVQ : X86_MOVUPS, false, 0, from, 0);
     }
     x86_emit(as, X86_MOVAPS_TO, false, 0, to, 0);
+    if (d != IR_NONE)
+        quick_vec_hold(t, d, 0);
 }
 
 static void store_vec(struct quick_tr *t, ir_val v, struct x86_rm to, unsigned size)
 {
     struct x86_asm *as = &t->as;
+    int held = quick_vec_held(t, v);
+    if (held != X86_NO_REG && size >= 4) {
+        x86_emit(as, size == 16 ? X86_MOVUPS_TO : size == 8 ? X86_MOVQ_TO : X86_MOVSS_TO, false, held, to, 0);
+        return;
+    }
     struct x86_rm from = quick_mem(t, v);
     switch (size) {
     case 16:

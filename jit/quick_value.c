@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Operands of the quick engine: which are in host registers, where the others are.
-#include "jit/quick_ctx.h"
+#include "jit/quick_vec.h"
 
 #include <assert.h>
 #include <string.h>
@@ -89,6 +89,7 @@ void quick_store(struct quick_tr *t, ir_val d, int reg)
         x86_mov(&t->as, true, host, reg);
     else
         x86_emit(&t->as, X86_MOV_TO, true, reg, x86_m(QR_STATE, quick_disp(t, d)), 0);
+    quick_vec_forget(t, d);
 }
 
 struct x86_rm quick_mem(struct quick_tr *t, ir_val v)
@@ -129,5 +130,6 @@ struct quick_cold *quick_cold(struct quick_tr *t, void (*emit)(struct quick_tr *
     assert(t->nr_cold < QUICK_MAX_COLD);
     struct quick_cold *c = &t->cold[t->nr_cold++];
     *c = (struct quick_cold){ .emit = emit, .where = quick_where(t->off, t->left) };
+    memcpy(c->held, t->held, sizeof c->held);
     return c;
 }

@@ -237,7 +237,7 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
         }
         *e = (struct itlb_entry){ .tag = (pc & PAGE_MASK) | cpu->ictx, .mode = cpu->mode, .page = p };
         if (t.log2_size > PAGE_BITS)
-            cpu->tlb_big[pc >> 55 & 1] |= 1u << (t.log2_size > 31 ? 31 : t.log2_size);
+            tlb_note_big(cpu, pc, t.log2_size);
         if (!t.global)
             tlb_note_nonglobal(cpu, pc, cpu->ictx);
         cpu->stats.itlb_fill++;

@@ -27,7 +27,8 @@ static void fill(struct vcpu *cpu, gva_t va, enum mem_access access, unsigned at
     e->tag = (va & PAGE_MASK) | ctx;
     e->addend = (uint64_t)(uintptr_t)host - va;
     meta->log2_size = t->log2_size;
-    cpu->tlb_big[va >> 55 & 1] |= t->log2_size > PAGE_BITS ? 1u << (t->log2_size > 31 ? 31 : t->log2_size) : 0;
+    if (t->log2_size > PAGE_BITS)
+        tlb_note_big(cpu, va, t->log2_size);
     cpu->stats.tlb_fill++;
     if (!t->global)
         tlb_note_nonglobal(cpu, va, ctx);
@@ -291,7 +292,8 @@ void tlb_forget(struct vcpu *cpu)
     memset(cpu->rtlb, 0xff, sizeof cpu->rtlb); // TLB_TAG_EMPTY
     memset(cpu->wtlb, 0xff, sizeof cpu->wtlb);
     memset(cpu->itlb, 0xff, sizeof cpu->itlb);
-    cpu->tlb_big[0] = cpu->tlb_big[1] = 0;
+    cpu->tlb_big = 0;
+    memset(cpu->tlb_big_at, 0, sizeof cpu->tlb_big_at);
     cpu->nr_nonglobal = 0;
 }
 
@@ -316,13 +318,39 @@ static bool in_mapping(uint64_t tag, unsigned log2_size, gva_t va)
     return tag != TLB_TAG_EMPTY && (((tag ^ va) & PAGE_MASK) << 8) >> 8 < BIT(log2_size);
 }
 
+// A hash of the mapping of 2^log2_size bytes around va, whatever its tag.
+static unsigned big_bit(gva_t va, unsigned log2_size)
+{
+    uint64_t number = (va << 8 >> 8) >> (log2_size < 63 ? log2_size : 63);
+    return (unsigned)((number + log2_size) * UINT64_C(0x9e3779b97f4a7c15) >> 52) % TLB_BIG_BITS;
+}
+
+void tlb_note_big(struct vcpu *cpu, gva_t va, unsigned log2_size)
+{
+    unsigned bit = big_bit(va, log2_size);
+    cpu->tlb_big |= BIT(log2_size < 63 ? log2_size : 63);
+    cpu->tlb_big_at[bit / 64] |= BIT(bit % 64);
+}
+
+// May va lie in a mapping beyond a page that entries came from?
+static bool in_big(const struct vcpu *cpu, gva_t va)
+{
+    for (uint64_t sizes = cpu->tlb_big; sizes; sizes &= sizes - 1) {
+        unsigned bit = big_bit(va, (unsigned)__builtin_ctzll(sizes));
+        if (cpu->tlb_big_at[bit / 64] >> (bit % 64) & 1)
+            return true;
+    }
+    return false;
+}
+
 void tlb_flush_va(struct vcpu *cpu, gva_t va)
 {
     cpu->stats.tlb_flush_page++;
     va &= PAGE_MASK;
     flush_slot(cpu, tlb_index(va), va);
-    // Instruction entries do not remember their mapping's size: where blocks are about, all go.
-    if (cpu->tlb_big[va >> 55 & 1]) {
+    // Entries do not say where their mapping's other pages are: all are looked at. Those for
+    // instructions do not even remember its size and all go.
+    if (in_big(cpu, va)) {
         for (unsigned n = 0; n < TLB_SIZE; n++) {
             if (in_mapping(cpu->rtlb[n].tag, cpu->rmeta[n].log2_size, va))
                 cpu->rtlb[n].tag = TLB_TAG_EMPTY;

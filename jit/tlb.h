@@ -52,6 +52,8 @@ void tlb_flush_va(struct vcpu *cpu, gva_t va);
 // dropped when the address space changes.
 #define TLB_KEY_NO_ASID BIT(63)
 void tlb_drop_nonglobal(struct vcpu *cpu);
+// An entry (data or instructions) was made from a mapping of 2^log2_size bytes, more than a page.
+void tlb_note_big(struct vcpu *cpu, gva_t va, unsigned log2_size);
 // A non-global mapping of va has been entered (data or instructions) for the context.
 void tlb_note_nonglobal(struct vcpu *cpu, gva_t va, uint32_t ctx);
 // Reads of these bytes of host memory must take the slow path from now on.

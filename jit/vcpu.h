@@ -17,6 +17,7 @@
 #define IR_SCRATCH_TMP 4 // more of them, for an engine's own use within one op
 #define TLB_BITS    11
 #define TLB_SIZE    (1u << TLB_BITS)
+#define TLB_BIG_BITS 4096u
 #define ITLB_BITS   9
 #define ITLB_SIZE   (1u << ITLB_BITS)
 
@@ -153,7 +154,8 @@ struct vcpu {
     struct tlb_entry rtlb[TLB_SIZE], wtlb[TLB_SIZE];
     struct itlb_entry itlb[ITLB_SIZE];
     struct tlb_meta rmeta[TLB_SIZE], wmeta[TLB_SIZE];
-    uint32_t tlb_big[2];        // mapping sizes present, bit n = 2^n bytes, by half of the VA space
+    uint64_t tlb_big;           // sizes of the mappings beyond a page that entries came from: bit n, 2^n bytes
+    uint64_t tlb_big_at[TLB_BIG_BITS / 64]; // and where they lie, hashed
     uint64_t ctx_keys[TLB_NR_CTX]; // TLB_KEY_RETIRED for a dead id
     uint32_t nr_ctx;            // ids 0 .. nr_ctx-1 are handed out
     gva_t nonglobal[64];        // pages cached in ASID-less contexts although not global

@@ -109,7 +109,8 @@ enum x86_op {
     X86_JMP_RM = X86_(0, 0, 0xff, 0), X86_MOV_IMM = X86_(0, 0, 0xc7, 0),
     X86_ALU_IMM8 = X86_(0, 0, 0x83, X86_FL), X86_ALU_IMM32 = X86_(0, 0, 0x81, X86_FL),
     X86_CMP8_IMM = X86_(0, 0, 0x80, X86_FL), X86_TEST8_IMM = X86_(0, 0, 0xf6, X86_FL | X86_RMBYTE),
-    X86_TEST_IMM = X86_(0, 0, 0xf7, X86_FL), X86_IMUL_IMM = X86_(0, 1, 0x69, 0),
+    X86_CMP8 = X86_(0, 0, 0x3a, X86_FL | X86_BYTE | X86_RMBYTE), // reg, rm
+    X86_TEST_IMM = X86_(0, 0, 0xf7, X86_FL), X86_IMUL_IMM = X86_(0, 0, 0x69, X86_FL),
     // BMI: encoded with VEX, which names a third register
     X86_SHLX = X86_(0x66, 2, 0xf7, X86_VEX), X86_SHRX = X86_(0xf2, 2, 0xf7, X86_VEX),
     X86_SARX = X86_(0xf3, 2, 0xf7, X86_VEX), X86_ANDN = X86_(0, 2, 0xf2, X86_VEX | X86_FL),
@@ -121,10 +122,78 @@ enum x86_op {
     X86_MOVSS = X86_(0xf3, 1, 0x10, 0), X86_MOVSS_TO = X86_(0xf3, 1, 0x11, 0),
     X86_MOVQ = X86_(0xf3, 1, 0x7e, 0), X86_MOVQ_TO = X86_(0x66, 1, 0xd6, 0),
     X86_MOVD = X86_(0x66, 1, 0x6e, 0), X86_MOVD_TO = X86_(0x66, 1, 0x7e, 0), // w: 64 bits
+    // Vectors, bits and integer lanes: xmm, rm
+    X86_PAND = X86_(0x66, 1, 0xdb, 0), X86_PANDN = X86_(0x66, 1, 0xdf, 0),
+    X86_POR = X86_(0x66, 1, 0xeb, 0), X86_PXOR = X86_(0x66, 1, 0xef, 0),
+    X86_PADDB = X86_(0x66, 1, 0xfc, 0), X86_PADDW = X86_(0x66, 1, 0xfd, 0),
+    X86_PADDD = X86_(0x66, 1, 0xfe, 0), X86_PADDQ = X86_(0x66, 1, 0xd4, 0),
+    X86_PSUBB = X86_(0x66, 1, 0xf8, 0), X86_PSUBW = X86_(0x66, 1, 0xf9, 0),
+    X86_PSUBD = X86_(0x66, 1, 0xfa, 0), X86_PSUBQ = X86_(0x66, 1, 0xfb, 0),
+    X86_PADDSB = X86_(0x66, 1, 0xec, 0), X86_PADDSW = X86_(0x66, 1, 0xed, 0),
+    X86_PADDUSB = X86_(0x66, 1, 0xdc, 0), X86_PADDUSW = X86_(0x66, 1, 0xdd, 0),
+    X86_PSUBSB = X86_(0x66, 1, 0xe8, 0), X86_PSUBSW = X86_(0x66, 1, 0xe9, 0),
+    X86_PSUBUSB = X86_(0x66, 1, 0xd8, 0), X86_PSUBUSW = X86_(0x66, 1, 0xd9, 0),
+    X86_PACKSSWB = X86_(0x66, 1, 0x63, 0), X86_PACKSSDW = X86_(0x66, 1, 0x6b, 0),
+    X86_PACKUSWB = X86_(0x66, 1, 0x67, 0), X86_PACKUSDW = X86_(0x66, 2, 0x2b, 0),
+    X86_PMOVMSKB = X86_(0x66, 1, 0xd7, 0), X86_PMULLW = X86_(0x66, 1, 0xd5, 0),
+    X86_PMULLD = X86_(0x66, 2, 0x40, 0), X86_PMULUDQ = X86_(0x66, 1, 0xf4, 0),
+    X86_PMULDQ = X86_(0x66, 2, 0x28, 0), X86_PMADDWD = X86_(0x66, 1, 0xf5, 0),
+    X86_PMADDUBSW = X86_(0x66, 2, 0x04, 0), X86_PSADBW = X86_(0x66, 1, 0xf6, 0),
+    X86_PAVGB = X86_(0x66, 1, 0xe0, 0), X86_PAVGW = X86_(0x66, 1, 0xe3, 0),
+    X86_PMINUB = X86_(0x66, 1, 0xda, 0), X86_PMINUW = X86_(0x66, 2, 0x3a, 0),
+    X86_PMINUD = X86_(0x66, 2, 0x3b, 0), X86_PMINSB = X86_(0x66, 2, 0x38, 0),
+    X86_PMINSW = X86_(0x66, 1, 0xea, 0), X86_PMINSD = X86_(0x66, 2, 0x39, 0),
+    X86_PMAXUB = X86_(0x66, 1, 0xde, 0), X86_PMAXUW = X86_(0x66, 2, 0x3e, 0),
+    X86_PMAXUD = X86_(0x66, 2, 0x3f, 0), X86_PMAXSB = X86_(0x66, 2, 0x3c, 0),
+    X86_PMAXSW = X86_(0x66, 1, 0xee, 0), X86_PMAXSD = X86_(0x66, 2, 0x3d, 0),
+    X86_PCMPEQB = X86_(0x66, 1, 0x74, 0), X86_PCMPEQW = X86_(0x66, 1, 0x75, 0),
+    X86_PCMPEQD = X86_(0x66, 1, 0x76, 0), X86_PCMPEQQ = X86_(0x66, 2, 0x29, 0),
+    X86_PCMPGTB = X86_(0x66, 1, 0x64, 0), X86_PCMPGTW = X86_(0x66, 1, 0x65, 0),
+    X86_PCMPGTD = X86_(0x66, 1, 0x66, 0), X86_PCMPGTQ = X86_(0x66, 2, 0x37, 0),
+    X86_PABSB = X86_(0x66, 2, 0x1c, 0), X86_PABSW = X86_(0x66, 2, 0x1d, 0),
+    X86_PABSD = X86_(0x66, 2, 0x1e, 0),
+    // Vectors, permutations; with an imm8: PSHUFD, SHUFPS, PALIGNR, PINSRx
+    X86_PUNPCKLBW = X86_(0x66, 1, 0x60, 0), X86_PUNPCKLWD = X86_(0x66, 1, 0x61, 0),
+    X86_PUNPCKLDQ = X86_(0x66, 1, 0x62, 0), X86_PUNPCKLQDQ = X86_(0x66, 1, 0x6c, 0),
+    X86_PUNPCKHBW = X86_(0x66, 1, 0x68, 0), X86_PUNPCKHWD = X86_(0x66, 1, 0x69, 0),
+    X86_PUNPCKHDQ = X86_(0x66, 1, 0x6a, 0), X86_PUNPCKHQDQ = X86_(0x66, 1, 0x6d, 0),
+    X86_PMOVSXBW = X86_(0x66, 2, 0x20, 0), X86_PMOVSXWD = X86_(0x66, 2, 0x23, 0),
+    X86_PMOVSXDQ = X86_(0x66, 2, 0x25, 0), X86_PMOVZXBW = X86_(0x66, 2, 0x30, 0),
+    X86_PMOVZXWD = X86_(0x66, 2, 0x33, 0), X86_PMOVZXDQ = X86_(0x66, 2, 0x35, 0),
+    X86_PSHUFB = X86_(0x66, 2, 0x00, 0), X86_PSHUFD = X86_(0x66, 1, 0x70, 0),
+    X86_PSHUFLW = X86_(0xf2, 1, 0x70, 0), X86_SHUFPS = X86_(0, 1, 0xc6, 0),
+    X86_PALIGNR = X86_(0x66, 3, 0x0f, 0), X86_PBLENDVB = X86_(0x66, 2, 0x10, 0),
+    X86_PINSRB = X86_(0x66, 3, 0x20, 0), X86_PINSRW = X86_(0x66, 1, 0xc4, 0),
+    X86_PINSRD = X86_(0x66, 3, 0x22, 0), X86_INSERTPS = X86_(0x66, 3, 0x21, 0), X86_MOVLPS = X86_(0, 1, 0x12, 0),
+    X86_MOVHPS = X86_(0, 1, 0x16, 0), X86_MOVMSKPS = X86_(0, 1, 0x50, 0),
+    X86_MOVMSKPD = X86_(0x66, 1, 0x50, 0),
+    // Vectors, shifts by an imm8: reg is the group's number, the register shifted is rm
+    X86_PSHIFTW = X86_(0x66, 1, 0x71, 0), X86_PSHIFTD = X86_(0x66, 1, 0x72, 0),
+    X86_PSHIFTQ = X86_(0x66, 1, 0x73, 0),
+    // Floating point: | X86_PS, X86_PD, X86_SS, X86_SD; CMPF with an imm8
+    X86_ADDF = X86_(0, 1, 0x58, 0), X86_MULF = X86_(0, 1, 0x59, 0), X86_SUBF = X86_(0, 1, 0x5c, 0),
+    X86_DIVF = X86_(0, 1, 0x5e, 0), X86_SQRTF = X86_(0, 1, 0x51, 0), X86_MINF = X86_(0, 1, 0x5d, 0),
+    X86_MAXF = X86_(0, 1, 0x5f, 0), X86_CMPF = X86_(0, 1, 0xc2, 0),
+    X86_CVTSI2F = X86_(0, 1, 0x2a, 0), X86_CVTTF2SI = X86_(0, 1, 0x2c, 0),
+    X86_CVTF2F = X86_(0, 1, 0x5a, 0), X86_UCOMISS = X86_(0, 1, 0x2e, X86_FL),
+    X86_UCOMISD = X86_(0x66, 1, 0x2e, X86_FL), X86_COMISS = X86_(0, 1, 0x2f, X86_FL),
+    X86_COMISD = X86_(0x66, 1, 0x2f, X86_FL), X86_HADDPS = X86_(0xf2, 1, 0x7c, 0),
+    X86_HADDPD = X86_(0x66, 1, 0x7c, 0), X86_CVTDQ2PS = X86_(0, 1, 0x5b, 0),
+    X86_CVTTPS2DQ = X86_(0xf3, 1, 0x5b, 0), X86_ROUNDPS = X86_(0x66, 3, 0x08, 0),
+    X86_ROUNDPD = X86_(0x66, 3, 0x09, 0), X86_ROUNDSS = X86_(0x66, 3, 0x0a, 0),
+    X86_ROUNDSD = X86_(0x66, 3, 0x0b, 0),
+    // Fused: reg = +-(vreg * rm) +- reg; w: doubles; + 1: of lane 0 alone
+    X86_VFMADD231 = X86_(0x66, 2, 0xb8, X86_VEX), X86_VFMSUB231 = X86_(0x66, 2, 0xba, X86_VEX),
+    X86_VFNMADD231 = X86_(0x66, 2, 0xbc, X86_VEX), X86_VFNMSUB231 = X86_(0x66, 2, 0xbe, X86_VEX),
 };
+#define X86_PS 0u
+#define X86_PD 0x660000u
+#define X86_SS 0xf30000u
+#define X86_SD 0xf20000u
 // Groups' numbers
 enum { X86_G_ADD, X86_G_OR, X86_G_ADC, X86_G_SBB, X86_G_AND, X86_G_SUB, X86_G_XOR, X86_G_CMP }; // ALU_IMM
 enum { X86_G_ROL, X86_G_ROR, X86_G_SHL = 4, X86_G_SHR, X86_G_SAR = 7 };                          // SHIFT
+enum { X86_G_PSRL = 2, X86_G_PSRLDQ, X86_G_PSRA, X86_G_PSLL = 6, X86_G_PSLLDQ };                 // PSHIFTx
 enum { X86_G_NOT = 2, X86_G_NEG, X86_G_MUL, X86_G_IMUL, X86_G_DIV, X86_G_IDIV };                 // GROUP3
 
 // reg (or a group's number) and rm; w: 64-bit operands. Immediates follow by x86_imm*().

@@ -23,6 +23,7 @@ enum {
     CONFIG_NO_SERIAL = -1,
     CONFIG_FLASH_BANKS = 2,
     CONFIG_UNIT_NEXT = -1,
+    CONFIG_MAX_SCREENSHOTS = 64,
     CONFIG_MAX_FW_CFG = 8,
     CONFIG_FW_CFG_NAME = 55, // bytes
     CONFIG_MAX_PORTS = 15, // of virtio-serial
@@ -91,6 +92,7 @@ enum config_char_backend {
     CONFIG_CHAR_NULL,
     CONFIG_CHAR_STDIO,
     CONFIG_CHAR_FILE, // output only
+    CONFIG_CHAR_SOCKET, // a Unix socket
     CONFIG_CHAR_TESTDEV, // the guest's words end armlet
     CONFIG_CHAR_BUFFER, // in memory, for tests: no option names it
     CONFIG_CHAR_GIVEN,  // made by whoever filled this in (armlet bench): no option names it
@@ -101,7 +103,9 @@ struct chardev;
 struct config_chardev {
     const char *id;
     int backend;      // enum config_char_backend
-    const char *path; // of a file
+    const char *path; // of a file or a socket
+    bool server;      // of a socket: listens
+    bool wait;        // of a socket: never
     struct chardev *given; // becomes the machine's
     bool mux;         // Ctrl-A is armlet's escape character
     bool signal;      // stdio: Ctrl-C ends armlet instead of reaching the guest
@@ -157,6 +161,30 @@ struct config_device {
     uint64_t max_hostmem; // bytes, 0: not given
 };
 
+enum config_display {
+    CONFIG_DISPLAY_DEFAULT, // a window if the machine has a display and the host a screen
+    CONFIG_DISPLAY_NONE,
+    CONFIG_DISPLAY_SDL,
+    CONFIG_DISPLAY_VNC,
+};
+
+enum config_scaling {
+    CONFIG_SCALING_INTEGER, // as many times as fits, sharp
+    CONFIG_SCALING_SMOOTH,  // as large as the window
+};
+
+struct config_display_props {
+    int type; // enum config_display
+    bool full_screen;
+    int scaling;      // enum config_scaling
+    const char *vnc;  // [HOST]:DISPLAY
+};
+
+struct config_screenshot {
+    int64_t ns; // of guest time since the start
+    const char *path;
+};
+
 struct config_machine_props {
     const char *dumpdtb; // write the device tree here and leave
     int type;            // only virt
@@ -200,6 +228,12 @@ struct machine_config {
     struct config_netdev netdevs[CONFIG_MAX_NETDEVS];
     size_t netdev_count;
     size_t serial_count;
+
+    struct config_display_props display;
+    bool console; // the serial port is shown too where pictures are, until the guest draws
+    const char *qmp; // path of the control socket
+    struct config_screenshot screenshots[CONFIG_MAX_SCREENSHOTS];
+    size_t screenshot_count;
 
     const char *cache_dir; // of compiled code; NULL: the default place
     bool no_cache;

@@ -30,7 +30,7 @@ static void go(struct debugger *d)
     for (unsigned n = 0; n < m->nr_cpus; n++)
         if (d->actions[n].verb == GDB_CONTINUE)
             vcpu_thread_start(&m->threads[n]);
-    d->stopped = false;
+    d->stopped = d->held = false;
 }
 
 static void stop(struct debugger *d)
@@ -116,6 +116,11 @@ static bool step_once(struct debugger *d, unsigned thread, struct gdb_stop *s)
     return owners;
 }
 
+static int requested(const struct debugger *d)
+{
+    return __atomic_load_n(&d->m->request, __ATOMIC_SEQ_CST);
+}
+
 // Threads that are to go on run meanwhile.
 static void step_some(struct debugger *d)
 {
@@ -125,15 +130,15 @@ static void step_some(struct debugger *d)
     while (d->actions[thread].verb != GDB_STEP)
         thread++;
     go(d);
-    for (unsigned n = 0; n < STEPS_AT_ONCE && !done && d->m->request == MACHINE_GO_ON; n++)
+    for (unsigned n = 0; n < STEPS_AT_ONCE && !done && requested(d) == MACHINE_GO_ON; n++)
         done = step_once(d, thread, &s);
     bool goes_on = !done;
     int other = who_left(d);
     stop(d);
     d->stepping = goes_on;
-    if (d->m->request != MACHINE_GO_ON) {
+    if (requested(d) != MACHINE_GO_ON) {
         d->stepping = false;
-        d->restarted = d->m->request == MACHINE_RESET;
+        d->restarted = requested(d) == MACHINE_RESET;
     } else if (!done && other >= 0) {
         d->stepping = false;
         s = reason(d, (unsigned)other);
@@ -322,7 +327,7 @@ static void part(struct debugger *d, bool farewell)
     forget_points(d);
     if (d->socket.listen_fd < 0)
         machine_request(d->m, MACHINE_QUIT);
-    else if (!d->m->config->gdb_stays_stopped)
+    else if (!d->m->config->gdb_stays_stopped && !d->held)
         go_all(d);
 }
 
@@ -394,10 +399,25 @@ void debugger_start(struct debugger *d)
         greet(d); // stdin and stdout
     if (d->restarted)
         report(d, &s);
+    else if (d->held)
+        d->stopped = true;
     else if (!d->connected ? !d->m->config->stopped || d->started : d->gdb.running)
         go(d);
     d->restarted = false;
     d->started = true;
+}
+
+void debugger_hold(struct debugger *d, bool hold)
+{
+    struct gdb_stop s = { .signal = GDB_SIGINT, .point = -1 };
+    d->held = hold;
+    if (hold && (!d->stopped || d->stepping)) {
+        stop(d);
+        if (d->connected)
+            report(d, &s);
+    } else if (!hold && d->stopped && !d->connected) {
+        go_all(d);
+    }
 }
 
 int debugger_pollfds(const struct debugger *d, struct pollfd *fds)

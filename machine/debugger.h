@@ -24,6 +24,7 @@ struct debugger {
     bool listens, connected;
     bool parted;        // the client has said farewell, but not yet closed its end
     bool stopped;       // the vCPUs do not run
+    bool held;          // by debugger_hold()
     bool stepping;      // actions hold at least one step, which is being made
     bool started;       // the machine has run before
     bool restarted;     // the guest was reset under a step: the client is to be told where it is
@@ -40,6 +41,9 @@ void debugger_fini(struct debugger *d);
 
 // Starts the vCPUs, unless somebody holds them. After a reset, too.
 void debugger_start(struct debugger *d);
+// Stops the machine for somebody who is no debugger, or lets it go on, unless a client has it
+// stopped. A client that runs it is told of a stop as of its own Ctrl-C.
+void debugger_hold(struct debugger *d, bool hold);
 int debugger_pollfds(const struct debugger *d, struct pollfd *fds);
 // There is work to do at once.
 bool debugger_busy(const struct debugger *d);

@@ -26,7 +26,7 @@ static void forget(void *opaque, const void *user)
 void displays_add(struct machine *m, struct display *d, enum display_rank rank)
 {
     size_t at = 0;
-    assert(m->display_count < CONFIG_MAX_DISPLAYS);
+    assert(m->display_count < ARRAY_SIZE(m->displays));
     while (at < m->display_count && m->display_ranks[at] <= (uint8_t)rank)
         at++;
     memmove(&m->displays[at + 1], &m->displays[at],

@@ -6,9 +6,14 @@
 
 #include "machine/machine.h"
 
-// Enters a display into the machine's list, and lets it ask which pages of RAM were written:
-// framebuffers before virtio-gpu, which a guest that can drive it prefers.
-enum display_rank { DISPLAY_RANK_SIMPLEFB, DISPLAY_RANK_RAMFB, DISPLAY_RANK_GPU };
+// Enters a display into the machine's list, and lets it ask which pages of RAM were written: the
+// serial console, framebuffers, and virtio-gpu, which a guest that can drive it prefers.
+enum display_rank {
+    DISPLAY_RANK_CONSOLE,
+    DISPLAY_RANK_SIMPLEFB,
+    DISPLAY_RANK_RAMFB,
+    DISPLAY_RANK_GPU,
+};
 void displays_add(struct machine *m, struct display *d, enum display_rank rank);
 
 // Makes the device that d asks for (a BOARD_DEVICE_TYPE) and says where it is for its node in the

@@ -105,6 +105,8 @@ static void need(struct gdb_out *o, size_t n)
 
 void gdb_out_raw(struct gdb_out *o, const void *bytes, size_t n)
 {
+    if (!n)
+        return;
     need(o, n);
     memcpy(o->bytes + o->len, bytes, n);
     o->len += n;

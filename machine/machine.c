@@ -2,8 +2,11 @@
 #include "machine/machine.h"
 
 #include "devices/char/buffer.h"
+#include "devices/char/mirror.h"
 #include "devices/char/null.h"
+#include "devices/char/socket.h"
 #include "devices/char/stdio.h"
+#include "devices/display/console.h"
 #include "devices/char/testdev.h"
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
@@ -14,6 +17,7 @@
 #include "machine/board_cpu.h"
 #include "machine/debugger.h"
 #include "machine/devtree.h"
+#include "machine/displays.h"
 #include "machine/exit_codes.h"
 #include "machine/firmware.h"
 #include "machine/loader.h"
@@ -85,6 +89,12 @@ void machine_request(struct machine *m, enum machine_request what)
     machine_wake(m);
 }
 
+static void tell(struct machine *m, enum machine_event event)
+{
+    if (m->observe)
+        m->observe(m->observe_opaque, event);
+}
+
 void machine_exit(struct machine *m, int status)
 {
     int unset = -1;
@@ -113,6 +123,8 @@ static struct chardev *create_chardev(struct machine *m, const struct config_cha
         return null_create();
     if (c->backend == CONFIG_CHAR_BUFFER)
         return buffer_create();
+    if (c->backend == CONFIG_CHAR_SOCKET)
+        return char_socket_create(c->path, c->server, err);
     if (c->backend == CONFIG_CHAR_TESTDEV)
         return testdev_create(test_device_quit, m);
     if (c->backend == CONFIG_CHAR_GIVEN)
@@ -130,14 +142,33 @@ static struct chardev *create_chardev(struct machine *m, const struct config_cha
     return stdio_create(&config);
 }
 
+static void set_changed(struct machine *m, struct chardev *c)
+{
+    c->changed = chardev_has_changed;
+    c->changed_opaque = m;
+}
+
+// Before the board's displays: what the guest draws is preferred.
+static void create_console(struct machine *m)
+{
+    const struct machine_config *c = m->config;
+    if (!c->console || !c->serial_count || c->serials[0] == CONFIG_NO_SERIAL)
+        return;
+    m->console = console_create(&m->clock);
+    displays_add(m, console_display(m->console), DISPLAY_RANK_CONSOLE);
+}
+
 static bool create_chardevs(struct machine *m, struct error *err)
 {
     for (size_t n = 0; n < m->config->chardev_count; n++) {
         struct chardev *c = m->chardevs[n] = create_chardev(m, &m->config->chardevs[n], err);
         if (!c)
             return false;
-        c->changed = chardev_has_changed;
-        c->changed_opaque = m;
+        set_changed(m, c);
+        if (m->console && m->config->serials[0] == (int)n) {
+            c = m->chardevs[n] = m->console_input = mirror_create(c, console_put, m->console);
+            set_changed(m, c);
+        }
     }
     return true;
 }
@@ -247,6 +278,7 @@ static bool build(struct machine *m, struct error *err)
     if (!ram_init(&m->ram, m->config->ram_size, err) ||
         !bus_map_ram(&m->bus, VIRT_RAM_BASE, m->ram.size, m->ram.host, false, err))
         return false;
+    create_console(m);
     // The terminal last of all that can go wrong before the guest: errors are read in peace.
     if (!create_cpus(m, err) || !networks_init(m, err) || !create_chardevs(m, err) ||
         !virt_init(m, err))
@@ -272,6 +304,8 @@ bool machine_init(struct machine *m, const struct machine_config *config, struct
                             .nr_cpus = (unsigned)config->smp, .exit_status = -1,
                             .entropy = { config->seed_given, config->seed } };
     mutex_init(&m->lock);
+    mutex_init(&m->run_lock);
+    pthread_cond_init(&m->run_changed, NULL);
     clock_init(&m->clock, config->icount);
     input_init(&m->input);
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -313,6 +347,7 @@ void machine_fini(struct machine *m)
     firmware_release_items(m);
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_destroy(m->chardevs[n]);
+    console_destroy(m->console);
     if (m->jit.guest)
         jit_fini(&m->jit); // looks at the CPUs once more
     quick_destroy(m->quick); // its code goes after the blocks
@@ -326,6 +361,8 @@ void machine_fini(struct machine *m)
         fclose(m->log.file);
     close(m->wake_fd);
     clock_fini(&m->clock);
+    pthread_cond_destroy(&m->run_changed);
+    mutex_fini(&m->run_lock);
     mutex_fini(&m->lock);
 }
 
@@ -338,12 +375,90 @@ static void stop_cpus(struct machine *m)
     clock_stop(&m->clock);
 }
 
+// Pausing: who wants it waits for machine_run()'s thread to have done it. -------------------------
+
+static bool ask(struct machine *m, enum machine_pause what)
+{
+    mutex_lock(&m->run_lock);
+    m->pause_wanted = what;
+    unsigned ticket = ++m->pause_asked;
+    machine_wake(m);
+    while (m->phase != MACHINE_ENDED && (int)(m->pause_served - ticket) < 0)
+        pthread_cond_wait(&m->run_changed, &m->run_lock.m);
+    bool done = m->paused == (what == MACHINE_PAUSE_STOP);
+    mutex_unlock(&m->run_lock);
+    return done;
+}
+
+bool machine_pause(struct machine *m)
+{
+    return ask(m, MACHINE_PAUSE_STOP);
+}
+
+bool machine_resume(struct machine *m)
+{
+    return ask(m, MACHINE_PAUSE_CONT);
+}
+
+bool machine_is_paused(struct machine *m)
+{
+    mutex_lock(&m->run_lock);
+    bool paused = m->paused;
+    mutex_unlock(&m->run_lock);
+    return paused;
+}
+
+void machine_power_key(struct machine *m)
+{
+    mutex_lock(&m->lock);
+    virt_press_power_key(m);
+    mutex_unlock(&m->lock);
+    tell(m, MACHINE_EVENT_POWERDOWN);
+}
+
+// Whether anything runs is the debugger's to say; others are told when it changes.
+static void note_running(struct machine *m)
+{
+    mutex_lock(&m->run_lock);
+    bool changed = m->paused != m->debugger->stopped;
+    m->paused = m->debugger->stopped;
+    mutex_unlock(&m->run_lock);
+    if (changed)
+        tell(m, m->paused ? MACHINE_EVENT_STOP : MACHINE_EVENT_RESUME);
+}
+
+static void obey_pause(struct machine *m)
+{
+    mutex_lock(&m->run_lock);
+    enum machine_pause wanted = m->pause_wanted;
+    unsigned ticket = m->pause_asked;
+    m->pause_wanted = MACHINE_PAUSE_NONE;
+    mutex_unlock(&m->run_lock);
+    if (wanted != MACHINE_PAUSE_NONE) {
+        debugger_hold(m->debugger, wanted == MACHINE_PAUSE_STOP);
+        note_running(m);
+    }
+    mutex_lock(&m->run_lock);
+    m->pause_served = ticket;
+    pthread_cond_broadcast(&m->run_changed);
+    mutex_unlock(&m->run_lock);
+}
+
+static void enter(struct machine *m, enum machine_phase phase)
+{
+    mutex_lock(&m->run_lock);
+    m->phase = phase;
+    pthread_cond_broadcast(&m->run_changed);
+    mutex_unlock(&m->run_lock);
+}
+
 // SIGTERM asks the guest to power off if it listens to the power key; again, it ends armlet, as
 // other signals do at once.
 static void take_signal(struct machine *m, int what, int *signal)
 {
     bool asked = what == SIGTERM && !m->power_key_pressed && virt_press_power_key(m);
     if (asked) {
+        tell(m, MACHINE_EVENT_POWERDOWN);
         m->power_key_pressed = true;
         fprintf(stderr, "armlet: SIGTERM: the guest is asked to power off\r\n");
         return;
@@ -368,6 +483,8 @@ static void serve(struct machine *m, int signal_fd, int *signal)
     }
     first[m->config->chardev_count] = n;
     int64_t deadline = clock_deadline(&m->clock), now = clock_now(&m->clock);
+    if (m->paused && deadline > now)
+        deadline = CLOCK_NEVER; // guest time stands still
     mutex_unlock(&m->lock);
 
     n += debugger_pollfds(m->debugger, fds + n);
@@ -422,12 +539,14 @@ int machine_run(struct machine *m)
     struct error accel_err;
     if (!accel_start(m, &accel_err))
         fprintf(stderr, "armlet: %s\r\n", accel_err.text);
+    enter(m, MACHINE_LIVE);
     watch_start(&m->watch);
     do {
-        m->request = MACHINE_GO_ON;
         debugger_start(m->debugger);
         while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON) {
+            note_running(m);
             serve(m, signal_fd, &signal);
+            obey_pause(m);
             debugger_serve(m->debugger);
             if (m->profile)
                 profile_serve(m->profile);
@@ -438,16 +557,28 @@ int machine_run(struct machine *m)
             status = EXIT_CODE_RESET_REFUSED;
             break;
         }
+        if (request == MACHINE_RESET)
+            tell(m, MACHINE_EVENT_RESET);
         if (request == MACHINE_RESET && !reset(m, &err)) {
             fprintf(stderr, "armlet: %s\r\n", err.text);
             status = EXIT_CODE_ERROR;
             break;
         }
+        // A wish to leave that has come meanwhile stands.
+        int served = MACHINE_RESET;
+        __atomic_compare_exchange_n(&m->request, &served, MACHINE_GO_ON, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
     } while (request == MACHINE_RESET);
+    __atomic_store_n(&m->request, MACHINE_GO_ON, __ATOMIC_SEQ_CST);
+    enter(m, MACHINE_ENDED);
     if (request == MACHINE_EXIT)
         status = m->exit_status;
     status = watch_status(&m->watch, status);
+    tell(m, signal                    ? MACHINE_EVENT_SHUTDOWN_SIGNAL
+            : request == MACHINE_QUIT ? MACHINE_EVENT_SHUTDOWN_USER
+                                      : MACHINE_EVENT_SHUTDOWN_GUEST);
     mutex_lock(&m->lock);
+    virt_drain(m); // what a disk still does would reach a machine that is being taken apart
     for (size_t n = 0; n < m->config->chardev_count; n++)
         chardev_flush(m->chardevs[n]);
     mutex_unlock(&m->lock);

@@ -39,6 +39,21 @@ enum machine_request {
     MACHINE_QUIT, // the user or a signal said so
 };
 
+enum machine_phase { MACHINE_NEW, MACHINE_LIVE, MACHINE_ENDED }; // LIVE: in machine_run()
+
+enum machine_pause { MACHINE_PAUSE_NONE, MACHINE_PAUSE_STOP, MACHINE_PAUSE_CONT };
+
+// What an observer is told of.
+enum machine_event {
+    MACHINE_EVENT_STOP,      // no vCPU runs and guest time stands still
+    MACHINE_EVENT_RESUME,
+    MACHINE_EVENT_RESET,     // about to start again, everything as after power-on
+    MACHINE_EVENT_POWERDOWN, // the power key was pressed
+    MACHINE_EVENT_SHUTDOWN_GUEST, // about to end: the guest has powered off or reset under -no-reboot
+    MACHINE_EVENT_SHUTDOWN_SIGNAL,
+    MACHINE_EVENT_SHUTDOWN_USER,
+};
+
 struct machine {
     const struct machine_config *config;
     struct log log;
@@ -69,12 +84,24 @@ struct machine {
     struct net *nets[CONFIG_MAX_NETDEVS]; // as the configuration lists them
     // The board's displays, in the order in which display_pick() prefers them (the last that is
     // on); fixed once the machine is made. Front ends attach and detach while it exists.
-    struct display *displays[CONFIG_MAX_DISPLAYS];
-    uint8_t display_ranks[CONFIG_MAX_DISPLAYS]; // of each (machine/displays.h)
+    struct display *displays[CONFIG_MAX_DISPLAYS + 1]; // and the serial console
+    uint8_t display_ranks[CONFIG_MAX_DISPLAYS + 1]; // of each (machine/displays.h)
     size_t display_count;
+    struct console *console; // the serial port as the first of them; NULL: config->console is off
+    struct chardev *console_input; // its keyboard: a mirror (devices/char/mirror.h)
     struct input input; // keyboards, tablets, mice; see input_kinds()
     int wake_fd;         // eventfd: something for machine_run() to look at
     int request;         // atomic, enum machine_request
+    struct mutex run_lock;      // of what follows, to `phase`
+    pthread_cond_t run_changed;
+    enum machine_pause pause_wanted;
+    unsigned pause_asked, pause_served; // how often
+    bool paused;         // nothing runs: by machine_pause(), or a debugger holds it
+    enum machine_phase phase;
+    // Told of events, by the thread they happen on, perhaps under the machine lock; set before
+    // machine_run(). It must not block.
+    void (*observe)(void *opaque, enum machine_event event);
+    void *observe_opaque;
     int exit_status;     // atomic; of a guest, or whoever watches it, that names one
     struct watch watch;
     bool power_key_pressed; // by a signal
@@ -98,6 +125,18 @@ void machine_request(struct machine *m, enum machine_request what);
 // Leave with this status, unless somebody said another before. The CPUs execute nothing more. Any
 // thread, the machine lock held or not.
 void machine_exit(struct machine *m, int status);
+
+// Stops all vCPUs and guest time; lets them go on. They return when it is so, which takes a
+// machine_run(): one that is to come is waited for, after its end there is nothing to do. False: it is not so; a debugger's client that holds the machine
+// does not let others continue it. Any thread but a vCPU's and machine_run()'s own, never under the
+// machine lock. Devices and back ends are served all the while.
+bool machine_pause(struct machine *m);
+bool machine_resume(struct machine *m);
+bool machine_is_paused(struct machine *m); // any thread
+
+// Presses the power key: what the guest makes of it is its affair. Any thread, no lock held.
+void machine_power_key(struct machine *m);
+
 // Makes machine_run() look at timers and descriptors again. Any thread, signal handlers included.
 void machine_wake(struct machine *m);
 

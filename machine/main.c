@@ -4,6 +4,7 @@
 #include "machine/exit_codes.h"
 #include "machine/machine.h"
 #include "machine/options.h"
+#include "machine/ui.h"
 
 #include <stdio.h>
 
@@ -21,7 +22,7 @@ static int run(const struct machine_config *config)
     if (!machine_init(&m, config, &err))
         return fail(&err, EXIT_CODE_ERROR);
     if (!config->machine.dumpdtb)
-        status = machine_run(&m);
+        status = ui_run(&m);
     else if (!machine_dump_tree(&m, config->machine.dumpdtb, &err))
         status = fail(&err, EXIT_CODE_ERROR);
     machine_fini(&m);

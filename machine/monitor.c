@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/monitor.h"
 
+#include "devices/virtio/balloon.h"
 #include "jit/debug.h"
 #include "machine/debug_mem.h"
 #include "machine/kernel.h"
@@ -204,10 +205,12 @@ static void symbol_file(struct monitor *m, const char *arg)
 static void trace(struct monitor *m, const char *arg)
 {
     struct trace *t = m->d->m->trace;
-    if (!strcmp(arg, "on") || !strcmp(arg, "off"))
+    if (trace_has_aim(t) && (!strcmp(arg, "on") || !strcmp(arg, "off")))
         trace_switch(t, !strcmp(arg, "on"));
+    else if (!trace_has_aim(t))
+        fprintf(m->out, "nothing is traced: neither -d exec, -d cpu nor -trace-file is given\n");
     else
-        fprintf(m->out, "tracing is %s (-d exec, -d cpu, --trace-file say what)\n", trace_is_on(t) ? "on" : "off");
+        fprintf(m->out, "tracing is %s\n", trace_is_on(t) ? "on" : "off");
 }
 
 static void step_irq(struct monitor *m, const char *arg)
@@ -230,9 +233,28 @@ static void physical(struct monitor *m, const char *arg)
         fprintf(m->out, "GDB's addresses are %s\n", t->physical ? "physical" : "virtual");
 }
 
+// In MiB, as QEMU's.
+static void balloon(struct monitor *m, const char *arg)
+{
+    struct machine *machine = m->d->m;
+    uint64_t mib, ram = machine->ram.size >> 20;
+    mutex_lock(&machine->lock);
+    if (!machine->balloon)
+        fprintf(m->out, "there is no -device virtio-balloon-device\n");
+    else if (!*arg)
+        fprintf(m->out, "the guest has %" PRIu64 " MiB of %" PRIu64 "\n",
+                ram - (virtio_balloon_actual(machine->balloon) >> 8), ram);
+    else if (!number(arg, &mib) || !mib || mib > ram)
+        fprintf(m->out, "%s: between 1 and %" PRIu64 " MiB\n", arg, ram);
+    else
+        virtio_balloon_set_target(machine->balloon, (uint32_t)((ram - mib) << 8));
+    mutex_unlock(&machine->lock);
+}
+
 static void system_reset(struct monitor *m, const char *arg)
 {
     machine_request(m->d->m, MACHINE_RESET);
+    fprintf(m->out, "GDB is to forget what it knows: maintenance flush register-cache\n");
 }
 
 static void quit(struct monitor *m, const char *arg)
@@ -263,6 +285,7 @@ static const struct {
     { "lx-symbols", "[DIRECTORY/]", "GDB commands for the modules' symbols", monitor_lx_symbols },
     { "trace", "on|off", "-d exec, -d cpu and --trace-file", trace },
     { "step-irq", "on|off", "whether a step takes interrupts", step_irq },
+    { "balloon", "[MIB]", "how much memory the guest has, or is to have", balloon },
     { "system_reset", "", "resets the machine", system_reset },
     { "quit", "", "ends armlet", quit },
 };

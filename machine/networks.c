@@ -3,6 +3,7 @@
 
 #include "devices/net/slirp.h"
 #include "devices/net/socket.h"
+#include "machine/host_limits.h"
 
 static struct net *create(const struct config_netdev *d, struct error *err)
 {
@@ -22,6 +23,8 @@ bool networks_init(struct machine *m, struct error *err)
 {
     if (m->config->machine.dumpdtb)
         return true; // nothing will run
+    if (m->config->netdev_count)
+        host_limits_raise_descriptors();
     for (size_t n = 0; n < m->config->netdev_count; n++)
         if (!(m->nets[n] = create(&m->config->netdevs[n], err)))
             return false;

@@ -550,11 +550,6 @@ bool opt_monitor(struct options *o, const char *arg)
     return only(o, "-monitor", arg, "none");
 }
 
-bool opt_display(struct options *o, const char *arg)
-{
-    return only(o, "-display", arg, "none");
-}
-
 bool opt_rtc(struct options *o, const char *arg)
 {
     return only(o, "-rtc", arg, "base=utc");
@@ -563,6 +558,7 @@ bool opt_rtc(struct options *o, const char *arg)
 bool opt_nographic(struct options *o, const char *arg)
 {
     o->nographic = true;
+    o->config->display.type = CONFIG_DISPLAY_NONE;
     return true;
 }
 
@@ -578,6 +574,7 @@ static const struct keyval_choice char_backends[] = {
     { "null", CONFIG_CHAR_NULL, "goes nowhere" },
     { "stdio", CONFIG_CHAR_STDIO, "this terminal (mux=on: Ctrl-A is the escape character)" },
     { "file", CONFIG_CHAR_FILE, "output into a file (path=, append=on|off)" },
+    { "socket", CONFIG_CHAR_SOCKET, "a Unix socket (path=, server=on|off)" },
     { "testdev", CONFIG_CHAR_TESTDEV, "a guest's test suite ends armlet through it: \"<code>q\"" },
     { NULL },
 };
@@ -590,6 +587,8 @@ static const struct keyval_row chardev_rows[] = {
     R(BOOL, "mux", mux, NULL),
     R(BOOL, "signal", signal, NULL),
     R(BOOL, "append", append, NULL),
+    R(BOOL, "server", server, NULL),
+    R(ABSENT, "wait", wait, NULL),
 #undef R
 };
 static const struct keyval_group chardev_group = GROUP("-chardev", "backend", chardev_rows);
@@ -612,8 +611,8 @@ bool opt_chardev(struct options *o, const char *arg)
         return false;
     if (!d.id)
         return error_set(o->err, "-chardev %s: no id=", arg);
-    if ((d.backend == CONFIG_CHAR_FILE) != !!d.path)
-        return error_set(o->err, "-chardev %s: path= goes with file", arg);
+    if ((d.backend == CONFIG_CHAR_FILE || d.backend == CONFIG_CHAR_SOCKET) != !!d.path)
+        return error_set(o->err, "-chardev %s: path= goes with file and socket", arg);
     return add_chardev(o, &d);
 }
 
@@ -950,5 +949,6 @@ bool options_check(struct options *o)
         return error_set(o->err, "-S: nobody could start the guest; add -s or -gdb");
     if (!c->kernel && !c->flash[0].file && !c->machine.dumpdtb)
         return error_set(o->err, "nothing to boot: name a kernel (see armlet --help)");
+    options_check_display(o);
     return true;
 }

@@ -64,6 +64,11 @@ void options_print_help(FILE *out);
 #include "machine/options.def"
 #undef OPTION
 
+// After the last option: what to show where. Called by options_check().
+void options_check_display(struct options *o);
+// Whether the host has a screen that a window could be on, as far as the environment tells.
+bool options_host_has_screen(void);
+
 // After the last option: defaults, references between options, what contradicts.
 bool options_check(struct options *o);
 

@@ -30,7 +30,11 @@ static const struct keyval_choice backends[] = {
 };
 
 static const struct keyval_choice models[] = {
-    {"virtio", 0, NULL}, {"virtio-net-device", 0, NULL}, {NULL}};
+    {"virtio", 0, NULL},
+    {"virtio-net-device", 0, NULL},
+    {"virtio-net-pci", 0, NULL}, // a script that wants a virtio card; where it sits is the board's
+    {NULL},
+};
 static const struct keyval_choice addresses[] = {{"unix", 0, NULL}, {NULL}};
 
 #define R(type, name, field, ...) ROW(type, net_props, name, field, __VA_ARGS__)

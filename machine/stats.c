@@ -21,29 +21,65 @@ struct stats_clock stats_begin(void)
     return (struct stats_clock){ read_clock(CLOCK_MONOTONIC), read_clock(CLOCK_PROCESS_CPUTIME_ID) };
 }
 
-static void report_counters(struct machine *m, struct stats_clock began)
-{
-    static const struct { const char *name, *help; } rows[] = {
+static const struct {
+    const char *name, *help;
+} counters[] = {
 #define STAT(name, help) { #name, help },
 #include "jit/stats.def"
 #undef STAT
-    };
+};
+
+static uint64_t counter(struct machine *m, unsigned cpu, size_t row)
+{
+    return __atomic_load_n((const uint64_t *)&m->cpus[cpu]->v.stats + row, __ATOMIC_RELAXED);
+}
+
+uint64_t stats_instructions(struct machine *m)
+{
+    uint64_t sum = 0;
+    for (unsigned n = 0; n < m->nr_cpus; n++)
+        sum += __atomic_load_n(&m->cpus[n]->v.icount, __ATOMIC_RELAXED);
+    return sum;
+}
+
+void stats_cpu(struct machine *m, unsigned cpu,
+               void (*add)(void *opaque, const char *name, uint64_t value), void *opaque)
+{
+    add(opaque, "instructions", __atomic_load_n(&m->cpus[cpu]->v.icount, __ATOMIC_RELAXED));
+    for (size_t r = 0; r < ARRAY_SIZE(counters); r++)
+        add(opaque, counters[r].name, counter(m, cpu, r));
+}
+
+void stats_vm(struct machine *m, void (*add)(void *opaque, const char *name, uint64_t value),
+              void *opaque)
+{
+    add(opaque, "guest_ns", (uint64_t)clock_now(&m->clock));
+    add(opaque, "host_cpu_ns", (uint64_t)stats_begin().cpu);
+    add(opaque, "instructions", stats_instructions(m));
+    for (size_t r = 0; r < ARRAY_SIZE(counters); r++) {
+        uint64_t sum = 0;
+        for (unsigned n = 0; n < m->nr_cpus; n++)
+            sum += counter(m, n, r);
+        add(opaque, counters[r].name, sum);
+    }
+}
+
+static void report_counters(struct machine *m, struct stats_clock began)
+{
     struct stats_clock now = stats_begin();
     const struct log *log = &m->log;
-    uint64_t insns = 0;
-    for (unsigned n = 0; n < m->nr_cpus; n++)
-        insns += m->cpus[n]->v.icount;
+    uint64_t insns = stats_instructions(m);
     int64_t wall = (now.wall - began.wall) / 1000000, cpu = (now.cpu - began.cpu) / 1000000;
     log_printf(log, LOG_STATS, "%-18s %14" PRId64 "  milliseconds of wall time\n", "wall", wall);
     log_printf(log, LOG_STATS, "%-18s %14" PRId64 "  milliseconds of host CPU time\n", "cpu", cpu);
     log_printf(log, LOG_STATS, "%-18s %14" PRIu64 "  guest instructions\n", "instructions", insns);
     log_printf(log, LOG_STATS, "%-18s %14" PRIu64 "  million guest instructions a second of host CPU time\n",
                "mips", cpu ? insns / 1000 / (uint64_t)cpu : 0);
-    for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {
+    for (size_t r = 0; r < ARRAY_SIZE(counters); r++) {
         uint64_t sum = 0;
         for (unsigned n = 0; n < m->nr_cpus; n++)
-            sum += ((const uint64_t *)&m->cpus[n]->v.stats)[r];
-        log_printf(log, LOG_STATS, "%-18s %14" PRIu64 "  %s\n", rows[r].name, sum, rows[r].help);
+            sum += counter(m, n, r);
+        log_printf(log, LOG_STATS, "%-18s %14" PRIu64 "  %s\n", counters[r].name, sum, counters[r].help);
     }
 }
 

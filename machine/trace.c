@@ -152,6 +152,11 @@ bool trace_is_on(const struct trace *t)
     return t->on;
 }
 
+bool trace_has_aim(const struct trace *t)
+{
+    return t->file || t->m->log.mask & (LOG_EXEC | LOG_CPU);
+}
+
 struct trace *trace_create(struct machine *m, struct error *err)
 {
     static const char magic[] = "ARMLETTRACE1\n";
@@ -167,7 +172,7 @@ struct trace *trace_create(struct machine *m, struct error *err)
     }
     if (t->file)
         fwrite(magic, sizeof magic - 1, 1, t->file);
-    if (t->file || m->log.mask & (LOG_EXEC | LOG_CPU))
+    if (trace_has_aim(t))
         trace_switch(t, true);
     return t;
 }

@@ -31,5 +31,7 @@ void trace_destroy(struct trace *t); // accepts NULL; no vCPU runs
 // While no vCPU runs.
 void trace_switch(struct trace *t, bool on);
 bool trace_is_on(const struct trace *t);
+// Did the user ask for something to be traced?
+bool trace_has_aim(const struct trace *t);
 
 #endif

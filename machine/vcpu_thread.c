@@ -3,6 +3,8 @@
 
 #include "jit/exec.h"
 
+#include <unistd.h>
+
 void vcpu_thread_init(struct vcpu_thread *t, struct a64_cpu *cpu)
 {
     *t = (struct vcpu_thread){ .cpu = cpu };
@@ -39,6 +41,7 @@ static bool should_stop(struct vcpu_thread *t)
 static void *run(void *opaque)
 {
     struct vcpu_thread *t = opaque;
+    __atomic_store_n(&t->id, gettid(), __ATOMIC_RELAXED);
     while (!should_stop(t)) {
         enum vcpu_exit why = exec_run(&t->cpu->v);
         if (why == VCPU_EXIT_HALT) {
@@ -81,6 +84,11 @@ void vcpu_thread_stop(struct vcpu_thread *t)
     vcpu_thread_ask_stop(t);
     pthread_join(t->thread, NULL);
     t->running = false;
+}
+
+int vcpu_thread_id(const struct vcpu_thread *t)
+{
+    return __atomic_load_n(&t->id, __ATOMIC_RELAXED);
 }
 
 void vcpu_thread_wake(struct vcpu_thread *t)

@@ -15,6 +15,7 @@ struct vcpu_thread {
     bool stop;            // leave the loop
     bool asleep;          // atomic: in WFI
     bool running;         // the thread exists
+    int id;               // atomic: the host's name of the thread (gettid()), 0 before it runs
     bool debug;           // atomic: it left for a debugger; vcpu.debug says why
     void (*left)(void *opaque); // it has just done so; the vCPU's thread, without a lock
     void *opaque;
@@ -31,6 +32,8 @@ void vcpu_thread_ask_stop(struct vcpu_thread *t);
 void vcpu_thread_stop(struct vcpu_thread *t);
 // Sets the interrupt lines and wakes the CPU if it sleeps. Any thread.
 void vcpu_thread_set_lines(struct vcpu_thread *t, unsigned lines);
+// The host's number of the thread that runs the vCPU, or ran it last; 0 if none has. Any thread.
+int vcpu_thread_id(const struct vcpu_thread *t);
 // Wakes a sleeping CPU. Any thread.
 void vcpu_thread_wake(struct vcpu_thread *t);
 

@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "devices/fw_cfg.h"
 #include "devices/gic.h"
+#include "devices/gpio_key.h"
 #include "devices/gicv2m.h"
 #include "devices/gtimer.h"
 #include "devices/pl011.h"
@@ -30,8 +31,7 @@ enum {
     V2M_SPIS = 64,
     MAX_SLOTS = 64,
     NO_SPI = -1,
-    POWER_KEY_LINE = 3,
-    POWER_KEY_NS = 100000000, // how long it is held down: longer than drivers debounce
+    POWER_KEY_LINE = 3, // of the PL061, as the gpio-keys node says
 };
 
 _Static_assert((int)CONFIG_MAX_DEVICES == VIRTIO_SLOTS, "one slot a -device");
@@ -46,10 +46,10 @@ struct slot {
 
 struct virt {
     struct device *gpio;
-    struct clock_timer power_key; // armed: it is down, until then
     struct device *v2m; // GICv2
     struct gic *gic;
     struct gtimer *gtimer;
+    struct gpio_key power_key;
     struct slot slots[MAX_SLOTS];
     size_t slot_count;
     struct board_cpu board_cpu;
@@ -114,21 +114,14 @@ static struct device *create_pl061(struct machine *m, const char *name, unsigned
                                    struct irq_line irq, struct error *err)
 {
     m->virt->gpio = pl061_create(name, irq, NULL, &m->log);
+    gpio_key_init(&m->virt->power_key, &m->clock, pl061_line(m->virt->gpio, POWER_KEY_LINE),
+                  "power-key");
     return m->virt->gpio;
-}
-
-static void release_power_key(void *opaque)
-{
-    struct virt *v = opaque;
-    struct irq_line key = pl061_line(v->gpio, POWER_KEY_LINE);
-    irq_set(&key, false);
 }
 
 bool virt_press_power_key(struct machine *m)
 {
-    struct irq_line key = pl061_line(m->virt->gpio, POWER_KEY_LINE);
-    irq_set(&key, true);
-    timer_arm(&m->virt->power_key, clock_now(&m->clock) + POWER_KEY_NS);
+    gpio_key_press(&m->virt->power_key);
     return pl061_listens(m->virt->gpio, POWER_KEY_LINE);
 }
 
@@ -257,7 +250,6 @@ bool virt_init(struct machine *m, struct error *err)
 {
     m->virt = calloc(1, sizeof *m->virt);
     assert(m->virt);
-    timer_init(&m->virt->power_key, &m->clock, release_power_key, m->virt);
     if (!create_gic(m, err))
         return false;
     create_gtimer(m);
@@ -274,7 +266,7 @@ void virt_fini(struct machine *m)
     struct virt *v = m->virt;
     if (!v)
         return;
-    timer_disarm(&v->power_key);
+    gpio_key_fini(&v->power_key);
     while (v->slot_count)
         device_destroy(v->slots[--v->slot_count].dev);
     board_cpu_fini(&v->board_cpu);
@@ -290,6 +282,7 @@ void virt_fini(struct machine *m)
 void virt_reset(struct machine *m)
 {
     struct virt *v = m->virt;
+    gpio_key_reset(&v->power_key);
     for (size_t i = 0; i < v->slot_count; i++)
         device_reset(v->slots[i].dev);
     gtimer_reset(v->gtimer);
@@ -310,6 +303,7 @@ void virt_save(struct machine *m, struct state_writer *w)
     gtimer_save(v->gtimer, w);
     for (size_t i = 0; i < v->slot_count; i++)
         device_save(v->slots[i].dev, w);
+    gpio_key_save(&v->power_key, w);
 }
 
 // The GIC first: its state has the levels of its wires, which the others then only repeat.
@@ -319,7 +313,8 @@ bool virt_load(struct machine *m, struct state_reader *r, struct error *err)
     bool ok = device_load(gic_dist(v->gic), r, err) && gtimer_load(v->gtimer, r, err);
     for (size_t i = 0; ok && i < v->slot_count; i++)
         ok = device_load(v->slots[i].dev, r, err);
-    return ok;
+    // After the GPIO: its state has the level of the wire, which this only repeats.
+    return ok && gpio_key_load(&v->power_key, r, err);
 }
 
 static int v2m_node(void *opaque, void *fdt)

@@ -12,6 +12,7 @@
 #include "devices/virtio/rng.h"
 #include "devices/virtio/serial.h"
 #include "machine/device_types.h"
+#include "machine/host_limits.h"
 #include "machine/machine.h"
 #include "machine/displays.h"
 #include "machine/virt.h"
@@ -52,6 +53,7 @@ static struct virtio *create_VIRTIO_NET(struct machine *m, const struct config_d
 static struct virtio *create_VIRTIO_9P(struct machine *m, const struct config_device *d,
                                        struct error *err)
 {
+    host_limits_raise_descriptors();
     struct p9_server *server = p9_server_create(d->share->path, d->share->readonly, err);
     return server ? virtio_9p_create(server, d->mount_tag) : NULL;
 }

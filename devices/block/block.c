@@ -3,6 +3,7 @@
 #include "devices/block/pool.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define ATTEMPT_MAX 32768u // bytes: more is worth a thread, also when nothing waits
 
@@ -22,6 +23,20 @@ int block_run(struct block *b, struct block_request *req)
 {
     int error = check(b, req);
     return error ? error : b->ops->run(b, req);
+}
+
+int block_perform(struct block *b, struct block_request *req)
+{
+    static const char *const names[] = {
+        [BLOCK_READ] = "reading",         [BLOCK_WRITE] = "writing",
+        [BLOCK_FLUSH] = "flushing",       [BLOCK_DISCARD] = "discarding",
+        [BLOCK_WRITE_ZEROES] = "zeroing",
+    };
+    int error = b->ops->run(b, req);
+    if (error && !__atomic_exchange_n(&b->reported, true, __ATOMIC_RELAXED))
+        fprintf(stderr, "armlet: %s: %s failed: %s (the guest is told, now and from now on)\r\n",
+                b->name, names[req->op], strerror(error));
+    return error;
 }
 
 // EAGAIN: a thread has to do it.
@@ -47,7 +62,7 @@ void block_submit(struct block *b, struct block_request *req)
             return;
         }
     } else if (!error) {
-        error = b->ops->run(b, req);
+        error = block_perform(b, req);
     }
     req->done(req, error);
 }

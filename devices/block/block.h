@@ -65,6 +65,7 @@ struct block {
     bool readonly;
     char name[256];          // for messages: the path as the user gave it
     struct block_pool *pool; // after block_start()
+    bool reported;           // atomic: the user has been told of a failure
     // Called after one or more done() that came out of a thread or a drain; may be NULL. The
     // user's, set before block_start().
     void (*delivered)(void *opaque);
@@ -84,6 +85,9 @@ void block_drain(struct block *b);
 
 // Drains first; the lock must not be held. Accepts NULL.
 void block_close(struct block *b);
+
+// Runs a checked request; a failure is the host's, and the user is told of the first.
+int block_perform(struct block *b, struct block_request *req);
 
 // For back ends and tools that want to wait: runs a request of their own in this thread and
 // returns 0 or an errno; done is not called. Any thread.

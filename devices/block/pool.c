@@ -115,7 +115,7 @@ static void run(struct block_pool *p, struct block_request *r)
     }
     mutex_unlock(&p->lock);
     int64_t began = is_short ? now() : 0;
-    r->error = p->block->ops->run(p->block, r);
+    r->error = block_perform(p->block, r);
     int64_t took = is_short ? now() - began : 0;
     mutex_lock(&p->lock);
     if (is_short)

@@ -150,8 +150,10 @@ static bool make_writable(struct qcow2 *q, bool repair, struct error *err)
     struct qcow2_check result;
     if (q->block.readonly)
         return true;
-    if (q->h.incompatible & QCOW2_DIRTY && repair)
+    if (q->h.incompatible & QCOW2_DIRTY && repair) {
+        fprintf(stderr, "armlet: %s: was not closed; counting its clusters again\n", q->block.name);
         return qcow2_check_image(q, true, &result, NULL, err);
+    }
     if (!q->h.autoclear)
         return true;
     q->h.autoclear = 0; // features that a writer who does not know them takes away, as here

@@ -325,12 +325,50 @@ bool display_is_on(struct display *d)
     return on;
 }
 
+static bool is_zero(const uint8_t *p, size_t n)
+{
+    uint64_t word;
+    for (; n >= sizeof word; p += sizeof word, n -= sizeof word) {
+        memcpy(&word, p, sizeof word);
+        if (word)
+            return false;
+    }
+    while (n && !*p)
+        p++, n--;
+    return !n;
+}
+
+bool display_is_blank(struct display *d)
+{
+    mutex_lock(&d->lock);
+    struct display_surface s = d->surface;
+    uint64_t generation = d->generation;
+    bool drawn = !s.data || !s.direct || d->drawn == generation;
+    display_memory_ref(s.memory);
+    mutex_unlock(&d->lock);
+    size_t line = drawn ? 0 : (size_t)s.width * display_format_info(s.format)->bytes;
+    for (uint32_t y = 0; !drawn && y < s.height; y++)
+        drawn = !is_zero(s.data + (size_t)y * s.stride, line);
+    display_memory_unref(s.memory);
+    if (drawn && s.direct) {
+        mutex_lock(&d->lock);
+        d->drawn = generation;
+        mutex_unlock(&d->lock);
+    }
+    return !drawn;
+}
+
 struct display *display_pick(struct display *const *displays, size_t n)
 {
-    for (size_t i = n; i--;)
-        if (display_is_on(displays[i]))
+    struct display *blank = NULL;
+    for (size_t i = n; i--;) {
+        if (!display_is_on(displays[i]))
+            continue;
+        if (!display_is_blank(displays[i]))
             return displays[i];
-    return n ? displays[n - 1] : NULL;
+        blank = blank ? blank : displays[i];
+    }
+    return blank ? blank : n ? displays[n - 1] : NULL;
 }
 
 // A picture of it --------------------------------------------------------------------------------

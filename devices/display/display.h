@@ -116,6 +116,7 @@ struct display {
     struct display_surface surface;                // lock
     struct display_pointer pointer;                // lock
     uint64_t generation;                           // lock
+    uint64_t drawn;                 // lock: the generation of a direct surface that is not blank
     struct display_view *views[DISPLAY_MAX_VIEWS]; // lock
     uint64_t wanted;                               // atomic; width << 32 | height; 0: nobody said
     struct scan scan;                              // of direct surfaces
@@ -197,7 +198,12 @@ bool display_snapshot(struct display *d, bool with_pointer, struct display_image
                       struct error *err);
 void display_image_fini(struct display_image *image);
 
-// Of several displays the one to show first: the last that is on, or the last, or NULL if n is 0.
+// Whether it is on and nobody has drawn yet: a direct surface that has been all zero ever since it was
+// published. Any thread.
+bool display_is_blank(struct display *d);
+
+// Of several displays the one to show first: the last that is on and not blank, or the last that is
+// on, or the last, or NULL if n is 0.
 struct display *display_pick(struct display *const *displays, size_t n);
 
 #endif

@@ -10,7 +10,6 @@
 #include <slirp/libslirp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #define MAX_TIMERS 4
@@ -166,17 +165,6 @@ static void destroy(struct net *n)
     free(s);
 }
 
-// A connection is a descriptor, and one that was closed stays one for some seconds.
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
-        return;
-    rlim_t most = 65536;
-    limit.rlim_cur = limit.rlim_max < most ? limit.rlim_max : most;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static bool forward(struct slirp_net *s, const struct net_hostfwd *f, struct error *err)
 {
     struct sockaddr_in host = {
@@ -206,7 +194,6 @@ struct net *net_slirp_create(const struct net_slirp_config *config, struct error
     struct slirp_net *s = calloc(1, sizeof *s);
     assert(s);
     net_init(&s->n, &ops);
-    raise_descriptor_limit();
     SlirpConfig c = {
         .version = 4,
         .restricted = config->restricted,

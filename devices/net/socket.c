@@ -3,6 +3,7 @@
 // it does not read is dropped, a whole frame at a time.
 #include "devices/net/socket.h"
 #include "devices/net/offload.h"
+#include "devices/unix_socket.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -11,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define HEADER 4
@@ -22,8 +21,8 @@ struct socket_net {
     struct net n;
     int fd, listener; // -1: none
     bool stream;
-    char path[sizeof((struct sockaddr_un *)0)->sun_path]; // of a listener, to be removed
-    size_t polled;                                        // index of what is waited for; 0: nothing
+    char path[UNIX_SOCKET_PATH]; // of a listener, to be removed
+    size_t polled;               // index of what is waited for; 0: nothing
     uint8_t in[HEADER + NET_MAX_FRAME], out[HEADER + NET_MAX_FRAME];
     size_t in_len;          // bytes that have come
     size_t out_at, out_len; // what of the last frame is still to be sent
@@ -145,7 +144,7 @@ static void serve(struct net *n, const struct net_polls *polls)
     if (!revents)
         return;
     if (s->fd < 0) {
-        s->fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+        s->fd = unix_socket_accept(s->listener);
         return;
     }
     if (revents & POLLOUT)
@@ -201,33 +200,12 @@ struct net *net_socket_create(int fd, struct error *err)
     return &s->n;
 }
 
-// Only the user may connect to what listens here.
-static int listen_at(int fd, const struct sockaddr_un *at)
-{
-    mode_t old = umask(0077);
-    int r = bind(fd, (const struct sockaddr *)at, sizeof *at);
-    umask(old);
-    return r < 0 ? r : listen(fd, 1);
-}
-
 struct net *net_socket_open(const char *path, bool server, struct error *err)
 {
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof at.sun_path) {
-        error_set(err, "%s: longer than a socket's path may be", path);
+    int fd = unix_socket_open(path, server, err);
+    if (fd < 0)
         return NULL;
-    }
-    strcpy(at.sun_path, path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 ||
-        (server ? listen_at(fd, &at) : connect(fd, (const struct sockaddr *)&at, sizeof at)) < 0) {
-        error_set(err, "%s: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
     struct socket_net *s = create(server ? -1 : fd, server ? fd : -1);
-    if (server)
-        strcpy(s->path, path);
+    strcpy(s->path, path);
     return &s->n;
 }

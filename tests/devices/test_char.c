@@ -2,6 +2,7 @@
 #include "bench.h"
 #include "devices/char/buffer.h"
 #include "devices/char/null.h"
+#include "devices/char/socket.h"
 #include "devices/char/stdio.h"
 
 #include <fcntl.h>
@@ -138,6 +139,82 @@ Test(char, buffer_hands_over_as_there_is_room)
     buffer_set_writable(c, true);
     EXPECT(f.writable, 1);
     chardev_destroy(c);
+}
+
+// What the main loop does: waits for what pollfds() names, and calls ready() when it comes.
+static void serve_socket(struct chardev *s)
+{
+    struct pollfd fds[CHARDEV_MAX_POLLFDS];
+    int n = chardev_pollfds(s, fds);
+    if (poll(fds, (nfds_t)n, 0) > 0)
+        chardev_ready(s);
+}
+
+Test(char, socket)
+{
+    char dir[] = "/tmp/armlet-char-XXXXXX", path[64], got[100];
+    struct error err;
+    cr_assert(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/port", dir);
+    cr_assert(!char_socket_create(path, false, &err), "connected to nothing");
+    cr_assert(strstr(err.text, path), "'%s' does not name it", err.text);
+    c = char_socket_create(path, true, &err);
+    cr_assert(c, "%s", err.text);
+    c->changed = on_changed;
+    f.room = 4;
+    chardev_attach(c, &front_ops, &f);
+    chardev_write(c, (const uint8_t *)"nobody", 6); // swallowed
+    cr_assert(!char_socket_create(path, true, &err), "two listen at one place");
+    serve_socket(c); // the second one had a look, and is gone
+    serve_socket(c);
+    for (unsigned round = 0; round < 2; round++) {
+        struct front g = {.room = 100};
+        struct chardev *peer = char_socket_create(path, false, &err);
+        cr_assert(peer, "%s", err.text);
+        chardev_attach(peer, &front_ops, &g);
+        serve_socket(c);
+        chardev_write(c, (const uint8_t *)"hello", 5);
+        serve_socket(peer);
+        cr_assert_str_eq(g.got, "hello");
+        chardev_write(peer, (const uint8_t *)"123456", 6);
+        serve_socket(c);
+        cr_assert_str_eq(f.got, round ? "12341234" : "1234"); // as far as there is room
+        serve_socket(c);
+        f.room = 4;
+        f.len = round ? 8 : 4;
+        unsigned before = changes;
+        chardev_can_accept(c);
+        EXPECT(changes, before + 1);
+        serve_socket(c);
+        cr_assert(!strcmp(f.got + f.len - 2, "56"), "'%s'", f.got);
+        f.len = 4;
+        f.room = 0;
+        chardev_destroy(peer); // is seen without room, too
+        serve_socket(c);
+        f.room = 4;
+    }
+    // A peer that does not read: the guest is told, and all comes in the end.
+    struct chardev *peer = char_socket_create(path, false, &err);
+    struct front g = {.room = 0};
+    chardev_attach(peer, &front_ops, &g);
+    serve_socket(c);
+    size_t sent = 0, seen = 0;
+    for (; chardev_writable(c); sent += sizeof got)
+        chardev_write(c, (const uint8_t *)got, sizeof got);
+    EXPECT(f.writable, 0);
+    while (seen < sent) {
+        g.len = 0;
+        g.room = 60000;
+        serve_socket(peer);
+        seen += g.len;
+        serve_socket(c);
+    }
+    EXPECT(seen, sent);
+    EXPECT(f.writable, 1);
+    chardev_destroy(peer);
+    chardev_destroy(c);
+    cr_assert(access(path, F_OK), "the socket's file stays");
+    rmdir(dir);
 }
 
 Test(stdio, passes_bytes_both_ways)

@@ -3,6 +3,7 @@
 #include "devices/net/net.h"
 #include "devices/virtio/net.h"
 #include "multi_driver.h"
+#include "virtio_driver.h"
 
 #include <string.h>
 
@@ -474,6 +475,31 @@ Test(net, legacy_driver_sets_the_address)
     EXPECT(bench_read(&b, DEV_BASE + 0x104, 1), 6);
     device_destroy(dev);
     bench_fini(&b);
+}
+
+// A driver of old: a header of ten bytes, in a descriptor of its own.
+Test(net, legacy_driver_receives)
+{
+    struct error err;
+    struct driver d;
+    bench_init(&b);
+    struct virtio_net_config config = {.net = &fake.n};
+    fake = (struct fake){0};
+    net_init(&fake.n, &plain_ops);
+    dev = virtio_mmio_create("virtio-mmio", &b.bus, &b.clock, bench_wire(&b, 0), true,
+                             virtio_net_create(&config), NULL);
+    cr_assert(bus_map(&b.bus, DEV_BASE, dev, &err));
+    driver_start(&d, &b, true, 8, RAM_BASE, BIT(5));
+    driver_desc(&d, 0, IN, 10, V_WRITE | V_NEXT, 1);
+    driver_desc(&d, 1, IN + 0x1000, 1514, V_WRITE, 0);
+    driver_offer(&d, 0);
+    driver_kick(&d);
+    deliver(own, 60);
+    EXPECT(driver_used_index(&d), 1);
+    EXPECT(driver_used(&d, 0).len, 70);
+    EXPECT(ram(IN)[0], 0);
+    expect_bytes(IN + 0x1000, 0, 60);
+    end();
 }
 
 static void step(void)

@@ -142,14 +142,14 @@ class Remote:
 class Target:
     """An emulator with the program, stopped before its first instruction."""
 
-    def __init__(self, program, accel=None, args=(), qemu=False, stopped=True):
+    def __init__(self, program, accel=None, args=(), qemu=False, stopped=True, where=None):
         self.dir = tempfile.TemporaryDirectory()
         self.where = self.dir.name + '/gdb'
         if qemu:
             command = ['qemu-system-aarch64', '-M', 'virt,gic-version=3,its=off', '-accel', 'tcg,thread=single',
                        '-cpu', 'max,pauth-impdef=on,sve=off,sme=off,lpa2=off', '-gdb', f'unix:{self.where},server=on,wait=off']
         else:
-            command = [os.environ.get('ARMLET', 'build/armlet'), '-M', 'virt', '--no-cache', '-gdb', 'unix:' + self.where,
+            command = [os.environ.get('ARMLET', 'build/armlet'), '-M', 'virt', '--no-cache', '-gdb', where or 'unix:' + self.where,
                        '-accel', accel or 'interp']
         command += [] if '-m' in args else ['-m', '256']
         command += [ '-display', 'none', '-nic', 'none', '-kernel', program, *args]

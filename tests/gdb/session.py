@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """session.py PROGRAM.elf ACCEL: what GDB's packets do to a running guest (guest.c), on one engine."""
-import re, struct, sys, time, traceback
+import os, re, socket, stat, struct, sys, time, traceback
 import xml.etree.ElementTree as ET
 from remote import *
 
@@ -192,7 +192,7 @@ def memory():
     """What is mapped nowhere is an error and nothing else; pieces; code that is written over."""
     with target() as t:
         r = at_ready(t)
-        for addr in [0x1000, 0xdead000000000000, 0xffffffffffffff00, 0x0000800000000000]:
+        for addr in [0xdead000000000000, 0xffffffffffffff00, 0x0000800000000000]:
             equal(r.ask(f'm{addr:x},8'), 'E14', f'reading {addr:#x}')
             equal(r.ask(f'M{addr:x},1:00'), 'E14', f'writing {addr:#x}')
         end = HIGH + 0x50000000 # of RAM
@@ -392,7 +392,44 @@ def odd_packets():
         equal(r.ask('qC'), 'QCp1.1', 'qC')
 
 
-TESTS = [registers, breakpoints, physical, watchpoints, hot_watch, memory, interrupting, module, interrupts, turns,
+def places():
+    """A socket is the user's alone and goes with armlet; TCP is of the loopback interface; what cannot be had is one line."""
+    with target() as t:
+        t.await_socket()
+        mode = os.stat(t.where).st_mode
+        check(stat.S_ISSOCK(mode) and mode & 0o777 == 0o600, f'mode {mode:o}')
+        t.connect().send('k')
+        equal(t.wait(), 0, 'status after k')
+        check(not os.path.exists(t.where), 'the socket is still there')
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        s.listen()
+        port = s.getsockname()[1]
+        with target(where=f'tcp::{port}') as t:
+            equal(t.wait(), 1, 'status, the port being taken')
+            line = t.process.stderr.read().decode()
+        check(re.fullmatch(f'armlet: -gdb tcp::{port}: [^\n]*in use\n', line), line)
+    with target(where=f'tcp::{port}') as t:
+        for _ in range(100):
+            if any(f':{port:04X} ' in line and ' 0A ' in line for line in open('/proc/net/tcp')):
+                break
+            time.sleep(0.05)
+        local = [line.split()[1] for line in open('/proc/net/tcp') if f':{port:04X} ' in line.split()[1] + ' ' and line.split()[3] == '0A']
+        equal(local, [f'0100007F:{port:04X}'], 'where it listens')
+        r = Remote(('127.0.0.1', port))
+        equal(r.ask('qC'), 'QCp1.1', 'over TCP')
+        r.close()
+        with socket.create_connection(('127.0.0.1', port)) as s: # a browser
+            s.sendall(b'POST / HTTP/1.1\r\n\r\n$k#6b')
+            s.settimeout(10 * PATIENCE)
+            try:
+                equal(s.recv(100), b'', 'the answer to HTTP')
+            except ConnectionResetError:
+                pass
+        check(t.process.poll() is None, 'HTTP has ended it')
+
+
+TESTS = [places, registers, breakpoints, physical, watchpoints, hot_watch, memory, interrupting, module, interrupts, turns,
          leaving, ends, many, odd_packets]
 
 

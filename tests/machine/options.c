@@ -210,6 +210,9 @@ Test(options, wrong_values)
     bad("K -serial chardev:x", "no -chardev");
     bad("K -chardev stdio,id=a -chardev stdio,id=b", "once");
     bad("K -chardev file,id=a", "path=");
+    bad("K -chardev socket,id=a,server=on", "path=");
+    bad("K -chardev socket,id=a,path=/x,wait=on", "only wait=off");
+    bad("K -chardev socket,id=a,host=localhost,port=1", "no property");
     bad("K -chardev null", "no id=");
     bad("K -seed x", "not a number");
 }
@@ -415,6 +418,8 @@ Test(options, serials)
     cr_expect(config.chardevs[config.serials[0]].signal);
     good("K -nographic -serial stdio");
     cr_expect(!config.chardevs[config.serials[0]].signal);
+    good("K -chardev socket,id=s,path=/x,server=on,wait=off -serial chardev:s");
+    cr_expect(config.chardevs[0].backend == CONFIG_CHAR_SOCKET && config.chardevs[0].server);
     good("K -chardev null,id=n -serial chardev:n");
     cr_expect_eq(config.chardevs[config.serials[0]].backend, CONFIG_CHAR_NULL);
     good("K -nodefaults");
@@ -617,6 +622,51 @@ Test(options, logging_and_rest)
     cr_expect(config.seed_given);
     cr_expect_eq(config.seed, 7u);
     cr_expect(!config.virtio_legacy);
+}
+
+Test(options, displays)
+{
+    good("K");
+    cr_expect_eq(config.display.type, CONFIG_DISPLAY_DEFAULT);
+    good("K -display none -vga none -vnc none");
+    cr_expect_eq(config.display.type, CONFIG_DISPLAY_NONE);
+    cr_expect(!config.console);
+    good("K -nographic");
+    cr_expect_eq(config.display.type, CONFIG_DISPLAY_NONE);
+    good("K -display sdl,full-screen=on,scaling=smooth");
+    cr_expect_eq(config.display.type, CONFIG_DISPLAY_SDL);
+    cr_expect(config.display.full_screen && config.display.scaling == CONFIG_SCALING_SMOOTH);
+    cr_expect(config.console);
+    good("K -display vnc=127.0.0.1:1");
+    cr_expect_eq(config.display.type, CONFIG_DISPLAY_VNC);
+    cr_expect_str_eq(config.display.vnc, "127.0.0.1:1");
+    good("K -vnc :7");
+    cr_expect_str_eq(config.display.vnc, ":7");
+    good("K -display none -qmp unix:/tmp/q,server=on,wait=off");
+    cr_expect_str_eq(config.qmp, "/tmp/q");
+    cr_expect(config.console);
+    good("K -screenshot 1.5:a.png -screenshot 0:b:c.png");
+    cr_expect_eq(config.screenshot_count, 2);
+    cr_expect_eq(config.screenshots[0].ns, 1500000000);
+    cr_expect_str_eq(config.screenshots[1].path, "b:c.png");
+    bad("K -display sdl,full-screen=maybe", "full-screen");
+    bad("K -display vnc", "vnc");
+    bad("K -display vnc=", "[HOST]:N");
+    bad("K -vnc 1", "[HOST]:N");
+    bad("K -vnc :x", "[HOST]:N");
+    bad("K -vnc :-1", "[HOST]:N");
+    bad("K -vnc :60000", "[HOST]:N");
+    bad("K -vnc :1,password=on", "[HOST]:N");
+    bad("K -vga std", "-vga none");
+    bad("K -qmp tcp:1", "unix:PATH");
+    bad("K -qmp unix:", "unix:PATH");
+    bad("K -qmp unix:a,wait=on", "wait=off");
+    bad("K -qmp unix:a -qmp unix:b", "one socket");
+    bad("K -screenshot a.png", "SECONDS:FILE");
+    bad("K -screenshot 1x:a.png", "number of seconds");
+    bad("K -screenshot 9999999999:a.png", "SECONDS:FILE");
+    bad("K -screenshot 1:", "SECONDS:FILE");
+    help("-display help", "vnc=[HOST]:N");
 }
 
 Test(options, engines)
