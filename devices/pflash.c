@@ -183,7 +183,9 @@ static void buffer_data(struct pflash *p, uint64_t offset, uint64_t value, unsig
         memcpy(p->s.buffer + (offset - block), &value, size);
     else
         p->s.errors |= STATUS_PROGRAM_ERROR | STATUS_ERASE_ERROR; // a wrong sequence
-    if (!p->s.left--)
+    if (p->s.left)
+        p->s.left--;
+    else
         p->s.expect = EXPECT_BUFFER_CONFIRM;
 }
 

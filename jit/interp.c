@@ -397,7 +397,7 @@ L_RAISE:
 L_REGION:
     // ENTER has counted the block's instructions; the region counts its own.
     cpu->icount -= tb->n_insns;
-    if (region_enter(cpu, tb) == REGION_LEFT)
+    if (region_enter(cpu, tb, tb->region) == REGION_LEFT)
         goto changed;
     cpu->stats.region_bails++;
     // The interpreter's turn, with the block at pc itself, even if a region starts there.

@@ -190,7 +190,11 @@ bool quick_lower_end(struct quick_tr *t, const struct ir_insn *i)
         quick_load(t, true, RAX, i->a);
         if (i->attr != IR_HINT_RETURN)
             note_target(t);
-        x86_jmp(as, t->q->lookup);
+        // Inline, so that each has the processor's own prediction of where it goes.
+        if (t->q->verify)
+            x86_jmp(as, t->q->lookup);
+        else
+            quick_emit_lookup(t->q, as);
         return true;
     case IR_EXIT:
         address(t, (int64_t)i->imm);

@@ -183,8 +183,17 @@ const void *quick_do_fault(struct vcpu *cpu, uint32_t where)
 // tb's place was taken by a region's; nothing of it is counted.
 const void *quick_do_region(struct vcpu *cpu, struct tb *tb)
 {
+    struct region *region = __atomic_load_n(&tb->region, __ATOMIC_ACQUIRE);
+    uint64_t before = cpu->icount;
+    enum region_result result = REGION_BAIL;
     arrive(cpu);
-    if (region_enter(cpu, tb) == REGION_LEFT)
+    cpu->pc = cpu->pc_page + tb->off;
+    if (likely(region)) { // else it was taken away just now
+        result = region_enter(cpu, tb, region);
+        if (likely(cpu->jit->tier))
+            tier_note(cpu, region, cpu->icount - before);
+    }
+    if (result == REGION_LEFT)
         return go_on(cpu);
     // One block of our own, even if a region starts there.
     cpu->stats.region_bails++;

@@ -180,6 +180,8 @@ void quick_verify_run(struct vcpu *cpu); // quick_run(), when blocks are compare
 // Thunks and what they call (quick_thunks.c, quick_control.c) ------------------------------------
 
 void quick_thunks(struct quick *q);
+// Goes to the block at the address in rax, if the instruction TLB and its page know it.
+void quick_emit_lookup(const struct quick *q, struct x86_asm *as);
 const void *quick_do_lookup(struct vcpu *cpu, gva_t pc);
 const void *quick_do_link(struct vcpu *cpu, uint64_t tb_and_number);
 const void *quick_do_tick(struct vcpu *cpu, struct tb *tb);

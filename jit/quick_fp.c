@@ -17,7 +17,8 @@ enum { DOUBT_ALL, DOUBT_UNLESS_A_ZERO, DOUBT_UNLESS_A_OR_B_ZERO };
 
 unsigned quick_fp_suffix(unsigned lane, unsigned shape)
 {
-    return shape == IR_SCALAR ? (lane == IR_LANE64 ? X86_SD : X86_SS) : (lane == IR_LANE64 ? X86_PD : X86_PS);
+    return shape == IR_SCALAR ? (lane == IR_LANE64 ? X86_SD : X86_SS)
+                              : (lane == IR_LANE64 ? X86_PD : X86_PS);
 }
 
 static bool wide(const struct ir_insn *i)
@@ -35,14 +36,17 @@ static unsigned suffix(const struct ir_insn *i)
 static struct x86_rm operand(struct quick_tr *t, const struct ir_insn *i, ir_val v, int scratch)
 {
     switch (quick_vec_shape(i)) {
-    case IR_FULL: return quick_vec_rm(t, i, v, scratch);
-    case IR_SCALAR: return quick_vec_scalar(t, wide(i) ? 8 : 4, v, scratch);
+    case IR_FULL:
+        return quick_vec_rm(t, i, v, scratch);
+    case IR_SCALAR:
+        return quick_vec_scalar(t, wide(i) ? 8 : 4, v, scratch);
     }
     quick_vec_load(t, i, scratch, v);
     return x86_r(scratch);
 }
 
-// Out of line --------------------------------------------------------------------------------------
+// Out of line
+// --------------------------------------------------------------------------------------
 
 bool quick_fp_room(const struct quick_tr *t)
 {
@@ -95,7 +99,8 @@ static void emit_again(struct quick_tr *t, struct quick_cold *c)
     struct x86_asm *as = &t->as;
     const struct ir_insn *i = &t->ir->insn[c->imm];
     const struct ir_vop_info *info = &ir_vop_info[i->attr];
-    unsigned nzcv = info->flags & (IR_F_RD_NZCV | IR_F_WR_NZCV) ? HELPER_READS_NZCV | HELPER_WRITES_NZCV : 0;
+    unsigned nzcv =
+        info->flags & (IR_F_RD_NZCV | IR_F_WR_NZCV) ? HELPER_READS_NZCV | HELPER_WRITES_NZCV : 0;
     if (!c->from[0] && !c->from[1])
         return;
     if (c->from[1]) {
@@ -133,14 +138,16 @@ void quick_fp_end(struct quick_tr *t, struct quick_cold *c)
         t->as.eflags = false;
 }
 
-// Results in doubt ---------------------------------------------------------------------------------
+// Results in doubt
+// ---------------------------------------------------------------------------------
 
 static struct x86_rm magnitude(struct quick_tr *t, unsigned lane)
 {
     return quick_vec_splat(t, lane, lane == IR_LANE64 ? ~BIT(63) : ~BIT(31));
 }
 
-static void branch_on_lanes(struct quick_tr *t, struct quick_cold *c, unsigned lane, unsigned shape, int xmm)
+static void branch_on_lanes(struct quick_tr *t, struct quick_cold *c, unsigned lane, unsigned shape,
+                            int xmm)
 {
     quick_vec_rr(t, lane == IR_LANE64 ? X86_MOVMSKPD : X86_MOVMSKPS, RAX, xmm);
     if (shape == IR_HALF) { // two lanes count
@@ -182,16 +189,19 @@ void quick_fp_check_tiny(struct quick_tr *t, struct quick_cold *c, unsigned lane
         quick_vec_rr(t, X86_MOVAPS, 4, 0);
         quick_vec_rr(t, quick_vec_padd[lane], 4, 4);
         quick_vec_op(t, quick_vec_padd[lane], 4, quick_vec_splat(t, lane, turn - sure));
-        quick_vec_op(t, d ? X86_PCMPGTQ : X86_PCMPGTD, 4, quick_vec_splat(t, lane, turn + 2 * infinity - sure));
+        quick_vec_op(t, d ? X86_PCMPGTQ : X86_PCMPGTD, 4,
+                     quick_vec_splat(t, lane, turn + 2 * infinity - sure));
         branch_on_lanes(t, c, lane, shape, 4);
     }
     c->right = t->as.p;
 }
 
-// Arithmetic ---------------------------------------------------------------------------------------
+// Arithmetic
+// ---------------------------------------------------------------------------------------
 
 enum { NEGATED = 1, MAGNITUDE = 2 };
 
+// clang-format off
 static const struct arithmetic {
     uint32_t op;
     uint8_t operands; // 1, 2, or 3: fused, c the accumulator
@@ -212,6 +222,7 @@ static const struct arithmetic {
     [IRV_FNMLA] = { X86_VFNMSUB231, 3, true, DOUBT_UNLESS_A_OR_B_ZERO, 0 },
     [IRV_FNMLS] = { X86_VFMSUB231, 3, true, DOUBT_UNLESS_A_OR_B_ZERO, 0 },
 };
+// clang-format on
 
 // d = -d or |d| by the sign bits, of what the shape has.
 static void sign(struct quick_tr *t, const struct ir_insn *i, unsigned then)
@@ -256,7 +267,8 @@ static bool arithmetic(struct quick_tr *t, const struct ir_insn *i, const struct
     struct quick_cold *c = quick_fp_begin(t, i);
     c->kind = r->doubt;
     compute(t, i, r);
-    (r->tiny ? quick_fp_check_tiny : quick_fp_check_nan)(t, c, quick_vec_lane(i), quick_vec_shape(i));
+    (r->tiny ? quick_fp_check_tiny : quick_fp_check_nan)(t, c, quick_vec_lane(i),
+                                                         quick_vec_shape(i));
     sign(t, i, r->then);
     put(t, i);
     quick_fp_end(t, c);
@@ -294,7 +306,8 @@ static bool add_pairs(struct quick_tr *t, const struct ir_insn *i)
 static bool extreme(struct quick_tr *t, const struct ir_insn *i)
 {
     bool max = i->attr == IRV_FMAX || i->attr == IRV_FMAXNM;
-    unsigned op = (max ? X86_MAXF : X86_MINF) | suffix(i), lane = quick_vec_lane(i), shape = quick_vec_shape(i);
+    unsigned op = (max ? X86_MAXF : X86_MINF) | suffix(i), lane = quick_vec_lane(i),
+             shape = quick_vec_shape(i);
     struct quick_cold *c = quick_fp_begin(t, i);
     quick_vec_load(t, i, 0, i->a);
     quick_vec_load(t, i, 1, i->b);
@@ -315,14 +328,17 @@ static bool extreme(struct quick_tr *t, const struct ir_insn *i)
     return true;
 }
 
-// Comparisons --------------------------------------------------------------------------------------
+// Comparisons
+// --------------------------------------------------------------------------------------
 
 // To masks. Equality signals for signalling NaNs, the others for all, with Arm as with x86.
 static bool compare_lanes(struct quick_tr *t, const struct ir_insn *i)
 {
     enum { EQ, LT, LE };
     bool magnitudes = i->attr == IRV_FACGE || i->attr == IRV_FACGT;
-    unsigned predicate = i->attr == IRV_FCMEQ ? EQ : i->attr == IRV_FCMGT || i->attr == IRV_FACGT ? LT : LE;
+    unsigned predicate = i->attr == IRV_FCMEQ                           ? EQ
+                         : i->attr == IRV_FCMGT || i->attr == IRV_FACGT ? LT
+                                                                        : LE;
     struct quick_cold *c = quick_fp_begin(t, i);
     quick_vec_load(t, i, 0, i->b);
     quick_vec_load(t, i, 1, i->a);
@@ -351,7 +367,8 @@ static void emit_unordered(struct quick_tr *t, struct quick_cold *c)
 static void compare_flags(struct quick_tr *t, const struct ir_insn *i, bool signals)
 {
     struct x86_asm *as = &t->as;
-    unsigned op = signals ? (wide(i) ? X86_COMISD : X86_COMISS) : (wide(i) ? X86_UCOMISD : X86_UCOMISS);
+    unsigned op =
+        signals ? (wide(i) ? X86_COMISD : X86_COMISS) : (wide(i) ? X86_UCOMISD : X86_UCOMISS);
     struct quick_cold *unordered = quick_cold(t, emit_unordered);
     quick_vec_load(t, i, 0, i->a);
     quick_vec_op(t, op, 0, operand(t, i, i->b, 1));
@@ -395,7 +412,7 @@ static bool choose(struct quick_tr *t, const struct ir_insn *i)
 {
     struct x86_asm *as = &t->as;
     enum x86_cc cc = quick_condition(t, i->imm & 0xffff);
-    const ir_val operands[2] = { i->a, i->b };
+    const ir_val operands[2] = {i->a, i->b};
     struct x86_rm rm[2];
     for (unsigned n = 0; n < 2; n++) {
         int host = quick_host_of(t, operands[n]);
@@ -423,11 +440,23 @@ bool quick_fp(struct quick_tr *t, const struct ir_insn *i)
     if (r->operands)
         return arithmetic(t, i, r);
     switch (i->attr) {
-    case IRV_FADDP: return add_pairs(t, i);
-    case IRV_FMAX: case IRV_FMIN: case IRV_FMAXNM: case IRV_FMINNM: return extreme(t, i);
-    case IRV_FCMEQ: case IRV_FCMGE: case IRV_FCMGT: case IRV_FACGE: case IRV_FACGT: return compare_lanes(t, i);
-    case IRV_FCMP: return compare(t, i);
-    case IRV_FCCMP: return compare_if(t, i);
+    case IRV_FADDP:
+        return add_pairs(t, i);
+    case IRV_FMAX:
+    case IRV_FMIN:
+    case IRV_FMAXNM:
+    case IRV_FMINNM:
+        return extreme(t, i);
+    case IRV_FCMEQ:
+    case IRV_FCMGE:
+    case IRV_FCMGT:
+    case IRV_FACGE:
+    case IRV_FACGT:
+        return compare_lanes(t, i);
+    case IRV_FCMP:
+        return compare(t, i);
+    case IRV_FCCMP:
+        return compare_if(t, i);
     }
     return false;
 }

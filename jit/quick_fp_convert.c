@@ -14,12 +14,18 @@ enum { HOST_MXCSR = 4, HOST_EXACT = 8, HOST_NONE = 16 };
 static unsigned host_rounding(unsigned rounding)
 {
     switch (rounding) {
-    case FP_TIEEVEN: return 0;
-    case FP_NEGINF: return 1;
-    case FP_POSINF: return 2;
-    case FP_ZERO: return 3;
-    case IRV_ROUND_FPCR: return HOST_MXCSR;
-    default: return HOST_NONE;
+    case FP_TIEEVEN:
+        return 0;
+    case FP_NEGINF:
+        return 1;
+    case FP_POSINF:
+        return 2;
+    case FP_ZERO:
+        return 3;
+    case IRV_ROUND_FPCR:
+        return HOST_MXCSR;
+    default:
+        return HOST_NONE;
     }
 }
 
@@ -48,7 +54,8 @@ static bool round_int(struct quick_tr *t, const struct ir_insn *i)
     return true;
 }
 
-// To integers --------------------------------------------------------------------------------------
+// To integers
+// --------------------------------------------------------------------------------------
 
 struct to_int {
     unsigned rounding;   // host_rounding()
@@ -72,7 +79,8 @@ static unsigned too_large(const struct to_int *f)
 }
 
 // rax = lane 0 of a as an integer, zero-extended, or goes to c.
-static void to_int(struct quick_tr *t, const struct ir_insn *i, struct quick_cold *c, const struct to_int *f)
+static void to_int(struct quick_tr *t, const struct ir_insn *i, struct quick_cold *c,
+                   const struct to_int *f)
 {
     struct x86_asm *as = &t->as;
     bool d = wide(i);
@@ -88,7 +96,8 @@ static void to_int(struct quick_tr *t, const struct ir_insn *i, struct quick_col
     quick_vec_load(t, i, 0, i->a);
     if (f->rounding != 3)
         quick_vec_imm(t, round_op(i), 0, x86_r(0), f->rounding);
-    x86_emit(as, X86_CVTTF2SI | quick_fp_suffix(quick_vec_lane(i), IR_SCALAR), f->w || f->is_unsigned, RAX, x86_r(0), 0);
+    x86_emit(as, X86_CVTTF2SI | quick_fp_suffix(quick_vec_lane(i), IR_SCALAR),
+             f->w || f->is_unsigned, RAX, x86_r(0), 0);
 }
 
 static bool to_word(struct quick_tr *t, const struct ir_insn *i)
@@ -104,10 +113,12 @@ static bool to_word(struct quick_tr *t, const struct ir_insn *i)
 }
 
 // Goes to c unless all lanes of xmm0 are small enough. Half vectors have zeros above.
-static void fitting_lanes(struct quick_tr *t, const struct ir_insn *i, struct quick_cold *c, const struct to_int *f)
+static void fitting_lanes(struct quick_tr *t, const struct ir_insn *i, struct quick_cold *c,
+                          const struct to_int *f)
 {
     unsigned lane = quick_vec_lane(i);
-    uint64_t least = wide(i) ? (uint64_t)(1023 + too_large(f)) << 52 : (uint64_t)(127 + too_large(f)) << 23;
+    uint64_t least =
+        wide(i) ? (uint64_t)(1023 + too_large(f)) << 52 : (uint64_t)(127 + too_large(f)) << 23;
     quick_vec_op(t, X86_MOVAPS, 1, quick_vec_splat(t, lane, wide(i) ? ~BIT(63) : ~BIT(31)));
     quick_vec_rr(t, X86_PAND, 1, 0);
     quick_vec_op(t, wide(i) ? X86_PCMPGTQ : X86_PCMPGTD, 1, quick_vec_splat(t, lane, least - 1));
@@ -157,11 +168,13 @@ static bool to_lanes(struct quick_tr *t, const struct ir_insn *i)
     return true;
 }
 
-// From integers ------------------------------------------------------------------------------------
+// From integers
+// ------------------------------------------------------------------------------------
 
 // xmm0 = lane 0 of a or a word, which is of 64 bits if w; unsigned ones of 64 bits are left to c
 // when they are large.
-static void from_int(struct quick_tr *t, const struct ir_insn *i, struct quick_cold *c, bool is_unsigned, bool w)
+static void from_int(struct quick_tr *t, const struct ir_insn *i, struct quick_cold *c,
+                     bool is_unsigned, bool w)
 {
     struct x86_asm *as = &t->as;
     int host = quick_host_of(t, i->a);
@@ -175,7 +188,8 @@ static void from_int(struct quick_tr *t, const struct ir_insn *i, struct quick_c
         c->from[1] = x86_jcc_ahead(as, CC_S);
     }
     quick_vec_rr(t, X86_PXOR, 0, 0);
-    x86_emit(as, X86_CVTSI2F | quick_fp_suffix(quick_vec_lane(i), IR_SCALAR), w || is_unsigned, 0, a, 0);
+    x86_emit(as, X86_CVTSI2F | quick_fp_suffix(quick_vec_lane(i), IR_SCALAR), w || is_unsigned, 0,
+             a, 0);
 }
 
 static bool from_word(struct quick_tr *t, const struct ir_insn *i)
@@ -224,7 +238,8 @@ static bool from_lanes(struct quick_tr *t, const struct ir_insn *i)
     return true;
 }
 
-// Between formats ----------------------------------------------------------------------------------
+// Between formats
+// ----------------------------------------------------------------------------------
 
 // Single to double: exact. Lanes: the half that imm says.
 static bool widen(struct quick_tr *t, const struct ir_insn *i)
@@ -234,7 +249,8 @@ static bool widen(struct quick_tr *t, const struct ir_insn *i)
     if (shape == IR_SCALAR)
         quick_vec_load(t, i, 0, i->a);
     else
-        quick_vec_op(t, X86_MOVQ, 0, quick_vec_further(quick_vec_mem(t, i->a), i->imm >> 8 & 1 ? 8 : 0));
+        quick_vec_op(t, X86_MOVQ, 0,
+                     quick_vec_further(quick_vec_mem(t, i->a), i->imm >> 8 & 1 ? 8 : 0));
     quick_vec_rr(t, X86_CVTF2F | (shape == IR_SCALAR ? X86_SS : X86_PS), 0, 0);
     quick_fp_check_nan(t, c, IR_LANE64, shape);
     quick_vec_store_all(t, i->d, 0);
@@ -276,13 +292,20 @@ bool quick_fp_convert(struct quick_tr *t, const struct ir_insn *i)
     if (quick_vec_lane(i) < IR_LANE32 || !quick_fp_room(t))
         return false;
     switch (i->attr) {
-    case IRV_FRINT: return round_int(t, i);
-    case IRV_FTOIW: return to_word(t, i);
-    case IRV_FTOI: return to_lanes(t, i);
-    case IRV_ITOFW: return from_word(t, i);
-    case IRV_ITOF: return from_lanes(t, i);
-    case IRV_FCVTL: return widen(t, i);
-    case IRV_FCVTN: return narrow(t, i);
+    case IRV_FRINT:
+        return round_int(t, i);
+    case IRV_FTOIW:
+        return to_word(t, i);
+    case IRV_FTOI:
+        return to_lanes(t, i);
+    case IRV_ITOFW:
+        return from_word(t, i);
+    case IRV_ITOF:
+        return from_lanes(t, i);
+    case IRV_FCVTL:
+        return widen(t, i);
+    case IRV_FCVTN:
+        return narrow(t, i);
     }
     return false;
 }

@@ -4,8 +4,8 @@
 
 #include <assert.h>
 
-const uint32_t quick_vec_padd[4] = { X86_PADDB, X86_PADDW, X86_PADDD, X86_PADDQ };
-const uint32_t quick_vec_psub[4] = { X86_PSUBB, X86_PSUBW, X86_PSUBD, X86_PSUBQ };
+const uint32_t quick_vec_padd[4] = {X86_PADDB, X86_PADDW, X86_PADDD, X86_PADDQ};
+const uint32_t quick_vec_psub[4] = {X86_PSUBB, X86_PSUBW, X86_PSUBD, X86_PSUBQ};
 
 // Blocks share constants as long as the buffer stands.
 struct x86_rm quick_vec_const(struct quick_tr *t, uint64_t lo, uint64_t hi)
@@ -26,7 +26,8 @@ struct x86_rm quick_vec_const(struct quick_tr *t, uint64_t lo, uint64_t hi)
 
 struct x86_rm quick_vec_splat(struct quick_tr *t, unsigned lane, uint64_t value)
 {
-    static const uint64_t ones[4] = { UINT64_C(0x0101010101010101), UINT64_C(0x0001000100010001), UINT64_C(0x0000000100000001), 1 };
+    static const uint64_t ones[4] = {UINT64_C(0x0101010101010101), UINT64_C(0x0001000100010001),
+                                     UINT64_C(0x0000000100000001), 1};
     uint64_t word = (value & mask64(8u << lane)) * ones[lane];
     return quick_vec_const(t, word, word);
 }
@@ -128,7 +129,7 @@ void quick_vec_store(struct quick_tr *t, const struct ir_insn *i, int xmm)
 // Neither have words of 64 bits arithmetic ones: (x ^ m) - m extends the sign that came to bit m.
 void quick_vec_shift(struct quick_tr *t, unsigned group, unsigned lane, int xmm, unsigned n)
 {
-    static const uint32_t op[4] = { X86_PSHIFTW, X86_PSHIFTW, X86_PSHIFTD, X86_PSHIFTQ };
+    static const uint32_t op[4] = {X86_PSHIFTW, X86_PSHIFTW, X86_PSHIFTD, X86_PSHIFTQ};
     unsigned bits = 8u << lane;
     if (!n)
         return;
@@ -141,7 +142,8 @@ void quick_vec_shift(struct quick_tr *t, unsigned group, unsigned lane, int xmm,
     bool extend = group == X86_G_PSRA && (lane == IR_LANE8 || lane == IR_LANE64);
     quick_vec_imm(t, op[lane], (int)(extend ? X86_G_PSRL : group), x86_r(xmm), n);
     if (lane == IR_LANE8)
-        quick_vec_op(t, X86_PAND, xmm, quick_vec_splat(t, lane, group == X86_G_PSLL ? 0xffu << n : 0xffu >> n));
+        quick_vec_op(t, X86_PAND, xmm,
+                     quick_vec_splat(t, lane, group == X86_G_PSLL ? 0xffu << n : 0xffu >> n));
     if (extend) {
         struct x86_rm m = quick_vec_splat(t, lane, UINT64_C(1) << (bits - 1 - n));
         quick_vec_op(t, X86_PXOR, xmm, m);
@@ -164,5 +166,6 @@ bool quick_lower_vec(struct quick_tr *t, const struct ir_insn *i)
 {
     if (!t->q->sse42)
         return false;
-    return quick_fp(t, i) || quick_fp_convert(t, i) || quick_vec_int(t, i) || quick_vec_move(t, i) || quick_vec_wide(t, i) || quick_vec_sat(t, i);
+    return quick_fp(t, i) || quick_fp_convert(t, i) || quick_vec_int(t, i) ||
+           quick_vec_move(t, i) || quick_vec_wide(t, i) || quick_vec_sat(t, i);
 }

@@ -53,14 +53,16 @@ static inline void quick_vec_rr(struct quick_tr *t, unsigned op, int xmm, int ot
     x86_emit(&t->as, op, false, xmm, x86_r(other), 0);
 }
 
-static inline void quick_vec_imm(struct quick_tr *t, unsigned op, int xmm, struct x86_rm rm, unsigned imm)
+static inline void quick_vec_imm(struct quick_tr *t, unsigned op, int xmm, struct x86_rm rm,
+                                 unsigned imm)
 {
     x86_emit(&t->as, op, false, xmm, rm, 1);
     x86_byte(&t->as, imm & 0xff);
 }
 
 // Shifts 128 bits by bytes (X86_G_PSRLDQ, X86_G_PSLLDQ).
-static inline void quick_vec_shift_bytes(struct quick_tr *t, unsigned group, int xmm, unsigned bytes)
+static inline void quick_vec_shift_bytes(struct quick_tr *t, unsigned group, int xmm,
+                                         unsigned bytes)
 {
     if (bytes)
         quick_vec_imm(t, X86_PSHIFTQ, (int)group, x86_r(xmm), bytes);
@@ -84,7 +86,8 @@ bool quick_fp_convert(struct quick_tr *t, const struct ir_insn *i);
 
 // xmm0 = lanes of a and b in the order of a permutation (an enum ir_vop without other operands).
 // xmm1 is lost.
-void quick_vec_permute(struct quick_tr *t, const struct ir_insn *i, unsigned vop, ir_val a, ir_val b);
+void quick_vec_permute(struct quick_tr *t, const struct ir_insn *i, unsigned vop, ir_val a,
+                       ir_val b);
 
 // Slots that registers hold too (quick_vec_held.c) ------------------------------------------------
 

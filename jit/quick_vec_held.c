@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Vector slots whose contents an xmm register holds as well.
 //
-// The state is always right: what is stored is kept beside in one of xmm6 to xmm15 for whoever reads
-// it later in the block, so that a chain of operations does not go through memory. C functions lose
-// them all: a call in the straight code forgets, one out of line loads what was held when its way
-// back was made. Out of line itself nothing counts as held.
+// The state is always right: what is stored is kept beside in one of xmm6 to xmm15 for whoever
+// reads it later in the block, so that a chain of operations does not go through memory. C
+// functions lose them all: a call in the straight code forgets, one out of line loads what was held
+// when its way back was made. Out of line itself nothing counts as held.
 #include "jit/quick_vec.h"
 
 #include <string.h>

@@ -40,7 +40,7 @@ static void invert(struct quick_tr *t, int xmm)
     quick_vec_rr(t, X86_PXOR, xmm, 5);
 }
 
-static bool not(struct quick_tr *t, const struct ir_insn *i, const struct row *r)
+static bool invert_all(struct quick_tr *t, const struct ir_insn *i, const struct row *r)
 {
     (void)r;
     quick_vec_load(t, i, 0, i->a);
@@ -139,9 +139,12 @@ static bool nibbles(struct quick_tr *t, const struct ir_insn *i, const struct ro
 {
     bool reverse = r->arg;
     struct x86_rm low = quick_vec_splat(t, IR_LANE8, 0x0f);
-    struct x86_rm table = reverse ? quick_vec_const(t, UINT64_C(0xe060a020c0408000), UINT64_C(0xf070b030d0509010))
-                                  : quick_vec_const(t, UINT64_C(0x0302020102010100), UINT64_C(0x0403030203020201));
-    struct x86_rm upper = reverse ? quick_vec_const(t, UINT64_C(0x0e060a020c040800), UINT64_C(0x0f070b030d050901)) : table;
+    struct x86_rm table =
+        reverse ? quick_vec_const(t, UINT64_C(0xe060a020c0408000), UINT64_C(0xf070b030d0509010))
+                : quick_vec_const(t, UINT64_C(0x0302020102010100), UINT64_C(0x0403030203020201));
+    struct x86_rm upper =
+        reverse ? quick_vec_const(t, UINT64_C(0x0e060a020c040800), UINT64_C(0x0f070b030d050901))
+                : table;
     quick_vec_load(t, i, 2, i->a);
     quick_vec_rr(t, X86_MOVAPS, 3, 2);
     quick_vec_imm(t, X86_PSHIFTW, X86_G_PSRL, x86_r(3), 4);
@@ -182,7 +185,7 @@ static bool cmge(struct quick_tr *t, const struct ir_insn *i, const struct row *
 // Unsigned. CMHS: max(a, b) == a; CMHI: not CMHS(b, a). 64 bits: signed, with the sign bits turned.
 static bool unsigned_compare(struct quick_tr *t, const struct ir_insn *i, const struct row *r)
 {
-    static const uint32_t equal[4] = { X86_PCMPEQB, X86_PCMPEQW, X86_PCMPEQD };
+    static const uint32_t equal[4] = {X86_PCMPEQB, X86_PCMPEQW, X86_PCMPEQD};
     bool higher = i->attr == IRV_CMHI;
     unsigned lane = quick_vec_lane(i);
     ir_val a = higher ? i->b : i->a, b = higher ? i->a : i->b;
@@ -250,7 +253,8 @@ static bool mul(struct quick_tr *t, const struct ir_insn *i, const struct row *r
 // The larger less the smaller; arg: plus c.
 static bool difference(struct quick_tr *t, const struct ir_insn *i, const struct row *r)
 {
-    static const uint32_t smin[4] = { X86_PMINSB, X86_PMINSW, X86_PMINSD }, umin[4] = { X86_PMINUB, X86_PMINUW, X86_PMINUD };
+    static const uint32_t smin[4] = {X86_PMINSB, X86_PMINSW, X86_PMINSD},
+                          umin[4] = {X86_PMINUB, X86_PMINUW, X86_PMINUD};
     unsigned lane = quick_vec_lane(i);
     bool sign = i->attr == IRV_SABD || i->attr == IRV_SABA;
     struct x86_rm b = quick_vec_rm(t, i, i->b, 2);
@@ -268,7 +272,8 @@ static bool difference(struct quick_tr *t, const struct ir_insn *i, const struct
 // Half a sum: the bits of both, and half of those of one. Rounded up: those of any, less that half.
 static bool half_sum(struct quick_tr *t, const struct ir_insn *i, const struct row *r)
 {
-    bool up = i->attr == IRV_SRHADD || i->attr == IRV_URHADD, sign = i->attr == IRV_SRHADD || i->attr == IRV_SHADD;
+    bool up = i->attr == IRV_SRHADD || i->attr == IRV_URHADD,
+         sign = i->attr == IRV_SRHADD || i->attr == IRV_SHADD;
     unsigned lane = quick_vec_lane(i);
     if (i->attr == IRV_URHADD && r->op[lane])
         return two(t, i, r);
@@ -332,7 +337,9 @@ static bool shift(struct quick_tr *t, const struct ir_insn *i, const struct row 
 static bool shift_insert(struct quick_tr *t, const struct ir_insn *i, const struct row *r)
 {
     unsigned lane = quick_vec_lane(i), n = i->imm & 0xff, bits = 8u << lane;
-    uint64_t keep = r->arg == X86_G_PSLL ? mask64(n) : n < bits ? ~(mask64(bits) >> n) : mask64(bits);
+    uint64_t keep = r->arg == X86_G_PSLL ? mask64(n)
+                    : n < bits           ? ~(mask64(bits) >> n)
+                                         : mask64(bits);
     quick_vec_load(t, i, 0, i->a);
     quick_vec_shift(t, r->arg, lane, 0, n);
     quick_vec_load(t, i, 1, i->c);
@@ -346,7 +353,7 @@ static bool shift_insert(struct quick_tr *t, const struct ir_insn *i, const stru
 #define ALL(op) { op, op, op, op }
 static const struct row rows[IR_NR_VOPS] = {
     [IRV_AND] = { two, ALL(X86_PAND) }, [IRV_OR] = { two, ALL(X86_POR) }, [IRV_XOR] = { two, ALL(X86_PXOR) },
-    [IRV_ANDN] = { two_swapped, ALL(X86_PANDN) }, [IRV_ORN] = { orn, ALL(1) }, [IRV_NOT] = { not, ALL(1) },
+    [IRV_ANDN] = { two_swapped, ALL(X86_PANDN) }, [IRV_ORN] = { orn, ALL(1) }, [IRV_NOT] = { invert_all, ALL(1) },
     [IRV_SELECT] = { bit_select, ALL(1) }, [IRV_XOR3] = { xor3, ALL(1), X86_PXOR },
     [IRV_XORANDN] = { xor3, ALL(1), X86_PANDN }, [IRV_RAX1] = { rax1, ALL(1) }, [IRV_XAR] = { xar, ALL(1) },
     [IRV_CNT] = { nibbles, { 1 }, false }, [IRV_RBIT] = { nibbles, { 1 }, true },

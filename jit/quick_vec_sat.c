@@ -23,9 +23,11 @@ static void note(struct quick_tr *t, int xmm)
     c->back = t->as.p;
 }
 
-// Sums and differences -----------------------------------------------------------------------------
+// Sums and differences
+// -----------------------------------------------------------------------------
 
-static bool sum(struct quick_tr *t, const struct ir_insn *i, const uint32_t saturating[2], const uint32_t *plain)
+static bool sum(struct quick_tr *t, const struct ir_insn *i, const uint32_t saturating[2],
+                const uint32_t *plain)
 {
     unsigned lane = quick_vec_lane(i);
     if (lane > IR_LANE16 || quick_vec_shape(i) == IR_SCALAR)
@@ -41,7 +43,8 @@ static bool sum(struct quick_tr *t, const struct ir_insn *i, const uint32_t satu
     return true;
 }
 
-// Narrowing ----------------------------------------------------------------------------------------
+// Narrowing
+// ----------------------------------------------------------------------------------------
 
 enum { FROM_UNSIGNED = 1, TO_UNSIGNED = 2, SHIFTED = 4, ROUNDED = 8 };
 
@@ -49,9 +52,11 @@ enum { FROM_UNSIGNED = 1, TO_UNSIGNED = 2, SHIFTED = 4, ROUNDED = 8 };
 // xmm1 = where that is exact.
 static void narrow(struct quick_tr *t, unsigned lane, unsigned how)
 {
-    static const uint32_t pack_s[2] = { X86_PACKSSWB, X86_PACKSSDW }, pack_u[2] = { X86_PACKUSWB, X86_PACKUSDW };
-    static const uint32_t extend_s[2] = { X86_PMOVSXBW, X86_PMOVSXWD }, extend_u[2] = { X86_PMOVZXBW, X86_PMOVZXWD };
-    static const uint32_t min[2] = { X86_PMINUW, X86_PMINUD }, equal[2] = { X86_PCMPEQW, X86_PCMPEQD };
+    static const uint32_t pack_s[2] = {X86_PACKSSWB, X86_PACKSSDW},
+                          pack_u[2] = {X86_PACKUSWB, X86_PACKUSDW};
+    static const uint32_t extend_s[2] = {X86_PMOVSXBW, X86_PMOVSXWD},
+                          extend_u[2] = {X86_PMOVZXBW, X86_PMOVZXWD};
+    static const uint32_t min[2] = {X86_PMINUW, X86_PMINUD}, equal[2] = {X86_PCMPEQW, X86_PCMPEQD};
     quick_vec_rr(t, X86_MOVAPS, 2, 0);
     if (how & FROM_UNSIGNED) // the host takes signed lanes
         quick_vec_op(t, min[lane], 0, quick_vec_splat(t, lane + 1, mask64(8u << lane)));
@@ -86,24 +91,39 @@ static bool lower_narrow(struct quick_tr *t, const struct ir_insn *i, unsigned h
 
 bool quick_vec_sat(struct quick_tr *t, const struct ir_insn *i)
 {
-    static const uint32_t sqadd[2] = { X86_PADDSB, X86_PADDSW }, uqadd[2] = { X86_PADDUSB, X86_PADDUSW };
-    static const uint32_t sqsub[2] = { X86_PSUBSB, X86_PSUBSW }, uqsub[2] = { X86_PSUBUSB, X86_PSUBUSW };
+    static const uint32_t sqadd[2] = {X86_PADDSB, X86_PADDSW},
+                          uqadd[2] = {X86_PADDUSB, X86_PADDUSW};
+    static const uint32_t sqsub[2] = {X86_PSUBSB, X86_PSUBSW},
+                          uqsub[2] = {X86_PSUBUSB, X86_PSUBUSW};
     if (!quick_fp_room(t))
         return false;
     switch (i->attr) {
-    case IRV_SQADD: return sum(t, i, sqadd, quick_vec_padd);
-    case IRV_UQADD: return sum(t, i, uqadd, quick_vec_padd);
-    case IRV_SQSUB: return sum(t, i, sqsub, quick_vec_psub);
-    case IRV_UQSUB: return sum(t, i, uqsub, quick_vec_psub);
-    case IRV_SQXTN: return lower_narrow(t, i, 0);
-    case IRV_UQXTN: return lower_narrow(t, i, FROM_UNSIGNED | TO_UNSIGNED);
-    case IRV_SQXTUN: return lower_narrow(t, i, TO_UNSIGNED);
-    case IRV_SQSHRNI: return lower_narrow(t, i, SHIFTED);
-    case IRV_UQSHRNI: return lower_narrow(t, i, SHIFTED | FROM_UNSIGNED | TO_UNSIGNED);
-    case IRV_SQSHRUNI: return lower_narrow(t, i, SHIFTED | TO_UNSIGNED);
-    case IRV_SQRSHRNI: return lower_narrow(t, i, ROUNDED);
-    case IRV_UQRSHRNI: return lower_narrow(t, i, ROUNDED | FROM_UNSIGNED | TO_UNSIGNED);
-    case IRV_SQRSHRUNI: return lower_narrow(t, i, ROUNDED | TO_UNSIGNED);
+    case IRV_SQADD:
+        return sum(t, i, sqadd, quick_vec_padd);
+    case IRV_UQADD:
+        return sum(t, i, uqadd, quick_vec_padd);
+    case IRV_SQSUB:
+        return sum(t, i, sqsub, quick_vec_psub);
+    case IRV_UQSUB:
+        return sum(t, i, uqsub, quick_vec_psub);
+    case IRV_SQXTN:
+        return lower_narrow(t, i, 0);
+    case IRV_UQXTN:
+        return lower_narrow(t, i, FROM_UNSIGNED | TO_UNSIGNED);
+    case IRV_SQXTUN:
+        return lower_narrow(t, i, TO_UNSIGNED);
+    case IRV_SQSHRNI:
+        return lower_narrow(t, i, SHIFTED);
+    case IRV_UQSHRNI:
+        return lower_narrow(t, i, SHIFTED | FROM_UNSIGNED | TO_UNSIGNED);
+    case IRV_SQSHRUNI:
+        return lower_narrow(t, i, SHIFTED | TO_UNSIGNED);
+    case IRV_SQRSHRNI:
+        return lower_narrow(t, i, ROUNDED);
+    case IRV_UQRSHRNI:
+        return lower_narrow(t, i, ROUNDED | FROM_UNSIGNED | TO_UNSIGNED);
+    case IRV_SQRSHRUNI:
+        return lower_narrow(t, i, ROUNDED | TO_UNSIGNED);
     }
     return false;
 }

@@ -3,9 +3,12 @@
 // of neighbours, folds.
 #include "jit/quick_vec.h"
 
-static const uint32_t extend_s[4] = { X86_PMOVSXBW, X86_PMOVSXWD, X86_PMOVSXDQ }, extend_u[4] = { X86_PMOVZXBW, X86_PMOVZXWD, X86_PMOVZXDQ };
-static const uint32_t smax[4] = { X86_PMAXSB, X86_PMAXSW, X86_PMAXSD }, umax[4] = { X86_PMAXUB, X86_PMAXUW, X86_PMAXUD };
-static const uint32_t smin[4] = { X86_PMINSB, X86_PMINSW, X86_PMINSD }, umin[4] = { X86_PMINUB, X86_PMINUW, X86_PMINUD };
+static const uint32_t extend_s[4] = {X86_PMOVSXBW, X86_PMOVSXWD, X86_PMOVSXDQ},
+                      extend_u[4] = {X86_PMOVZXBW, X86_PMOVZXWD, X86_PMOVZXDQ};
+static const uint32_t smax[4] = {X86_PMAXSB, X86_PMAXSW, X86_PMAXSD},
+                      umax[4] = {X86_PMAXUB, X86_PMAXUW, X86_PMAXUD};
+static const uint32_t smin[4] = {X86_PMINSB, X86_PMINSW, X86_PMINSD},
+                      umin[4] = {X86_PMINUB, X86_PMINUW, X86_PMINUD};
 
 // Widening ----------------------------------------------------------------------------------------
 
@@ -16,6 +19,7 @@ struct long_row {
     uint8_t kind, flags;
 };
 
+// clang-format off
 static const struct long_row long_rows[IR_NR_VOPS] = {
     [IRV_SADDL] = { LONG_ADD, SIGNED }, [IRV_UADDL] = { LONG_ADD, 0 },
     [IRV_SSUBL] = { LONG_ADD, SIGNED | SUBTRACT }, [IRV_USUBL] = { LONG_ADD, SUBTRACT },
@@ -28,6 +32,7 @@ static const struct long_row long_rows[IR_NR_VOPS] = {
     [IRV_SMLSL] = { LONG_MUL, SIGNED | ACCUMULATE | SUBTRACT }, [IRV_UMLSL] = { LONG_MUL, ACCUMULATE | SUBTRACT },
     [IRV_SSHLLI] = { LONG_SHIFT, SIGNED }, [IRV_USHLLI] = { LONG_SHIFT, 0 },
 };
+// clang-format on
 
 // The half of an operand that a widening operation takes in.
 static struct x86_rm half(struct quick_tr *t, const struct ir_insn *i, ir_val v)
@@ -53,7 +58,7 @@ static bool lower_long(struct quick_tr *t, const struct ir_insn *i, const struct
     unsigned lane = quick_vec_lane(i);
     bool sign = r->flags & SIGNED;
     const uint32_t *extend = sign ? extend_s : extend_u;
-    const uint32_t mul[4] = { X86_PMULLW, X86_PMULLD, sign ? X86_PMULDQ : X86_PMULUDQ };
+    const uint32_t mul[4] = {X86_PMULLW, X86_PMULLD, sign ? X86_PMULDQ : X86_PMULUDQ};
     uint32_t add = (r->flags & SUBTRACT ? quick_vec_psub : quick_vec_padd)[lane + 1];
     if (r->kind == LONG_DIFFERENCE) {
         long_difference(t, i, sign);
@@ -82,19 +87,23 @@ static bool lower_long(struct quick_tr *t, const struct ir_insn *i, const struct
 // xmm0's lanes of twice the width become narrow in its lower half.
 static void narrow(struct quick_tr *t, unsigned lane)
 {
-    static const uint64_t low[3] = { UINT64_C(0x0e0c0a0806040200), UINT64_C(0x0d0c090805040100), UINT64_C(0x0b0a090803020100) };
+    static const uint64_t low[3] = {UINT64_C(0x0e0c0a0806040200), UINT64_C(0x0d0c090805040100),
+                                    UINT64_C(0x0b0a090803020100)};
     quick_vec_op(t, X86_PSHUFB, 0, quick_vec_const(t, low[lane], UINT64_C(0x8080808080808080)));
 }
 
 static bool lower_narrow(struct quick_tr *t, const struct ir_insn *i)
 {
     unsigned lane = quick_vec_lane(i), vop = i->attr, n = i->imm & 0xff;
-    bool sum = vop == IRV_ADDHN || vop == IRV_RADDHN, difference = vop == IRV_SUBHN || vop == IRV_RSUBHN;
+    bool sum = vop == IRV_ADDHN || vop == IRV_RADDHN,
+         difference = vop == IRV_SUBHN || vop == IRV_RSUBHN;
     quick_vec_op(t, X86_MOVAPS, 0, quick_vec_full(t, i->a));
     if (sum || difference) {
-        quick_vec_op(t, (sum ? quick_vec_padd : quick_vec_psub)[lane + 1], 0, quick_vec_full(t, i->b));
+        quick_vec_op(t, (sum ? quick_vec_padd : quick_vec_psub)[lane + 1], 0,
+                     quick_vec_full(t, i->b));
         if (vop == IRV_RADDHN || vop == IRV_RSUBHN)
-            quick_vec_op(t, quick_vec_padd[lane + 1], 0, quick_vec_splat(t, lane + 1, BIT((8u << lane) - 1)));
+            quick_vec_op(t, quick_vec_padd[lane + 1], 0,
+                         quick_vec_splat(t, lane + 1, BIT((8u << lane) - 1)));
         quick_vec_shift(t, X86_G_PSRL, lane + 1, 0, 8u << lane);
     } else if (vop == IRV_SHRNI) {
         quick_vec_shift(t, X86_G_PSRL, lane + 1, 0, n);
@@ -197,23 +206,44 @@ bool quick_vec_wide(struct quick_tr *t, const struct ir_insn *i)
     if (r->kind)
         return lower_long(t, i, r);
     switch (i->attr) {
-    case IRV_XTN: case IRV_SHRNI: case IRV_RSHRNI: case IRV_ADDHN: case IRV_SUBHN: case IRV_RADDHN: case IRV_RSUBHN:
+    case IRV_XTN:
+    case IRV_SHRNI:
+    case IRV_RSHRNI:
+    case IRV_ADDHN:
+    case IRV_SUBHN:
+    case IRV_RADDHN:
+    case IRV_RSUBHN:
         return lower_narrow(t, i);
-    case IRV_ADDP: return pairwise(t, i, quick_vec_padd[lane]);
-    case IRV_SMAXP: return pairwise(t, i, smax[lane]);
-    case IRV_SMINP: return pairwise(t, i, smin[lane]);
-    case IRV_UMAXP: return pairwise(t, i, umax[lane]);
-    case IRV_UMINP: return pairwise(t, i, umin[lane]);
-    case IRV_SADDLP: return pairwise_long(t, i, true, false);
-    case IRV_UADDLP: return pairwise_long(t, i, false, false);
-    case IRV_SADALP: return pairwise_long(t, i, true, true);
-    case IRV_UADALP: return pairwise_long(t, i, false, true);
-    case IRV_ADDV: return fold(t, i, quick_vec_padd[lane]);
-    case IRV_SMAXV: return fold(t, i, smax[lane]);
-    case IRV_SMINV: return fold(t, i, smin[lane]);
-    case IRV_UMAXV: return fold(t, i, umax[lane]);
-    case IRV_UMINV: return fold(t, i, umin[lane]);
-    case IRV_UADDLV: return sum_bytes(t, i);
+    case IRV_ADDP:
+        return pairwise(t, i, quick_vec_padd[lane]);
+    case IRV_SMAXP:
+        return pairwise(t, i, smax[lane]);
+    case IRV_SMINP:
+        return pairwise(t, i, smin[lane]);
+    case IRV_UMAXP:
+        return pairwise(t, i, umax[lane]);
+    case IRV_UMINP:
+        return pairwise(t, i, umin[lane]);
+    case IRV_SADDLP:
+        return pairwise_long(t, i, true, false);
+    case IRV_UADDLP:
+        return pairwise_long(t, i, false, false);
+    case IRV_SADALP:
+        return pairwise_long(t, i, true, true);
+    case IRV_UADALP:
+        return pairwise_long(t, i, false, true);
+    case IRV_ADDV:
+        return fold(t, i, quick_vec_padd[lane]);
+    case IRV_SMAXV:
+        return fold(t, i, smax[lane]);
+    case IRV_SMINV:
+        return fold(t, i, smin[lane]);
+    case IRV_UMAXV:
+        return fold(t, i, umax[lane]);
+    case IRV_UMINV:
+        return fold(t, i, umin[lane]);
+    case IRV_UADDLV:
+        return sum_bytes(t, i);
     }
     return false;
 }

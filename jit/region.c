@@ -36,9 +36,8 @@ bool region_recipe_valid(const struct region_recipe *r, size_t size)
     return entries == r->nr_entries && insns == r->n_insns && insns <= REGION_MAX_INSNS;
 }
 
-enum region_result region_enter(struct vcpu *cpu, const struct tb *tb)
+enum region_result region_enter(struct vcpu *cpu, const struct tb *tb, const struct region *region)
 {
-    const struct region *region = tb->region;
     const struct region_recipe *r = region->recipe;
     const struct region_block *b = &r->blocks[tb->region_block];
     gva_t page0 = cpu->pc_page - ((uint64_t)(int64_t)r->pages[b->page].delta << PAGE_BITS);
@@ -164,6 +163,21 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
     return true;
 }
 
+void region_give_up(struct jit *jit, struct region *region)
+{
+    mutex_lock(&jit->lock);
+    detach(jit, region);
+    region->given_up = true;
+    // Nor is another sought for its blocks: it would be the same.
+    for (uint32_t n = 0; n < region->recipe->nr_blocks; n++) {
+        const struct region_block *b = &region->recipe->blocks[n];
+        struct tb *tb = region->pages[b->page]->entry[b->off >> 2];
+        if (tb && !tb->region)
+            tb->looked = TIER_DONE;
+    }
+    mutex_unlock(&jit->lock);
+}
+
 void region_suspect(struct jit *jit, struct code_page *page)
 {
     for (struct region_link *l = page->regions; l; l = l->next)
@@ -183,7 +197,7 @@ static bool has_block(const struct region *region, const struct code_page *page,
 void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb)
 {
     for (struct region_link *l = page->regions; l; l = l->next)
-        if (has_block(l->region, page, tb->off) && (!l->region->suspect || bytes_stand(jit, l->region)))
+        if (!l->region->given_up && has_block(l->region, page, tb->off) && (!l->region->suspect || bytes_stand(jit, l->region)))
             attach(jit, l->region);
 }
 

@@ -73,7 +73,9 @@ struct region {
     struct code_page *pages[REGION_MAX_PAGES];
     struct region *next;                    // of the jit's list, or of those to be freed
     bool suspect;                           // bytes must be compared before it is entered again
-    uint64_t entered;
+    bool given_up;                          // it does not pay: never entered again
+    uint32_t entered;                       // since it was last asked whether it pays
+    uint64_t insns;                         // executed in these entries
 };
 
 #endif

@@ -50,7 +50,13 @@ void tier_forget(struct tb *tb);
 // Regions in use (region.c) ----------------------------------------------------------------------
 
 // Enters the region that is attached to tb, a block of the page at pc_page.
-enum region_result region_enter(struct vcpu *cpu, const struct tb *tb);
+enum region_result region_enter(struct vcpu *cpu, const struct tb *tb, const struct region *region);
+
+// The region was entered and executed so many instructions; it is given up if that does not pay.
+// vCPU's thread.
+void tier_note(struct vcpu *cpu, struct region *region, uint64_t insns);
+// Nobody enters the region from here on. Any thread.
+void region_give_up(struct jit *jit, struct region *region);
 
 // Makes compiled code available for a recipe, unless the guest's code has changed meanwhile.
 // page_gpa: the physical pages; code_size: bytes from fn that a dump may show. Takes the recipe

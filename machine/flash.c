@@ -19,16 +19,16 @@ struct device *flash_create(struct flash *f, struct machine *m, const char *name
                             struct error *err)
 {
     const struct config_flash *given = &m->config->flash[n];
-    *f = (struct flash){ m, n * FLASH_BANK_SIZE };
-    struct pflash_config config = { .file = given->file,
-                                    .readonly = given->readonly,
-                                    .forget = given->forget,
-                                    .create = given->create,
-                                    .node_banks = n ? 0 : CONFIG_FLASH_BANKS,
-                                    .mode = mode,
-                                    .written = written,
-                                    .opaque = f,
-                                    .log = &m->log };
+    *f = (struct flash){m, n * FLASH_BANK_SIZE};
+    struct pflash_config config = {.file = given->file,
+                                   .readonly = given->readonly,
+                                   .forget = given->forget,
+                                   .create = given->create,
+                                   .node_banks = n ? 0 : CONFIG_FLASH_BANKS,
+                                   .mode = mode,
+                                   .written = written,
+                                   .opaque = f,
+                                   .log = &m->log};
     struct device *dev = pflash_create(name, &config, err);
     if (dev)
         jit_add_ram(&m->jit, f->base, FLASH_BANK_SIZE, pflash_memory(dev), true);

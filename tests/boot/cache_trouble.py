@@ -117,7 +117,7 @@ def read_only():
 def no_space():
     cache = WORK + '/full'
     os.mkdir(cache, 0o700)
-    if os.geteuid() or not mount(cache, '-t', 'tmpfs', '-o', 'size=64k,mode=700', 'armlet-test', cache):
+    if os.geteuid() or not mount(cache, '-t', 'tmpfs', '-o', 'size=4k,mode=700', 'armlet-test', cache):
         return
     try:
         expect(cache, 'No space left')

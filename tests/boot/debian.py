@@ -6,7 +6,7 @@ Not part of the usual suites: the first time it fetches packages and does the di
 What the guest writes is forgotten, so that each run starts alike. $DEBIAN_DISK names another disk
 made that way, $DEBIAN_REBOOTS says how often it is rebooted (3).
 """
-import os, re, signal, subprocess, time
+import os, re, signal, subprocess, tempfile
 from guest import PATIENCE, ROOT, Guest, armlet, check, main
 
 DISK = os.environ.get('DEBIAN_DISK', os.path.expanduser('~/.cache/armlet/debian/debian.img'))
@@ -60,6 +60,25 @@ def boots_through_grub():
         check(guest.wait(60) == 0, 'not a clean power-off')
 
 
+def ssh_from_the_host():
+    """The network that the short way adds: DHCP in the guest, its ssh on a port of the host's."""
+    with tempfile.TemporaryDirectory() as directory, start() as guest:
+        port = guest.expect(r'ssh -p (\d+) root@127.0.0.1', 30)[1]
+        key = directory + '/key'
+        subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key], check=True)
+        with open(key + '.pub') as f:
+            public = f.read().strip()
+        log_in(guest)
+        check(run(guest, '/usr/lib/systemd/systemd-networkd-wait-online --timeout=60')[0] == 0, 'no network')
+        run(guest, f'echo "{public}" >> .ssh/authorized_keys')
+        p = subprocess.run(['ssh', '-p', port, '-i', key, '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null',
+                            '-o', 'BatchMode=yes', 'root@127.0.0.1', 'uname -m; systemctl is-system-running'],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120 * PATIENCE)
+        check(p.stdout.startswith('aarch64'), f'ssh: status {p.returncode}: {p.stdout!r} {p.stderr!r}')
+        guest.process.send_signal(signal.SIGTERM)
+        check(guest.wait(300) == 0, 'not a clean power-off')
+
+
 def reboots_without_growth():
     sizes = []
     with start() as guest:
@@ -75,4 +94,4 @@ def reboots_without_growth():
 
 if __name__ == '__main__':
     make_disk()
-    main(boots_through_grub, reboots_without_growth)
+    main(boots_through_grub, ssh_from_the_host, reboots_without_growth)

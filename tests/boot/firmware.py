@@ -4,13 +4,14 @@
 
 Skipped (77) where neither package (qemu-efi-aarch64, u-boot-qemu) is installed.
 """
-import os, re, subprocess, sys, tempfile
+import os, shutil, subprocess, sys, tempfile
 from guest import Guest, armlet, boot_linux, check, main
 
 EDK2 = '/usr/share/AAVMF/AAVMF_CODE.fd'
 VARS = '/usr/share/AAVMF/AAVMF_VARS.fd'
 UBOOT = '/usr/lib/u-boot/qemu_arm64/u-boot.bin'
 HERE = tempfile.TemporaryDirectory(dir='/var/tmp')
+TOOLS = ['xorriso', 'mcopy', 'mkfs.fat']
 SHELL = r'Shell>'
 
 
@@ -80,6 +81,23 @@ def edk2_boots_a_kernel():
         check(guest.wait(60) == 0, 'poweroff')
 
 
+def edk2_starts_an_iso_by_its_name():
+    """The short way: an ISO image with nothing but a kernel as its EFI boot loader."""
+    iso, esp, tree = (os.path.join(HERE.name, name) for name in ('test.iso', 'esp.img', 'tree'))
+    os.mkdir(tree)
+    with open(esp, 'wb') as f:
+        f.truncate(64 << 20)
+    for command in (['mkfs.fat', esp], ['mmd', '-i', esp, '::EFI', '::EFI/BOOT'],
+                    ['mcopy', '-i', esp, boot_linux()[0], '::EFI/BOOT/BOOTAA64.EFI'], ['cp', esp, tree],
+                    ['xorriso', '-as', 'mkisofs', '-o', iso, '-e', 'esp.img', '-no-emul-boot', tree]):
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with Guest([armlet(), '-nic', 'none', iso]) as guest:
+        guest.expect('EFI stub: Booting Linux Kernel', 90)
+        check(os.path.getsize(iso + '.efivars') == 64 << 20, 'no file for the variables')
+        guest.type('\x01x')
+        check(guest.wait() == 0, 'Ctrl-A x')
+
+
 def uboot_finds_the_disk():
     disk = os.path.join(HERE.name, 'disk.img')
     with open(disk, 'wb') as f:
@@ -103,6 +121,7 @@ def uboot_finds_the_disk():
 
 if __name__ == '__main__':
     tests = [t for t in (edk2_keeps_variables, edk2_without_variables, edk2_boots_a_kernel) if os.path.exists(EDK2)]
+    tests += [edk2_starts_an_iso_by_its_name] if os.path.exists(EDK2) and all(map(shutil.which, TOOLS)) else []
     tests += [uboot_finds_the_disk] if os.path.exists(UBOOT) else []
     if not tests:
         sys.exit(77)

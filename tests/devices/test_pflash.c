@@ -339,6 +339,7 @@ Test(pflash, save_and_load)
     put_on_bus(other);
     for (unsigned i = 1; i < 4; i++)
         set(SECTOR + 16 + 4 * i, i + 1);
+    bench_copy_state(d, d); // all of it is there, and not confirmed
     command(0, 0xd0);
     command(0, 0xff);
     EXPECT(get(SECTOR), 0x12345678);

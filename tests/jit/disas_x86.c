@@ -24,7 +24,8 @@ void disas_x86_destroy(struct disas_x86 *d)
     free(d);
 }
 
-size_t disas_x86_one(struct disas_x86 *d, const uint8_t *code, size_t size, uint64_t address, char *out, size_t out_size)
+size_t disas_x86_one(struct disas_x86 *d, const uint8_t *code, size_t size, uint64_t address,
+                     char *out, size_t out_size)
 {
     cs_insn *insn = NULL;
     size_t n = cs_disasm(d->cs, code, size, address, 1, &insn), length = 0;

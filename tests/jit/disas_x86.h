@@ -11,6 +11,7 @@ struct disas_x86;
 struct disas_x86 *disas_x86_create(void); // NULL: it could not be
 void disas_x86_destroy(struct disas_x86 *d);
 // Bytes of the instruction at code, which is meant to run at `address`; 0: it is none.
-size_t disas_x86_one(struct disas_x86 *d, const uint8_t *code, size_t size, uint64_t address, char *out, size_t out_size);
+size_t disas_x86_one(struct disas_x86 *d, const uint8_t *code, size_t size, uint64_t address,
+                     char *out, size_t out_size);
 
 #endif

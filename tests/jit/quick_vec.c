@@ -15,7 +15,19 @@ enum { OP_VARIANT = 1, OP_STEP };
 enum { MODE_FPCR = 1 }; // the toy's mode says as much as A64's
 
 // How the operands of a variant lie.
-enum form { APART, D_IS_A, D_IS_B, D_IS_C, ALL_ONE, A_IS_B, TEMPORARIES, CONSTANTS, WORDS, ABSENT, NR_FORMS };
+enum form {
+    APART,
+    D_IS_A,
+    D_IS_B,
+    D_IS_C,
+    ALL_ONE,
+    A_IS_B,
+    TEMPORARIES,
+    CONSTANTS,
+    WORDS,
+    ABSENT,
+    NR_FORMS
+};
 
 struct variant {
     unsigned vop, type, form;
@@ -179,14 +191,32 @@ static uint64_t int_lane(unsigned bits, uint64_t *random)
 {
     uint64_t x = toy_random(random), edge;
     switch (x >> 60) {
-    case 0: case 1: edge = 0; break;
-    case 2: case 3: edge = BIT(bits - 1); break;
-    case 4: edge = BIT(bits - 1) - 1; break;
-    case 5: edge = UINT64_MAX; break;
-    case 6: edge = 1; break;
-    case 7: edge = toy_edges[(x >> 32) % toy_nr_edges]; break;
-    case 8: edge = x >> 8 & 0x1f; break;
-    default: edge = x; break;
+    case 0:
+    case 1:
+        edge = 0;
+        break;
+    case 2:
+    case 3:
+        edge = BIT(bits - 1);
+        break;
+    case 4:
+        edge = BIT(bits - 1) - 1;
+        break;
+    case 5:
+        edge = UINT64_MAX;
+        break;
+    case 6:
+        edge = 1;
+        break;
+    case 7:
+        edge = toy_edges[(x >> 32) % toy_nr_edges];
+        break;
+    case 8:
+        edge = x >> 8 & 0x1f;
+        break;
+    default:
+        edge = x;
+        break;
     }
     return edge & mask64(bits);
 }
@@ -194,7 +224,8 @@ static uint64_t int_lane(unsigned bits, uint64_t *random)
 static union vec vector(const struct variant *v, uint64_t *random)
 {
     unsigned bits = 8u << (v->type & 3), kind = ir_vop_info[v->vop].kind;
-    bool fp = !(ir_vop_info[v->vop].flags & IR_F_FP) ? toy_random(random) & 1 : (toy_random(random) & 15) != 0;
+    bool fp = !(ir_vop_info[v->vop].flags & IR_F_FP) ? toy_random(random) & 1
+                                                     : (toy_random(random) & 15) != 0;
     union vec r = {.u64 = {0, 0}};
     if (kind == IRV_KIND_NARROW && toy_random(random) & 7 && bits < 64)
         bits *= 2;
@@ -208,49 +239,106 @@ static union vec vector(const struct variant *v, uint64_t *random)
 // Immediates that an operation may have.
 static uint64_t immediate(const struct variant *v, uint64_t *random)
 {
-    unsigned bits = 8u << (v->type & 3), bytes = (v->type & ~3u) == IR_FULL ? 16 : 8, lanes = bytes * 8 / bits;
+    unsigned bits = 8u << (v->type & 3), bytes = (v->type & ~3u) == IR_FULL ? 16 : 8,
+             lanes = bytes * 8 / bits;
     uint64_t x = toy_random(random) >> 8;
-    uint64_t part = scalar(v) && (ir_vop_info[v->vop].kind == IRV_KIND_LONG || ir_vop_info[v->vop].kind == IRV_KIND_NARROW) ? 0 : x >> 32 & 1;
+    uint64_t part = scalar(v) && (ir_vop_info[v->vop].kind == IRV_KIND_LONG ||
+                                  ir_vop_info[v->vop].kind == IRV_KIND_NARROW)
+                        ? 0
+                        : x >> 32 & 1;
     switch (v->vop) {
-    case IRV_IMM: return x & 1 ? x >> 3 : x & 2 ? 0 : 0x3ff0000000000000;
-    case IRV_DUP: case IRV_LANE_U: case IRV_LANE_S32: case IRV_LANE_S64: return x % (128 / bits);
-    case IRV_INS: return x % lanes | (x >> 8) % lanes << 8;
-    case IRV_INSW: return x % lanes;
+    case IRV_IMM:
+        return x & 1 ? x >> 3 : x & 2 ? 0 : 0x3ff0000000000000;
+    case IRV_DUP:
+    case IRV_LANE_U:
+    case IRV_LANE_S32:
+    case IRV_LANE_S64:
+        return x % (128 / bits);
+    case IRV_INS:
+        return x % lanes | (x >> 8) % lanes << 8;
+    case IRV_INSW:
+        return x % lanes;
     case IRV_REV: { // groups of 16, 32, 64 bits
         unsigned n = 2u << x % 3;
         while (n * bits > 64)
             n /= 2;
         return n - 1;
     }
-    case IRV_EXT: return x % bytes;
-    case IRV_UZP3: case IRV_ZIP3: return x % 3;
-    case IRV_TBX: return 16 * (x % 4);
-    case IRV_XAR: return x & 63;
-    case IRV_SHLI: case IRV_SLII: case IRV_SQSHLI: case IRV_UQSHLI: case IRV_SQSHLUI: return x % bits;
-    case IRV_SSHLLI: case IRV_USHLLI: return x % bits | part << 8;
-    case IRV_SSHRI: case IRV_USHRI: case IRV_SRSHRI: case IRV_URSHRI: case IRV_SSRAI: case IRV_USRAI: case IRV_SRSRAI:
-    case IRV_URSRAI: case IRV_SRII: return x & 0x3000 ? x % bits + 1 : bits;
-    case IRV_SHRNI: case IRV_RSHRNI: case IRV_SQSHRNI: case IRV_UQSHRNI: case IRV_SQSHRUNI: case IRV_SQRSHRNI:
-    case IRV_UQRSHRNI: case IRV_SQRSHRUNI: return (x % bits + 1) | part << 8;
-    case IRV_FRINT: { unsigned r = x % 6; return (r == 5 ? IRV_ROUND_FPCR : r) | (x >> 8 & 8); }
-    case IRV_FRINTB: return (x & 1 ? FP_ZERO : IRV_ROUND_FPCR) | part << 8;
-    case IRV_FTOI: case IRV_FTOIW: {
+    case IRV_EXT:
+        return x % bytes;
+    case IRV_UZP3:
+    case IRV_ZIP3:
+        return x % 3;
+    case IRV_TBX:
+        return 16 * (x % 4);
+    case IRV_XAR:
+        return x & 63;
+    case IRV_SHLI:
+    case IRV_SLII:
+    case IRV_SQSHLI:
+    case IRV_UQSHLI:
+    case IRV_SQSHLUI:
+        return x % bits;
+    case IRV_SSHLLI:
+    case IRV_USHLLI:
+        return x % bits | part << 8;
+    case IRV_SSHRI:
+    case IRV_USHRI:
+    case IRV_SRSHRI:
+    case IRV_URSHRI:
+    case IRV_SSRAI:
+    case IRV_USRAI:
+    case IRV_SRSRAI:
+    case IRV_URSRAI:
+    case IRV_SRII:
+        return x & 0x3000 ? x % bits + 1 : bits;
+    case IRV_SHRNI:
+    case IRV_RSHRNI:
+    case IRV_SQSHRNI:
+    case IRV_UQSHRNI:
+    case IRV_SQSHRUNI:
+    case IRV_SQRSHRNI:
+    case IRV_UQRSHRNI:
+    case IRV_SQRSHRUNI:
+        return (x % bits + 1) | part << 8;
+    case IRV_FRINT: {
+        unsigned r = x % 6;
+        return (r == 5 ? IRV_ROUND_FPCR : r) | (x >> 8 & 8);
+    }
+    case IRV_FRINTB:
+        return (x & 1 ? FP_ZERO : IRV_ROUND_FPCR) | part << 8;
+    case IRV_FTOI:
+    case IRV_FTOIW: {
         unsigned r = x % 8;
         r = r > 5 ? FP_ZERO : r == 5 ? IRV_ROUND_FPCR : r;
         return irv_convert(x & 0x700 ? 0 : (x >> 16) % 16 + 1, part, r, x >> 33 & 1);
     }
-    case IRV_ITOF: case IRV_ITOFW: return irv_convert(x & 0x700 ? 0 : (x >> 16) % 16 + 1, part, 0, x >> 33 & 1);
-    case IRV_FCADD: return x & 1;
-    case IRV_FCMLA: return x & 3;
-    case IRV_FCMP: return x & 1;
-    case IRV_FCCMP: return (x & 1 ? 0xf0f0 : x & 2 ? 0xaa55 : x & 4 ? 0x0c0c : 0xffff) | (x >> 8 & 15) << 16 | (x >> 16 & 1) << 20;
+    case IRV_ITOF:
+    case IRV_ITOFW:
+        return irv_convert(x & 0x700 ? 0 : (x >> 16) % 16 + 1, part, 0, x >> 33 & 1);
+    case IRV_FCADD:
+        return x & 1;
+    case IRV_FCMLA:
+        return x & 3;
+    case IRV_FCMP:
+        return x & 1;
+    case IRV_FCCMP:
+        return (x & 1   ? 0xf0f0
+                : x & 2 ? 0xaa55
+                : x & 4 ? 0x0c0c
+                        : 0xffff) |
+               (x >> 8 & 15) << 16 | (x >> 16 & 1) << 20;
     case IRV_FCSEL: {
-        static const uint16_t conditions[] = { 0xf0f0, 0x0f0f, 0xcccc, 0x3333, 0xff00, 0x00ff, 0xaaaa, 0x5555, 0x0c0c, 0xf3f3, 0xaa55, 0x55aa, 0x0a05, 0xf5fa, 0xffff };
+        static const uint16_t conditions[] = {0xf0f0, 0x0f0f, 0xcccc, 0x3333, 0xff00,
+                                              0x00ff, 0xaaaa, 0x5555, 0x0c0c, 0xf3f3,
+                                              0xaa55, 0x55aa, 0x0a05, 0xf5fa, 0xffff};
         return conditions[x % ARRAY_SIZE(conditions)];
     }
     }
     switch (ir_vop_info[v->vop].kind) {
-    case IRV_KIND_LONG: case IRV_KIND_NARROW: return part << 8;
+    case IRV_KIND_LONG:
+    case IRV_KIND_NARROW:
+        return part << 8;
     }
     return 0;
 }
@@ -258,12 +346,12 @@ static uint64_t immediate(const struct variant *v, uint64_t *random)
 // Running -----------------------------------------------------------------------------------------
 
 struct start {
-    union vec v[4]; // of VD, VA, VB, VC
+    union vec v[4];   // of VD, VA, VB, VC
     uint64_t word[4]; // of R_HOT, R_HOT2, R_COLD, R_D
     uint32_t nzcv, fpcr;
 };
 
-static const unsigned regs_v[4] = { VD, VA, VB, VC }, regs_r[4] = { R_HOT, R_HOT2, R_COLD, R_D };
+static const unsigned regs_v[4] = {VD, VA, VB, VC}, regs_r[4] = {R_HOT, R_HOT2, R_COLD, R_D};
 
 static void put(struct vcpu *cpu, const struct start *s)
 {
@@ -278,13 +366,15 @@ static void put(struct vcpu *cpu, const struct start *s)
 
 static void *slot(struct vcpu *cpu, ir_val v)
 {
-    return v == IR_NONE ? (void *)&cpu->sink : ir_is_v(v) ? (void *)&cpu->v[ir_num(v)] : (void *)&cpu->r[ir_num(v)];
+    return v == IR_NONE ? (void *)&cpu->sink
+           : ir_is_v(v) ? (void *)&cpu->v[ir_num(v)]
+                        : (void *)&cpu->r[ir_num(v)];
 }
 
 static void reference(struct vcpu *cpu, const struct variant *v)
 {
     union vec in[3];
-    const ir_val operands[3] = { v->a, v->b, v->c };
+    const ir_val operands[3] = {v->a, v->b, v->c};
     memset(in, 0, sizeof in);
     for (unsigned n = 0; n < 3; n++)
         if (operands[n] == IR_KIND_CONST)
@@ -294,29 +384,38 @@ static void reference(struct vcpu *cpu, const struct variant *v)
     ir_vec_fn[v->vop][v->type](cpu, slot(cpu, v->d), &in[0], &in[1], &in[2], v->imm);
 }
 
-static void describe(const struct variant *v, const struct start *s, const struct vcpu *want, const struct vcpu *got)
+static void describe(const struct variant *v, const struct start *s, const struct vcpu *want,
+                     const struct vcpu *got)
 {
-    fprintf(stderr, "%s type %u form %u imm %#" PRIx64 " fpcr %x nzcv %x\n", ir_vop_info[v->vop].name, v->type, v->form, v->imm, s->fpcr, s->nzcv);
+    fprintf(stderr, "%s type %u form %u imm %#" PRIx64 " fpcr %x nzcv %x\n",
+            ir_vop_info[v->vop].name, v->type, v->form, v->imm, s->fpcr, s->nzcv);
     for (unsigned n = 0; n < 4; n++)
-        fprintf(stderr, "  v%-2u %016" PRIx64 ":%016" PRIx64 "  want %016" PRIx64 ":%016" PRIx64 "  got %016" PRIx64 ":%016" PRIx64
-                "\n  r%-2u %016" PRIx64 "  want %016" PRIx64 "  got %016" PRIx64 "\n",
-                regs_v[n], s->v[n].u64[1], s->v[n].u64[0], want->v[regs_v[n]].u64[1], want->v[regs_v[n]].u64[0],
-                got->v[regs_v[n]].u64[1], got->v[regs_v[n]].u64[0], regs_r[n], s->word[n], want->r[regs_r[n]], got->r[regs_r[n]]);
-    fprintf(stderr, "  consts %" PRIx64 " %" PRIx64 " %" PRIx64 "; fpsr want %x got %x; nzcv want %x got %x\n", v->consts[0], v->consts[1], v->consts[2],
-            want->fp.fpsr, got->fp.fpsr, want->nzcv, got->nzcv);
+        fprintf(stderr,
+                "  v%-2u %016" PRIx64 ":%016" PRIx64 "  want %016" PRIx64 ":%016" PRIx64
+                "  got %016" PRIx64 ":%016" PRIx64 "\n  r%-2u %016" PRIx64 "  want %016" PRIx64
+                "  got %016" PRIx64 "\n",
+                regs_v[n], s->v[n].u64[1], s->v[n].u64[0], want->v[regs_v[n]].u64[1],
+                want->v[regs_v[n]].u64[0], got->v[regs_v[n]].u64[1], got->v[regs_v[n]].u64[0],
+                regs_r[n], s->word[n], want->r[regs_r[n]], got->r[regs_r[n]]);
+    fprintf(stderr,
+            "  consts %" PRIx64 " %" PRIx64 " %" PRIx64
+            "; fpsr want %x got %x; nzcv want %x got %x\n",
+            v->consts[0], v->consts[1], v->consts[2], want->fp.fpsr, got->fp.fpsr, want->nzcv,
+            got->nzcv);
 }
 
 static bool same(const struct vcpu *want, const struct vcpu *got)
 {
     for (unsigned n = 0; n < 4; n++)
-        if (memcmp(&want->v[regs_v[n]], &got->v[regs_v[n]], 16) || want->r[regs_r[n]] != got->r[regs_r[n]])
+        if (memcmp(&want->v[regs_v[n]], &got->v[regs_v[n]], 16) ||
+            want->r[regs_r[n]] != got->r[regs_r[n]])
             return false;
     return want->fp.fpsr == got->fp.fpsr && want->nzcv == got->nzcv;
 }
 
 static struct start make_start(const struct variant *v, uint64_t *random, uint32_t fpcr)
 {
-    struct start s = { .nzcv = toy_random(random) >> 32 & 15, .fpcr = fpcr };
+    struct start s = {.nzcv = toy_random(random) >> 32 & 15, .fpcr = fpcr};
     for (unsigned n = 0; n < 4; n++) {
         s.v[n] = vector(v, random);
         s.word[n] = vector(v, random).u64[0];
@@ -324,7 +423,8 @@ static struct start make_start(const struct variant *v, uint64_t *random, uint32
     return s;
 }
 
-static bool check(struct toy *t, struct variant *v, uint64_t *random, unsigned runs, const uint32_t *fpcrs, unsigned nr_fpcrs)
+static bool check(struct toy *t, struct variant *v, uint64_t *random, unsigned runs,
+                  const uint32_t *fpcrs, unsigned nr_fpcrs)
 {
     static struct vcpu want;
     choose(t, v);
@@ -344,7 +444,8 @@ static bool check(struct toy *t, struct variant *v, uint64_t *random, unsigned r
     return true;
 }
 
-static unsigned check_op(struct toy *t, unsigned vop, uint64_t *random, const uint32_t *fpcrs, unsigned nr_fpcrs, bool fp_only)
+static unsigned check_op(struct toy *t, unsigned vop, uint64_t *random, const uint32_t *fpcrs,
+                         unsigned nr_fpcrs, bool fp_only)
 {
     unsigned bad = 0;
     bool fp = ir_vop_info[vop].flags & IR_F_FP;
@@ -355,7 +456,7 @@ static unsigned check_op(struct toy *t, unsigned vop, uint64_t *random, const ui
         if (!ir_vec_fn[vop][type])
             continue;
         for (unsigned n = 0; n < NR_FORMS * (fp_only ? 1 : 4) && bad < 3; n++) {
-            struct variant v = { .vop = vop, .type = type, .form = n % NR_FORMS };
+            struct variant v = {.vop = vop, .type = type, .form = n % NR_FORMS};
             v.imm = immediate(&v, random);
             for (unsigned k = 0; k < 3; k++)
                 v.consts[k] = vector(&v, random).u64[0];
@@ -382,22 +483,29 @@ static void check_all(const uint32_t *fpcrs, unsigned nr_fpcrs, bool fp_only, bo
 
 Test(quick_vec, default_mode, .timeout = 120)
 {
-    static const uint32_t none[] = { 0 };
+    static const uint32_t none[] = {0};
     check_all(none, 1, false, true);
 }
 
 // FPCR is looked at where nothing says that it is zero.
 Test(quick_vec, mode_unknown, .timeout = 120)
 {
-    static const uint32_t some[] = { 0, FPCR_FZ };
+    static const uint32_t some[] = {0, FPCR_FZ};
     check_all(some, 2, true, false);
 }
 
 Test(quick_vec, rounding_modes, .timeout = 120)
 {
     static const uint32_t modes[] = {
-        1u << FPCR_RMODE_SHIFT, 2u << FPCR_RMODE_SHIFT, 3u << FPCR_RMODE_SHIFT, FPCR_DN, FPCR_DN | 2u << FPCR_RMODE_SHIFT, FPCR_FZ, FPCR_FZ | FPCR_DN,
-        FPCR_FZ16 | 1u << FPCR_RMODE_SHIFT, FPCR_AHP,
+        1u << FPCR_RMODE_SHIFT,
+        2u << FPCR_RMODE_SHIFT,
+        3u << FPCR_RMODE_SHIFT,
+        FPCR_DN,
+        FPCR_DN | 2u << FPCR_RMODE_SHIFT,
+        FPCR_FZ,
+        FPCR_FZ | FPCR_DN,
+        FPCR_FZ16 | 1u << FPCR_RMODE_SHIFT,
+        FPCR_AHP,
     };
     check_all(modes, ARRAY_SIZE(modes), true, true);
 }
@@ -467,7 +575,11 @@ static void make_program(struct program *p, uint64_t *random)
     for (unsigned n = 0; n < STEPS; n++) {
         struct step *s = &p->steps[n];
         unsigned x = (unsigned)(toy_random(random) >> 40);
-        s->kind = x % 16 < 10 ? STEP_VECTOR : x % 16 < 12 ? STEP_LOAD : x % 16 < 13 ? STEP_LOAD_PAIR : x % 16 < 15 ? STEP_STORE : STEP_INTEGER;
+        s->kind = x % 16 < 10   ? STEP_VECTOR
+                  : x % 16 < 12 ? STEP_LOAD
+                  : x % 16 < 13 ? STEP_LOAD_PAIR
+                  : x % 16 < 15 ? STEP_STORE
+                                : STEP_INTEGER;
         make_vector_step(&s->v, random, x & 0x100);
         if (s->kind != STEP_VECTOR) {
             s->v.d = any_v(random);
@@ -484,7 +596,7 @@ static void run_reference(struct vcpu *cpu, const struct program *p, uint8_t *da
 {
     for (unsigned n = 0; n < STEPS; n++) {
         const struct step *s = &p->steps[n];
-        union vec r = { .u64 = { 0, 0 } };
+        union vec r = {.u64 = {0, 0}};
         switch (s->kind) {
         case STEP_VECTOR:
             reference(cpu, &s->v);
@@ -510,7 +622,7 @@ static void run_reference(struct vcpu *cpu, const struct program *p, uint8_t *da
 
 static void start_both(struct vcpu *want, struct vcpu *got, uint64_t *random)
 {
-    struct variant shape = { .vop = IRV_FADD };
+    struct variant shape = {.vop = IRV_FADD};
     for (unsigned n = 0; n < NR_V; n++) {
         shape.type = IR_FULL | (n & 1 ? IR_LANE32 : IR_LANE64);
         want->v[n] = got->v[n] = vector(&shape, random);
@@ -522,26 +634,32 @@ static void start_both(struct vcpu *want, struct vcpu *got, uint64_t *random)
     want->fp.fpsr = got->fp.fpsr = 0;
 }
 
-static bool same_ends(const struct vcpu *want, const struct vcpu *got, const uint8_t *want_data, const uint8_t *got_data)
+static bool same_ends(const struct vcpu *want, const struct vcpu *got, const uint8_t *want_data,
+                      const uint8_t *got_data)
 {
-    bool same = want->fp.fpsr == got->fp.fpsr && want->nzcv == got->nzcv && want->r[R_D] == got->r[R_D] &&
-                !memcmp(want_data, got_data, DATA_SIZE);
+    bool same = want->fp.fpsr == got->fp.fpsr && want->nzcv == got->nzcv &&
+                want->r[R_D] == got->r[R_D] && !memcmp(want_data, got_data, DATA_SIZE);
     return same && !memcmp(want->v, got->v, NR_V * sizeof want->v[0]);
 }
 
-static void describe_program(const struct program *p, const struct vcpu *want, const struct vcpu *got)
+static void describe_program(const struct program *p, const struct vcpu *want,
+                             const struct vcpu *got)
 {
-    static const char *const kinds[] = { "", "load", "load pair", "store", "integer" };
+    static const char *const kinds[] = {"", "load", "load pair", "store", "integer"};
     for (unsigned n = 0; n < STEPS; n++) {
         const struct step *s = &p->steps[n];
-        fprintf(stderr, "  %s%s type %u form %u d %x a %x b %x c %x d2 %x imm %#" PRIx64 " off %x\n", kinds[s->kind],
-                s->kind == STEP_VECTOR ? ir_vop_info[s->v.vop].name : "", s->v.type, s->v.form, s->v.d, s->v.a, s->v.b, s->v.c, s->d2, s->v.imm, s->off);
+        fprintf(stderr,
+                "  %s%s type %u form %u d %x a %x b %x c %x d2 %x imm %#" PRIx64 " off %x\n",
+                kinds[s->kind], s->kind == STEP_VECTOR ? ir_vop_info[s->v.vop].name : "", s->v.type,
+                s->v.form, s->v.d, s->v.a, s->v.b, s->v.c, s->d2, s->v.imm, s->off);
     }
     for (unsigned n = 0; n < NR_V; n++)
         if (memcmp(&want->v[n], &got->v[n], 16))
-            fprintf(stderr, "  v%u want %016" PRIx64 ":%016" PRIx64 " got %016" PRIx64 ":%016" PRIx64 "\n", n, want->v[n].u64[1], want->v[n].u64[0],
-                    got->v[n].u64[1], got->v[n].u64[0]);
-    fprintf(stderr, "  fpsr want %x got %x, nzcv want %x got %x\n", want->fp.fpsr, got->fp.fpsr, want->nzcv, got->nzcv);
+            fprintf(stderr,
+                    "  v%u want %016" PRIx64 ":%016" PRIx64 " got %016" PRIx64 ":%016" PRIx64 "\n",
+                    n, want->v[n].u64[1], want->v[n].u64[0], got->v[n].u64[1], got->v[n].u64[0]);
+    fprintf(stderr, "  fpsr want %x got %x, nzcv want %x got %x\n", want->fp.fpsr, got->fp.fpsr,
+            want->nzcv, got->nzcv);
 }
 
 static void choose_program(struct toy *t, struct program *p)

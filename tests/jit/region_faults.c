@@ -200,6 +200,34 @@ Test(jit_region, faults_marching, .timeout = 600)
     march(false, 227);
 }
 
+// Addresses that no translation can have, among them what stood for "nothing remembered" once and
+// made the access hit.
+Test(jit_region, faults_nowhere, .timeout = 600)
+{
+    static const uint64_t places[] = {0x0080000000000000, 0x0080000000000ff0, 0xff80000000000008,
+                                      0x0040000000000100, 0xffffffffffffffff, 0x5a80000000000040};
+    struct set set;
+    uint64_t random = 1414;
+    set_begin(&set);
+    for (unsigned n = 0; n < ARRAY_SIZE(accesses); n++) {
+        struct trial *t = set_new(&set, &random, 2);
+        make_march(t, n, 16);
+        cr_assert(trial_form(t, set.bed));
+    }
+    set_compile(&set);
+    for (unsigned n = 0; n < set.n; n++)
+        for (unsigned k = 0; k < ARRAY_SIZE(places); k++) {
+            struct bed_state s = set.trials[n]->base;
+            s.x[16] = places[k];
+            s.x[25] = 0;
+            s.x[28] = 2;
+            trial_install(set.trials[n], set.bed);
+            cr_assert(trial_run_all(set.trials[n], set.bed, &s, &set.stats, accesses[n].name));
+        }
+    cr_expect_gt(set.stats.exceptions, set.stats.runs / 2);
+    set_end(&set);
+}
+
 // Watched and otherwise guarded pages never get into the TLB: everything by the slow way.
 Test(jit_region, guarded_pages, .timeout = 600)
 {

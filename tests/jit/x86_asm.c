@@ -94,11 +94,16 @@ static const char *const regs_b[16] = { "al", "cl", "dl", "bl", "spl", "bpl", "s
 static const char *const regs_x[16] = { "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15" };
 // clang-format on
 
-// Text ---------------------------------------------------------------------------------------------
+// Text
+// ---------------------------------------------------------------------------------------------
 
 static const char *reg_text(char cls, int reg)
 {
-    return (cls == 'q' ? regs_q : cls == 'd' ? regs_d : cls == 'h' ? regs_h : cls == 'b' ? regs_b : regs_x)[reg];
+    return (cls == 'q'   ? regs_q
+            : cls == 'd' ? regs_d
+            : cls == 'h' ? regs_h
+            : cls == 'b' ? regs_b
+                         : regs_x)[reg];
 }
 
 static void number(char *out, size_t size, int64_t v)
@@ -114,7 +119,12 @@ static void rm_text(char *out, size_t size, char cls, char mem, struct x86_rm rm
         snprintf(out, size, "%s", reg_text(cls, rm.reg));
         return;
     }
-    const char *of = mem == 'b' ? "byte ptr " : mem == 'h' ? "word ptr " : mem == 'd' ? "dword ptr " : mem == 'q' ? "qword ptr " : mem == 'x' ? "xmmword ptr " : "";
+    const char *of = mem == 'b'   ? "byte ptr "
+                     : mem == 'h' ? "word ptr "
+                     : mem == 'd' ? "dword ptr "
+                     : mem == 'q' ? "qword ptr "
+                     : mem == 'x' ? "xmmword ptr "
+                                  : "";
     char disp[32] = "", index[16] = "", text[24];
     number(text, sizeof text, rm.disp < 0 ? -(int64_t)rm.disp : rm.disp);
     if (rm.disp)
@@ -123,7 +133,8 @@ static void rm_text(char *out, size_t size, char cls, char mem, struct x86_rm rm
         snprintf(index, sizeof index, " + %s*%d", regs_q[rm.index], 1 << rm.scale);
     else if (rm.index != X86_NO_REG)
         snprintf(index, sizeof index, " + %s", regs_q[rm.index]);
-    snprintf(out, size, "%s[%s%s%s]", of, rm.base == X86_RIP ? "rip" : regs_q[rm.base], index, disp);
+    snprintf(out, size, "%s[%s%s%s]", of, rm.base == X86_RIP ? "rip" : regs_q[rm.base], index,
+             disp);
 }
 
 // The name of the 32-bit or 64-bit form.
@@ -136,7 +147,8 @@ static void name_text(char *out, size_t size, const char *name, bool w)
         snprintf(out, size, "%.*s", bar ? (int)(bar - name) : (int)strlen(name), name);
 }
 
-// Checking -----------------------------------------------------------------------------------------
+// Checking
+// -----------------------------------------------------------------------------------------
 
 struct bed {
     struct disas_x86 *disas;
@@ -149,7 +161,7 @@ struct bed {
 
 static void begin(struct bed *b)
 {
-    b->as = (struct x86_asm){ .p = b->code, .end = b->code + sizeof b->code, .eflags = true };
+    b->as = (struct x86_asm){.p = b->code, .end = b->code + sizeof b->code, .eflags = true};
 }
 
 // What stands in the buffer is one instruction that reads so.
@@ -174,8 +186,10 @@ static void check_row(struct bed *b, const struct row *r, bool w, int reg, struc
         return;
     name_text(name, sizeof name, r->name, w);
     rm_text(operand, sizeof operand, r->rm[w], r->mem[w], rm);
-    const char *reg_name = reg_text(r->reg[w], reg), *imm = r->flags & IMM && strncmp(r->name, "cmp", 3) ? ", 3" : "";
-    snprintf(want, sizeof want, r->flags & TO ? "%s %s, %s%s" : "%s %s, %s%s", name, r->flags & TO ? operand : reg_name, r->flags & TO ? reg_name : operand, imm);
+    const char *reg_name = reg_text(r->reg[w], reg),
+               *imm = r->flags & IMM && strncmp(r->name, "cmp", 3) ? ", 3" : "";
+    snprintf(want, sizeof want, r->flags & TO ? "%s %s, %s%s" : "%s %s, %s%s", name,
+             r->flags & TO ? operand : reg_name, r->flags & TO ? reg_name : operand, imm);
     begin(b);
     if (rm.base == X86_RIP)
         rm.at = b->code; // the distance is known once the length is
@@ -185,17 +199,19 @@ static void check_row(struct bed *b, const struct row *r, bool w, int reg, struc
     if (rm.base == X86_RIP) {
         rm.disp = (int32_t)(b->code - b->as.p);
         rm_text(operand, sizeof operand, r->rm[w], r->mem[w], rm);
-        snprintf(want, sizeof want, "%s %s, %s%s", name, r->flags & TO ? operand : reg_name, r->flags & TO ? reg_name : operand, imm);
+        snprintf(want, sizeof want, "%s %s, %s%s", name, r->flags & TO ? operand : reg_name,
+                 r->flags & TO ? reg_name : operand, imm);
     }
     expect(b, want);
     cr_expect(!b->as.full);
     cr_expect_eq(b->as.eflags, !(r->op & X86_FL), "%s: EFLAGS", r->enum_name);
 }
 
-static const int32_t displacements[] = { 0, 8, 127, -128, 128, -129, 0x12345678, -0x12345678 };
+static const int32_t displacements[] = {0, 8, 127, -128, 128, -129, 0x12345678, -0x12345678};
 
 // Calls for memory operands: every `step`th of base, index, scale and displacement.
-static void each_memory(struct bed *b, unsigned step, unsigned from, void (*fn)(struct bed *, const void *, struct x86_rm), const void *row)
+static void each_memory(struct bed *b, unsigned step, unsigned from,
+                        void (*fn)(struct bed *, const void *, struct x86_rm), const void *row)
 {
     unsigned n = from;
     for (; n < 16 * 17 * 4 * ARRAY_SIZE(displacements); n += step) {
@@ -248,14 +264,19 @@ Test(x86_asm, two_operands)
     close_bed(&b);
 }
 
-static void check_row3(struct bed *b, const struct row3 *r, bool w, int reg, int vreg, struct x86_rm rm)
+static void check_row3(struct bed *b, const struct row3 *r, bool w, int reg, int vreg,
+                       struct x86_rm rm)
 {
     char name[40], operand[96], want[256];
     const char *v = reg_text(r->cls[w], vreg);
     bool imm = r->order[1] == 'i';
     name_text(name, sizeof name, r->name, w);
     rm_text(operand, sizeof operand, r->cls[w], r->mem[w], rm);
-    snprintf(want, sizeof want, "%s %s, %s, %s", name, reg_text(r->cls[w], reg), r->order[0] == 'm' ? operand : v, imm ? "3" : r->order[0] == 'm' ? v : operand);
+    snprintf(want, sizeof want, "%s %s, %s, %s", name, reg_text(r->cls[w], reg),
+             r->order[0] == 'm' ? operand : v,
+             imm                  ? "3"
+             : r->order[0] == 'm' ? v
+                                  : operand);
     begin(b);
     x86_emit3(&b->as, r->op, w, reg, imm ? 0 : vreg, rm, imm);
     if (imm)
@@ -275,13 +296,15 @@ Test(x86_asm, three_operands)
     open_bed(&b);
     for (size_t n = 0; n < ARRAY_SIZE(rows3); n++) {
         for (unsigned k = 0; k < 2 * 16 * 16 * 16; k++)
-            check_row3(&b, &rows3[n], k & 1, (int)(k >> 1 & 15), (int)(k >> 5 & 15), x86_r((int)(k >> 9)));
+            check_row3(&b, &rows3[n], k & 1, (int)(k >> 1 & 15), (int)(k >> 5 & 15),
+                       x86_r((int)(k >> 9)));
         each_memory(&b, 5, (unsigned)n % 5, row3_memory, &rows3[n]);
     }
     close_bed(&b);
 }
 
-// Groups and immediates ----------------------------------------------------------------------------
+// Groups and immediates
+// ----------------------------------------------------------------------------
 
 static void check_text(struct bed *b, const char *format, char cls, char mem, struct x86_rm rm)
 {
@@ -291,7 +314,7 @@ static void check_text(struct bed *b, const char *format, char cls, char mem, st
     expect(b, want);
 }
 
-static const char *const alu_names[8] = { "add", "or", "adc", "sbb", "and", "sub", "xor", "cmp" };
+static const char *const alu_names[8] = {"add", "or", "adc", "sbb", "and", "sub", "xor", "cmp"};
 
 static void check_alu(struct bed *b, unsigned group, bool w, struct x86_rm rm, int32_t imm)
 {
@@ -312,8 +335,9 @@ static void check_alu(struct bed *b, unsigned group, bool w, struct x86_rm rm, i
 
 static void group_memory(struct bed *b, const void *row, struct x86_rm rm)
 {
-    static const char *const group3[8] = { NULL, NULL, "not %s", "neg %s", "mul %s", "imul %s", "div %s", "idiv %s" };
-    static const char *const shifts[8] = { "rol", "ror", NULL, NULL, "shl", "shr", NULL, "sar" };
+    static const char *const group3[8] = {NULL,     NULL,      "not %s", "neg %s",
+                                          "mul %s", "imul %s", "div %s", "idiv %s"};
+    static const char *const shifts[8] = {"rol", "ror", NULL, NULL, "shl", "shr", NULL, "sar"};
     for (unsigned w = 0; w < 2; w++) {
         char cls = w ? 'q' : 'd', format[32];
         for (unsigned group = 0; group < 8; group++) {
@@ -395,8 +419,8 @@ Test(x86_asm, groups)
 
 Test(x86_asm, immediates)
 {
-    static const int32_t values[] = { 0, 1, 9, 10, 127, 128, 0x7fffffff };
-    static const int32_t negative[] = { -1, -128, -129, INT32_MIN };
+    static const int32_t values[] = {0, 1, 9, 10, 127, 128, 0x7fffffff};
+    static const int32_t negative[] = {-1, -128, -129, INT32_MIN};
     struct bed b;
     open_bed(&b);
     for (int reg = 0; reg < 16; reg++)
@@ -412,9 +436,11 @@ Test(x86_asm, immediates)
     close_bed(&b);
 }
 
-// Moves, conditions, jumps -------------------------------------------------------------------------
+// Moves, conditions, jumps
+// -------------------------------------------------------------------------
 
-static const char *const cc_names[16] = { "o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g" };
+static const char *const cc_names[16] = {"o", "no", "b", "ae", "e", "ne", "be", "a",
+                                         "s", "ns", "p", "np", "l", "ge", "le", "g"};
 
 Test(x86_asm, moves)
 {
@@ -422,7 +448,8 @@ Test(x86_asm, moves)
     char want[80];
     open_bed(&b);
     for (int reg = 0; reg < 16; reg++) {
-        static const uint64_t values[] = { 0, 5, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x123456789abcdef0 };
+        static const uint64_t values[] = {0,          5,           0x7fffffff,        0x80000000,
+                                          0xffffffff, 0x100000000, 0x123456789abcdef0};
         for (size_t n = 0; n < ARRAY_SIZE(values); n++) {
             char value[24];
             bool low = values[n] <= UINT32_MAX;
@@ -430,7 +457,8 @@ Test(x86_asm, moves)
             begin(&b);
             x86_mov_imm(&b.as, reg, values[n]);
             cr_expect(b.as.eflags);
-            snprintf(want, sizeof want, "%s %s, %s", low ? "mov" : "movabs", reg_text(low ? 'd' : 'q', reg), value);
+            snprintf(want, sizeof want, "%s %s, %s", low ? "mov" : "movabs",
+                     reg_text(low ? 'd' : 'q', reg), value);
             expect(&b, want);
         }
         begin(&b);
@@ -471,7 +499,8 @@ Test(x86_asm, conditions)
             expect(&b, want);
             begin(&b);
             x86_cmov(&b.as, cc, reg & 1, reg, x86_m(R13, 0));
-            snprintf(want, sizeof want, "cmov%s %s, %s ptr [r13]", cc_names[cc], reg_text(reg & 1 ? 'q' : 'd', reg), reg & 1 ? "qword" : "dword");
+            snprintf(want, sizeof want, "cmov%s %s, %s ptr [r13]", cc_names[cc],
+                     reg_text(reg & 1 ? 'q' : 'd', reg), reg & 1 ? "qword" : "dword");
             expect(&b, want);
             cr_expect(b.as.eflags);
         }
@@ -496,7 +525,8 @@ Test(x86_asm, jumps)
             (s ? x86_here_short : x86_here)(&b.as, ahead);
             cr_expect(!b.as.eflags, "EFLAGS are known where two ways meet");
             b.as.p = end;
-            snprintf(want, sizeof want, "j%s 0x%x", cc_names[cc], (unsigned)(ADDRESS + (end - b.code) + 0x20));
+            snprintf(want, sizeof want, "j%s 0x%x", cc_names[cc],
+                     (unsigned)(ADDRESS + (end - b.code) + 0x20));
             expect(&b, want);
         }
     }
@@ -527,11 +557,15 @@ Test(x86_asm, jumps)
 // PSHIFTx take the register as rm.
 Test(x86_asm, vector_shifts)
 {
-    static const struct { unsigned op, group; const char *name; } shifts[] = {
-        { X86_PSHIFTW, X86_G_PSRL, "psrlw" }, { X86_PSHIFTW, X86_G_PSRA, "psraw" }, { X86_PSHIFTW, X86_G_PSLL, "psllw" },
-        { X86_PSHIFTD, X86_G_PSRL, "psrld" }, { X86_PSHIFTD, X86_G_PSRA, "psrad" }, { X86_PSHIFTD, X86_G_PSLL, "pslld" },
-        { X86_PSHIFTQ, X86_G_PSRL, "psrlq" }, { X86_PSHIFTQ, X86_G_PSLL, "psllq" },
-        { X86_PSHIFTQ, X86_G_PSRLDQ, "psrldq" }, { X86_PSHIFTQ, X86_G_PSLLDQ, "pslldq" },
+    static const struct {
+        unsigned op, group;
+        const char *name;
+    } shifts[] = {
+        {X86_PSHIFTW, X86_G_PSRL, "psrlw"},    {X86_PSHIFTW, X86_G_PSRA, "psraw"},
+        {X86_PSHIFTW, X86_G_PSLL, "psllw"},    {X86_PSHIFTD, X86_G_PSRL, "psrld"},
+        {X86_PSHIFTD, X86_G_PSRA, "psrad"},    {X86_PSHIFTD, X86_G_PSLL, "pslld"},
+        {X86_PSHIFTQ, X86_G_PSRL, "psrlq"},    {X86_PSHIFTQ, X86_G_PSLL, "psllq"},
+        {X86_PSHIFTQ, X86_G_PSRLDQ, "psrldq"}, {X86_PSHIFTQ, X86_G_PSLLDQ, "pslldq"},
     };
     struct bed b;
     char want[80];
@@ -551,7 +585,7 @@ Test(x86_asm, vector_shifts)
 Test(x86_asm, full)
 {
     uint8_t code[48];
-    struct x86_asm as = { .p = code, .end = code + sizeof code - 8 };
+    struct x86_asm as = {.p = code, .end = code + sizeof code - 8};
     memset(code, 0xa5, sizeof code);
     for (unsigned n = 0; n < 20; n++)
         x86_emit(&as, X86_MOV_IMM, true, 0, x86_mx(R12, R13, 3, 0x12345678), 4), x86_imm32(&as, n);
