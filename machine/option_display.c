@@ -33,7 +33,8 @@ bool opt_display(struct options *o, const char *arg)
         for (const struct keyval_choice *t = types; t->name; t++)
             fprintf(o->out, "  %-20s %s\n", t->name, t->help);
         fputs("  vnc=[HOST]:N         VNC on port 5900 + N; without a HOST, for this host only\n"
-              "Of sdl: full-screen=on|off, scaling=integer|smooth\n", o->out);
+              "Of sdl: full-screen=on|off, scaling=integer|smooth\n",
+              o->out);
         o->done = true;
         return true;
     }
@@ -52,7 +53,8 @@ bool opt_vnc(struct options *o, const char *arg)
     }
     if (strchr(arg, ','))
         return error_set(o->err, "-vnc %s: there is only [HOST]:N", arg);
-    unsigned long n = colon && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : 0;
+    unsigned long n =
+        colon && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : 0;
     if (!end || *end || n > 65535 - 5900)
         return error_set(o->err, "-vnc %s: it is [HOST]:N, for port 5900 + N", arg);
     o->config->display.type = CONFIG_DISPLAY_VNC;
@@ -64,7 +66,8 @@ bool opt_vga(struct options *o, const char *arg)
 {
     if (!strcmp(arg, "none"))
         return true;
-    return error_set(o->err, "-vga %s: the board has no VGA, only -vga none; see -device help", arg);
+    return error_set(o->err, "-vga %s: the board has no VGA, only -vga none; see -device help",
+                     arg);
 }
 
 bool opt_screenshot(struct options *o, const char *arg)
@@ -118,7 +121,8 @@ bool opt_qmp(struct options *o, const char *arg)
     if (!p.path || !*p.path)
         return error_set(o->err, "-qmp %s: it is unix:PATH", arg);
     if (!p.server || p.wait)
-        return error_set(o->err, "-qmp: the socket is armlet's (server=on) and waits for nobody (wait=off)");
+        return error_set(
+            o->err, "-qmp: the socket is armlet's (server=on) and waits for nobody (wait=off)");
     o->config->qmp = p.path;
     return true;
 }

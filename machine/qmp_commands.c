@@ -83,11 +83,11 @@ static bool check_arguments(const char *list, json_t *args, struct qmp_error *er
     bool optional;
     const char *key, *expected;
     json_t *value;
-    json_object_foreach(args, key, value)
-        if (!is_known(list, key)) {
-            qmp_fail(err, "GenericError", "Parameter '%.60s' is unexpected", key);
-            return false;
-        }
+    json_object_foreach(args, key, value) if (!is_known(list, key))
+    {
+        qmp_fail(err, "GenericError", "Parameter '%.60s' is unexpected", key);
+        return false;
+    }
     while (*list) {
         list = next_argument(list, name, &optional, &type);
         value = json_object_get(args, name);
@@ -108,9 +108,8 @@ json_t *qmp_execute(struct qmp *q, const char *name, json_t *args, struct qmp_er
 {
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         if (!strcmp(commands[i].name, name))
-            return check_arguments(commands[i].arguments, args, err)
-                       ? commands[i].run(q, args, err)
-                       : NULL;
+            return check_arguments(commands[i].arguments, args, err) ? commands[i].run(q, args, err)
+                                                                     : NULL;
     return qmp_fail(err, "CommandNotFound", "The command %.60s has not been found", name);
 }
 
@@ -177,8 +176,8 @@ json_t *qmp_query_version(struct qmp *q, json_t *args, struct qmp_error *err)
 json_t *qmp_query_status(struct qmp *q, json_t *args, struct qmp_error *err)
 {
     bool paused = machine_is_paused(q->m);
-    return json_pack("{s:s, s:b, s:b}", "status", paused ? "paused" : "running", "running",
-                     !paused, "singlestep", 0);
+    return json_pack("{s:s, s:b, s:b}", "status", paused ? "paused" : "running", "running", !paused,
+                     "singlestep", 0);
 }
 
 json_t *qmp_query_name(struct qmp *q, json_t *args, struct qmp_error *err)
@@ -206,17 +205,18 @@ json_t *qmp_query_cpus_fast(struct qmp *q, json_t *args, struct qmp_error *err)
     char path[64];
     for (unsigned n = 0; n < q->m->nr_cpus; n++) {
         snprintf(path, sizeof path, "/machine/unattached/device[%u]", n);
-        json_array_append_new(
-            list, json_pack("{s:i, s:s, s:i, s:s, s:{s:i}}", "cpu-index", n, "qom-path", path,
-                            "thread-id", vcpu_thread_id(&q->m->threads[n]), "target", "aarch64",
-                            "props", "core-id", n));
+        json_array_append_new(list,
+                              json_pack("{s:i, s:s, s:i, s:s, s:{s:i}}", "cpu-index", n, "qom-path",
+                                        path, "thread-id", vcpu_thread_id(&q->m->threads[n]),
+                                        "target", "aarch64", "props", "core-id", n));
     }
     return list;
 }
 
 static void add_stat(void *opaque, const char *name, uint64_t value)
 {
-    json_array_append_new(opaque, json_pack("{s:s, s:I}", "name", name, "value", (json_int_t)value));
+    json_array_append_new(opaque,
+                          json_pack("{s:s, s:I}", "name", name, "value", (json_int_t)value));
 }
 
 json_t *qmp_query_stats(struct qmp *q, json_t *args, struct qmp_error *err)
@@ -266,12 +266,12 @@ char *qmp_event_line(struct qmp *q, enum machine_event event)
     const char *reason = rows[event].reason;
     if (event == MACHINE_EVENT_SHUTDOWN_USER && __atomic_load_n(&q->quit, __ATOMIC_SEQ_CST))
         reason = "host-qmp-quit";
-    json_t *line = json_pack("{s:{s:I, s:I}, s:s}", "timestamp", "seconds", (json_int_t)t.tv_sec,
-                             "microseconds", (json_int_t)(t.tv_nsec / 1000), "event",
-                             rows[event].name);
+    json_t *line =
+        json_pack("{s:{s:I, s:I}, s:s}", "timestamp", "seconds", (json_int_t)t.tv_sec,
+                  "microseconds", (json_int_t)(t.tv_nsec / 1000), "event", rows[event].name);
     if (reason)
-        json_object_set_new(line, "data", json_pack("{s:b, s:s}", "guest", rows[event].guest,
-                                                    "reason", reason));
+        json_object_set_new(line, "data",
+                            json_pack("{s:b, s:s}", "guest", rows[event].guest, "reason", reason));
     char *text = json_dumps(line, JSON_COMPACT);
     json_decref(line);
     return text;

@@ -59,8 +59,8 @@ struct name {
 };
 
 static const struct name buttons[] = {
-    {"left", BTN_LEFT, 0},    {"middle", BTN_MIDDLE, 0},   {"right", BTN_RIGHT, 0},
-    {"side", BTN_SIDE, 0},    {"extra", BTN_EXTRA, 0},     {"wheel-up", REL_WHEEL, 1},
+    {"left", BTN_LEFT, 0},         {"middle", BTN_MIDDLE, 0},      {"right", BTN_RIGHT, 0},
+    {"side", BTN_SIDE, 0},         {"extra", BTN_EXTRA, 0},        {"wheel-up", REL_WHEEL, 1},
     {"wheel-down", REL_WHEEL, -1}, {"wheel-left", REL_HWHEEL, -1}, {"wheel-right", REL_HWHEEL, 1},
 };
 static const struct name axes[] = {{"x", REL_X, 0}, {"y", REL_Y, 0}};

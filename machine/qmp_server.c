@@ -30,8 +30,8 @@ struct qmp_server {
     int listen_fd, wake_fd;
     struct sockaddr_un address;
     pthread_t thread;
-    struct mutex lock;   // of the next two
-    struct fifo events;  // lines, each with its newline, from whoever they happened to
+    struct mutex lock;  // of the next two
+    struct fifo events; // lines, each with its newline, from whoever they happened to
     bool stop;
     struct client clients[QMP_CLIENTS];
 };
@@ -170,8 +170,8 @@ static void wait_and_serve(struct qmp_server *s)
         const struct client *c = &s->clients[i];
         fds[2 + i].fd = c->fd;
         if (c->fd >= 0)
-            fds[2 + i].events = (short)((wants_input(c) ? POLLIN : 0) |
-                                        (c->session.out.len ? POLLOUT : 0));
+            fds[2 + i].events =
+                (short)((wants_input(c) ? POLLIN : 0) | (c->session.out.len ? POLLOUT : 0));
     }
     if (poll(fds, 2 + QMP_CLIENTS, -1) < 0)
         return;
@@ -245,9 +245,8 @@ static int listen_at(struct sockaddr_un *address, const char *path, struct error
     remove_stale(address);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     // The socket file gets the descriptor's mode: nobody else may connect, from the start.
-    if (fd < 0 || fchmod(fd, 0600) ||
-        bind(fd, (const struct sockaddr *)address, sizeof *address) || chmod(path, 0600) ||
-        listen(fd, QMP_CLIENTS)) {
+    if (fd < 0 || fchmod(fd, 0600) || bind(fd, (const struct sockaddr *)address, sizeof *address) ||
+        chmod(path, 0600) || listen(fd, QMP_CLIENTS)) {
         error_set(err, "-qmp unix:%s: %s", path, strerror(errno));
         if (fd >= 0)
             close(fd);

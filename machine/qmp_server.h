@@ -11,9 +11,9 @@
 #include "machine/machine.h"
 
 enum {
-    QMP_CLIENTS = 8,             // one more is told so and closed
-    QMP_OUT_STOP = 256 * 1024,   // no more commands are read above this
-    QMP_OUT_MAX = 1024 * 1024,   // and no more events sent: the client goes
+    QMP_CLIENTS = 8,           // one more is told so and closed
+    QMP_OUT_STOP = 256 * 1024, // no more commands are read above this
+    QMP_OUT_MAX = 1024 * 1024, // and no more events sent: the client goes
 };
 
 struct qmp_server;

@@ -36,9 +36,9 @@ void qmp_session_fini(struct qmp_session *s)
 // `result` is taken over; NULL: err says why. id (borrowed, may be NULL) is the client's mark.
 static void reply(struct qmp_session *s, json_t *result, const struct qmp_error *err, json_t *id)
 {
-    json_t *r = result ? json_pack("{s:o}", "return", result)
-                       : json_pack("{s:{s:s, s:s}}", "error", "class", err->class, "desc",
-                                   err->error.text);
+    json_t *r =
+        result ? json_pack("{s:o}", "return", result)
+               : json_pack("{s:{s:s, s:s}}", "error", "class", err->class, "desc", err->error.text);
     // A message may quote what the client sent, cut in the middle of a character.
     if (!r)
         r = json_pack("{s:{s:s, s:s}}", "error", "class", err->class, "desc", "invalid request");
@@ -69,9 +69,12 @@ static json_t *execute(struct qmp_session *s, json_t *request, struct qmp_error 
     json_t *value, *args = json_object_get(request, "arguments");
     if (!json_is_object(request))
         return qmp_fail(err, "GenericError", "QMP input must be a JSON object");
-    json_object_foreach(request, key, value)
-        if (strcmp(key, "execute") && strcmp(key, "arguments") && strcmp(key, "id"))
-            return qmp_fail(err, "GenericError", "QMP input member '%.60s' is unexpected", key);
+    json_object_foreach(
+        request, key,
+        value) if (strcmp(key, "execute") && strcmp(key, "arguments") &&
+                   strcmp(key, "id")) return qmp_fail(err, "GenericError",
+                                                      "QMP input member '%.60s' is unexpected",
+                                                      key);
     const char *name = json_string_value(json_object_get(request, "execute"));
     if (!name)
         return qmp_fail(err, "GenericError", "QMP input lacks member 'execute'");
@@ -87,8 +90,8 @@ static void handle(struct qmp_session *s)
     struct qmp_error err = {"GenericError", {{0}, NULL, 0}};
     json_error_t why;
     json_t *result = NULL;
-    json_t *request = json_loadb(s->stream.text, s->stream.len,
-                                 JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    json_t *request =
+        json_loadb(s->stream.text, s->stream.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     if (request)
         result = execute(s, request, &err);
     else

@@ -77,7 +77,7 @@ static void configure_front(struct ui *ui)
     };
 }
 
-// Starting and stopping ----------------------------------------------------------------------------
+// Starting and stopping ---------------------------------------------------------------------------
 
 static void open_window(struct ui *ui)
 {

@@ -28,7 +28,8 @@ struct console {
     uint32_t pixels[HEIGHT][WIDTH];
 };
 
-static const uint32_t palette[16] = { // VGA's
+static const uint32_t palette[16] = {
+    // VGA's
     0x000000, 0x0000aa, 0x00aa00, 0x00aaaa, 0xaa0000, 0xaa00aa, 0xaa5500, 0xaaaaaa,
     0x555555, 0x5555ff, 0x55ff55, 0x55ffff, 0xff5555, 0xff55ff, 0xffff55, 0xffffff,
 };
@@ -139,13 +140,13 @@ struct console *console_create(struct clock *clock)
     display_init(&c->display, "console", NULL, NULL);
     draw(c);
     display_set_surface(&c->display, &(struct display_surface){
-        .data = (const uint8_t *)c->pixels,
-        .width = WIDTH,
-        .height = HEIGHT,
-        .stride = WIDTH * sizeof(uint32_t),
-        .format = DISPLAY_XRGB8888,
-        .memory = &c->memory,
-    });
+                                         .data = (const uint8_t *)c->pixels,
+                                         .width = WIDTH,
+                                         .height = HEIGHT,
+                                         .stride = WIDTH * sizeof(uint32_t),
+                                         .format = DISPLAY_XRGB8888,
+                                         .memory = &c->memory,
+                                     });
     return c;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A glyph is the line it begins in and its lines, six pixels each as two octal digits: 036 is
-// .####. and 041 is #....#. Letters stand on line 11; small ones are seven lines high, capitals ten.
+// .####. and 041 is #....#. Letters stand on line 11; small ones are seven lines high, capitals
+// ten.
 #include "devices/display/font.h"
 
 #include "base/bits.h"
@@ -125,12 +126,24 @@ static const struct {
     uint16_t character;
     uint8_t edges;
 } boxes[] = {
-    {0x2500, LEFT | RIGHT},        {0x2501, LEFT | RIGHT},      {0x2502, UP | DOWN},
-    {0x2503, UP | DOWN},           {0x250c, RIGHT | DOWN},      {0x2510, LEFT | DOWN},
-    {0x2514, RIGHT | UP},          {0x2518, LEFT | UP},         {0x251c, UP | DOWN | RIGHT},
-    {0x2524, UP | DOWN | LEFT},    {0x252c, LEFT | RIGHT | DOWN}, {0x2534, LEFT | RIGHT | UP},
-    {0x253c, LEFT | RIGHT | UP | DOWN}, {0x2550, LEFT | RIGHT}, {0x2551, UP | DOWN},
-    {0x2554, RIGHT | DOWN},        {0x2557, LEFT | DOWN},       {0x255a, RIGHT | UP},
+    {0x2500, LEFT | RIGHT},
+    {0x2501, LEFT | RIGHT},
+    {0x2502, UP | DOWN},
+    {0x2503, UP | DOWN},
+    {0x250c, RIGHT | DOWN},
+    {0x2510, LEFT | DOWN},
+    {0x2514, RIGHT | UP},
+    {0x2518, LEFT | UP},
+    {0x251c, UP | DOWN | RIGHT},
+    {0x2524, UP | DOWN | LEFT},
+    {0x252c, LEFT | RIGHT | DOWN},
+    {0x2534, LEFT | RIGHT | UP},
+    {0x253c, LEFT | RIGHT | UP | DOWN},
+    {0x2550, LEFT | RIGHT},
+    {0x2551, UP | DOWN},
+    {0x2554, RIGHT | DOWN},
+    {0x2557, LEFT | DOWN},
+    {0x255a, RIGHT | UP},
     {0x255d, LEFT | UP},
 };
 

@@ -25,7 +25,14 @@ struct screen_cell {
     uint8_t color;      // VGA's 16, the background's in the high digit
 };
 
-enum screen_state { SCREEN_TEXT, SCREEN_ESC, SCREEN_CSI, SCREEN_STRING, SCREEN_STRING_ESC, SCREEN_SKIP };
+enum screen_state {
+    SCREEN_TEXT,
+    SCREEN_ESC,
+    SCREEN_CSI,
+    SCREEN_STRING,
+    SCREEN_STRING_ESC,
+    SCREEN_SKIP
+};
 
 struct screen {
     struct screen_cell lines[SCREEN_LINES][SCREEN_COLS]; // a ring

@@ -157,8 +157,8 @@ static void set_title(struct sdl *s)
     if (s->title.paused)
         snprintf(title, sizeof title, "%.100s - armlet - paused%s", s->config.title, hint);
     else
-        snprintf(title, sizeof title, "%.100s - armlet - %u MIPS%s", s->config.title,
-                 s->title.mips, hint);
+        snprintf(title, sizeof title, "%.100s - armlet - %u MIPS%s", s->config.title, s->title.mips,
+                 hint);
     SDL_SetWindowTitle(s->window, title);
 }
 
@@ -247,7 +247,8 @@ static void fit_window(struct sdl *s)
     SDL_SetWindowSize(s->window, w, h);
     SDL_GetWindowPosition(s->window, &x, &y);
     if (x + w > usable.x + usable.w || y + h > usable.y + usable.h) // it has grown out of sight
-        SDL_SetWindowPosition(s->window, usable.x + (usable.w - w) / 2, usable.y + (usable.h - h) / 2);
+        SDL_SetWindowPosition(s->window, usable.x + (usable.w - w) / 2,
+                              usable.y + (usable.h - h) / 2);
 }
 
 static void make_texture(struct sdl *s)
@@ -257,9 +258,9 @@ static void make_texture(struct sdl *s)
     s->texture = NULL;
     if (!s->viewer.width)
         return;
-    s->texture = SDL_CreateTexture(s->renderer, SDL_PIXELFORMAT_ARGB8888,
-                                   SDL_TEXTUREACCESS_STREAMING, (int)s->viewer.width,
-                                   (int)s->viewer.height);
+    s->texture =
+        SDL_CreateTexture(s->renderer, SDL_PIXELFORMAT_ARGB8888, SDL_TEXTUREACCESS_STREAMING,
+                          (int)s->viewer.width, (int)s->viewer.height);
     if (s->texture)
         SDL_SetTextureBlendMode(s->texture, SDL_BLENDMODE_NONE);
 }
@@ -290,10 +291,9 @@ static void make_pointer(struct sdl *s)
     if (!s->pointer)
         return;
     SDL_UpdateTexture(s->pointer, NULL, c->pixels, (int)(c->width * sizeof *c->pixels));
-    SDL_BlendMode premultiplied =
-        SDL_ComposeCustomBlendMode(SDL_BLENDFACTOR_ONE, SDL_BLENDFACTOR_ONE_MINUS_SRC_ALPHA,
-                                   SDL_BLENDOPERATION_ADD, SDL_BLENDFACTOR_ONE,
-                                   SDL_BLENDFACTOR_ONE_MINUS_SRC_ALPHA, SDL_BLENDOPERATION_ADD);
+    SDL_BlendMode premultiplied = SDL_ComposeCustomBlendMode(
+        SDL_BLENDFACTOR_ONE, SDL_BLENDFACTOR_ONE_MINUS_SRC_ALPHA, SDL_BLENDOPERATION_ADD,
+        SDL_BLENDFACTOR_ONE, SDL_BLENDFACTOR_ONE_MINUS_SRC_ALPHA, SDL_BLENDOPERATION_ADD);
     if (SDL_SetTextureBlendMode(s->pointer, premultiplied))
         SDL_SetTextureBlendMode(s->pointer, SDL_BLENDMODE_BLEND); // the software renderer
 }
@@ -331,7 +331,7 @@ static void restore(struct sdl *s)
     s->present = true;
 }
 
-// Grab and the window's own keys -------------------------------------------------------------------
+// Grab and the window's own keys ------------------------------------------------------------------
 
 static void set_grab(struct sdl *s, bool on)
 {
@@ -438,8 +438,9 @@ static void motion(struct sdl *s, const SDL_MouseMotionEvent *e)
 static void button(struct sdl *s, const SDL_MouseButtonEvent *e)
 {
     static const unsigned short codes[] = {
-        [SDL_BUTTON_LEFT] = BTN_LEFT, [SDL_BUTTON_MIDDLE] = BTN_MIDDLE,
-        [SDL_BUTTON_RIGHT] = BTN_RIGHT, [SDL_BUTTON_X1] = BTN_SIDE, [SDL_BUTTON_X2] = BTN_EXTRA,
+        [SDL_BUTTON_LEFT] = BTN_LEFT,   [SDL_BUTTON_MIDDLE] = BTN_MIDDLE,
+        [SDL_BUTTON_RIGHT] = BTN_RIGHT, [SDL_BUTTON_X1] = BTN_SIDE,
+        [SDL_BUTTON_X2] = BTN_EXTRA,
     };
     bool down = e->type == SDL_MOUSEBUTTONDOWN;
     if (viewer_shows_console(&s->viewer))
@@ -560,7 +561,7 @@ void sdl_run(struct sdl *s)
     }
 }
 
-// Opening and closing ------------------------------------------------------------------------------
+// Opening and closing -----------------------------------------------------------------------------
 
 static void set_hints(void)
 {

@@ -5,7 +5,8 @@
 
 #include <SDL.h>
 
-// The KEY_* of a scancode: the key's place counts, whatever the host's layout prints there. 0: none.
+// The KEY_* of a scancode: the key's place counts, whatever the host's layout prints there. 0:
+// none.
 unsigned sdl_key_code(SDL_Scancode scancode);
 
 #endif

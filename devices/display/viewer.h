@@ -15,10 +15,10 @@ struct viewer {
     const struct front_config *config;
     struct display_view views[VIEWER_MAX_DISPLAYS]; // one a display
     size_t count;
-    size_t shown;    // index of the display that is shown
-    int wake_fd;     // eventfd: something is there for viewer_update()
-    uint32_t width, height; // of the picture; 0: there is none, all displays are off
-    uint32_t *pixels;       // 0xffRRGGBB, width words a line
+    size_t shown;                   // index of the display that is shown
+    int wake_fd;                    // eventfd: something is there for viewer_update()
+    uint32_t width, height;         // of the picture; 0: there is none, all displays are off
+    uint32_t *pixels;               // 0xffRRGGBB, width words a line
     struct display_pointer pointer; // with a reference to its cursor
 };
 

@@ -195,8 +195,8 @@ static int size_wanted(int width, int height, int screens, rfbExtDesktopScreen *
 {
     struct vnc *v = client->screen->screenData;
     struct display *d = viewer_display(&v->viewer);
-    bool ok = d && width > 0 && height > 0 &&
-              display_request_size(d, (uint32_t)width, (uint32_t)height);
+    bool ok =
+        d && width > 0 && height > 0 && display_request_size(d, (uint32_t)width, (uint32_t)height);
     return ok ? rfbExtDesktopSize_Success : rfbExtDesktopSize_ResizeProhibited;
 }
 
@@ -258,10 +258,9 @@ static void update(struct vnc *v)
     if (change.mode)
         set_mode(v);
     if (change.pixels)
-        for (uint32_t first = 0, n;
-             (n = viewer_next_run(change.damage, v->viewer.height, &first)); first += n)
-            rfbMarkRectAsModified(v->screen, 0, (int)first, (int)v->viewer.width,
-                                  (int)(first + n));
+        for (uint32_t first = 0, n; (n = viewer_next_run(change.damage, v->viewer.height, &first));
+             first += n)
+            rfbMarkRectAsModified(v->screen, 0, (int)first, (int)v->viewer.width, (int)(first + n));
     if (change.pointer)
         set_cursor(v);
 }
@@ -294,7 +293,7 @@ static void *run(void *opaque)
     return NULL;
 }
 
-// Opening and closing ------------------------------------------------------------------------------
+// Opening and closing -----------------------------------------------------------------------------
 
 static bool parse_address(const char *text, in_addr_t *host, int *port, struct error *err)
 {

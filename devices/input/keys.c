@@ -46,9 +46,9 @@ const char *key_text(unsigned code)
         unsigned code;
         const char *text;
     } texts[] = {
-        {KEY_ENTER, "\r"},    {KEY_KPENTER, "\r"},   {KEY_BACKSPACE, "\177"},
-        {KEY_TAB, "\t"},      {KEY_ESC, "\33"},      {KEY_UP, "\33[A"},
-        {KEY_DOWN, "\33[B"},  {KEY_RIGHT, "\33[C"},  {KEY_LEFT, "\33[D"},
+        {KEY_ENTER, "\r"},    {KEY_KPENTER, "\r"},    {KEY_BACKSPACE, "\177"},
+        {KEY_TAB, "\t"},      {KEY_ESC, "\33"},       {KEY_UP, "\33[A"},
+        {KEY_DOWN, "\33[B"},  {KEY_RIGHT, "\33[C"},   {KEY_LEFT, "\33[D"},
         {KEY_HOME, "\33[1~"}, {KEY_INSERT, "\33[2~"}, {KEY_DELETE, "\33[3~"},
         {KEY_END, "\33[4~"},  {KEY_PAGEUP, "\33[5~"}, {KEY_PAGEDOWN, "\33[6~"},
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A front end without a machine: front sdl | vnc [HOST]:N. Two displays draw what the standard input
-// says, a line a command; what the user does in the front end comes out, a line an event. window.py
-// and vnc.py are the user.
+// A front end without a machine: front sdl | vnc [HOST]:N. Two displays draw what the standard
+// input says, a line a command; what the user does in the front end comes out, a line an event.
+// window.py and vnc.py are the user.
 //
 //   mode D W H FORMAT   display D (0 or 1) shows a picture of that size; "off D" switches it off
 //   draw D FIRST N SEED lines of display D are drawn anew
@@ -59,10 +59,11 @@ static void empty(struct input_sink *sink)
     size_t n;
     while (sink->input && (n = input_pop(sink, e, 64)))
         for (size_t i = 0; i < n; i++)
-            say("%s %d %d", e[i].type == EV_KEY   ? "key"
-                            : e[i].type == EV_ABS ? "abs"
-                            : e[i].type == EV_REL ? "rel"
-                                                  : "syn",
+            say("%s %d %d",
+                e[i].type == EV_KEY   ? "key"
+                : e[i].type == EV_ABS ? "abs"
+                : e[i].type == EV_REL ? "rel"
+                                      : "syn",
                 e[i].code, e[i].value);
 }
 
@@ -138,9 +139,12 @@ static void mode(struct display *d, uint32_t width, uint32_t height, const char 
     struct pixels *p = malloc(sizeof *p + (size_t)stride * height);
     p->memory = (struct display_memory){1, release};
     fill(p->data, (size_t)stride * height, width);
-    display_set_surface(d, &(struct display_surface){.data = p->data, .width = width,
-                                                     .height = height, .stride = stride,
-                                                     .format = f, .memory = &p->memory});
+    display_set_surface(d, &(struct display_surface){.data = p->data,
+                                                     .width = width,
+                                                     .height = height,
+                                                     .stride = stride,
+                                                     .format = f,
+                                                     .memory = &p->memory});
     display_memory_unref(&p->memory);
 }
 
@@ -239,9 +243,15 @@ int main(int argc, char **argv)
         t.list[i] = &t.displays[i];
         display_init(t.list[i], i ? "second" : "first", i ? &ops : NULL, t.list[i]);
     }
-    t.config = (struct front_config){.title = "test", .displays = t.list, .display_count = 2,
-                                     .input = &t.input, .status = status, .power_key = power_key,
-                                     .quit = quit, .type = type, .scroll = scroll,
+    t.config = (struct front_config){.title = "test",
+                                     .displays = t.list,
+                                     .display_count = 2,
+                                     .input = &t.input,
+                                     .status = status,
+                                     .power_key = power_key,
+                                     .quit = quit,
+                                     .type = type,
+                                     .scroll = scroll,
                                      .console = getenv("FRONT_CONSOLE") ? t.list[0] : NULL};
     if (is_sdl)
         t.sdl = sdl_create(&t.config, &err);

@@ -33,16 +33,28 @@ Test(keys, by_hand)
         int number;
         unsigned code;
     } known[] = {
-        {"esc", 1, KEY_ESC},           {"1", 2, KEY_1},          {"0", 11, KEY_0},
-        {"q", 16, KEY_Q},              {"ret", 28, KEY_ENTER},   {"ctrl", 29, KEY_LEFTCTRL},
-        {"shift", 42, KEY_LEFTSHIFT},  {"spc", 57, KEY_SPACE},   {"f1", 59, KEY_F1},
-        {"kp_7", 71, KEY_KP7},         {"less", 86, KEY_102ND},  {"f12", 88, KEY_F12},
-        {"kp_enter", 0x9c, KEY_KPENTER}, {"ctrl_r", 0x9d, KEY_RIGHTCTRL}, {"up", 0xc8, KEY_UP},
-        {"delete", 0xd3, KEY_DELETE},  {"meta_l", 0xdb, KEY_LEFTMETA},
+        {"esc", 1, KEY_ESC},
+        {"1", 2, KEY_1},
+        {"0", 11, KEY_0},
+        {"q", 16, KEY_Q},
+        {"ret", 28, KEY_ENTER},
+        {"ctrl", 29, KEY_LEFTCTRL},
+        {"shift", 42, KEY_LEFTSHIFT},
+        {"spc", 57, KEY_SPACE},
+        {"f1", 59, KEY_F1},
+        {"kp_7", 71, KEY_KP7},
+        {"less", 86, KEY_102ND},
+        {"f12", 88, KEY_F12},
+        {"kp_enter", 0x9c, KEY_KPENTER},
+        {"ctrl_r", 0x9d, KEY_RIGHTCTRL},
+        {"up", 0xc8, KEY_UP},
+        {"delete", 0xd3, KEY_DELETE},
+        {"meta_l", 0xdb, KEY_LEFTMETA},
     };
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
         cr_expect_eq(key_of_qcode(known[i].qcode), known[i].code, "%s", known[i].qcode);
-        cr_expect_eq(key_of_number(known[i].number), known[i].code, "%#x", (unsigned)known[i].number);
+        cr_expect_eq(key_of_number(known[i].number), known[i].code, "%#x",
+                     (unsigned)known[i].number);
     }
     static const long wrong[] = {-1, 0, 84, 85, 89, 127, 128, 0x80, 0xff, 256, 1L << 40};
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)

@@ -37,7 +37,8 @@ static void front_writable(void *opaque)
     writable_again = true;
 }
 
-static const struct chardev_front front = {.room = front_room, .receive = front_receive, .writable = front_writable};
+static const struct chardev_front front = {
+    .room = front_room, .receive = front_receive, .writable = front_writable};
 
 Test(mirror, carries_both_ways)
 {
@@ -49,10 +50,12 @@ Test(mirror, carries_both_ways)
     room = 3;
     buffer_input(inner, "ab", 2);
     mirror_input(c, "cdef", 4);
-    cr_expect(received_len == 3 && !memcmp(received, "abc", 3), "%.*s", (int)received_len, received);
+    cr_expect(received_len == 3 && !memcmp(received, "abc", 3), "%.*s", (int)received_len,
+              received);
     room = 10;
     chardev_can_accept(c);
-    cr_expect(received_len == 6 && !memcmp(received, "abcdef", 6), "%.*s", (int)received_len, received);
+    cr_expect(received_len == 6 && !memcmp(received, "abcdef", 6), "%.*s", (int)received_len,
+              received);
     buffer_set_writable(inner, false);
     cr_expect(!chardev_writable(c));
     buffer_set_writable(inner, true);
@@ -107,7 +110,8 @@ Test(console, draws_by_the_clock)
     cr_expect_eq(ink(d), cursor + 3 * (5 + 8 - 1 + 2), "%u pixels", ink(d));
     cr_assert(display_take(&view, &frame));
     for (uint32_t line = 0; line < frame.surface.height; line++) {
-        bool is = display_frame_line(&frame, line), expected = line < 16 || (line >= 32 && line < 48);
+        bool is = display_frame_line(&frame, line),
+             expected = line < 16 || (line >= 32 && line < 48);
         cr_assert_eq(is, expected, "line %u is %sdamaged", line, is ? "" : "not ");
     }
     display_frame_release(&frame);

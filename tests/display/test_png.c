@@ -68,7 +68,8 @@ static uint8_t *decode(const uint8_t *d, size_t len, uint32_t *width, uint32_t *
         const uint8_t *from = raw + y * (line + 1) + 1;
         uint8_t *to = rgb + y * line;
         for (size_t x = 0; x < line; x++) {
-            int a = x >= 3 ? to[x - 3] : 0, b = y ? to[x - line] : 0, c = y && x >= 3 ? to[x - line - 3] : 0;
+            int a = x >= 3 ? to[x - 3] : 0, b = y ? to[x - line] : 0,
+                c = y && x >= 3 ? to[x - line - 3] : 0;
             int by[5] = {0, a, b, (a + b) / 2, paeth(a, b, c)};
             cr_assert(from[-1] < 5, "filter %d", from[-1]);
             to[x] = (uint8_t)(from[x] + by[from[-1]]);

@@ -160,7 +160,8 @@ Test(screen, colors)
     put("a\33[31mb\33[1mc\33[44md\33[7me\33[0mf\33[93;103mg\33[39;49mh\33[38;5;9;32mi");
     static const unsigned expected[] = {0x07, 0x04, 0x0c, 0x1c, 0xc1, 0x07, 0xee, 0x07, 0x02};
     for (unsigned i = 0; i < 9; i++)
-        cr_expect_eq(color(0, i), expected[i], "letter %c: %02x, not %02x", 'a' + i, color(0, i), expected[i]);
+        cr_expect_eq(color(0, i), expected[i], "letter %c: %02x, not %02x", 'a' + i, color(0, i),
+                     expected[i]);
 }
 
 Test(screen, utf8)
@@ -185,7 +186,8 @@ Test(screen, silent)
 
 Test(screen, fuzz)
 {
-    static const char likely[] = "\33[[[0123456789;;?ABCDEFGHJKLMPSTXdhlmrsu@\n\r\t\b \x84\xc3\xe2\xff";
+    static const char likely[] =
+        "\33[[[0123456789;;?ABCDEFGHJKLMPSTXdhlmrsu@\n\r\t\b \x84\xc3\xe2\xff";
     uint32_t x = 1;
     for (int i = 0; i < 3000000; i++) {
         x = x * 1664525 + 1013904223;

@@ -56,7 +56,8 @@ static void expect_shown(int n, uint32_t height)
     cr_expect(viewer_display(&v) == list[n], "%s is shown", viewer_display(&v)->name);
     cr_expect(v.width == (height ? WIDTH : 0) && v.height == height, "%ux%u", v.width, v.height);
     for (uint32_t i = 0; i < height * WIDTH; i++)
-        cr_assert_eq(v.pixels[i], 0xff000000 | (&pixels[n][0][0])[i], "pixel %u is %08x", i, v.pixels[i]);
+        cr_assert_eq(v.pixels[i], 0xff000000 | (&pixels[n][0][0])[i], "pixel %u is %08x", i,
+                     v.pixels[i]);
 }
 
 Test(viewer, follows_modes_and_damage)
@@ -75,7 +76,8 @@ Test(viewer, follows_modes_and_damage)
     pixels[0][4][0] = 0xffffff;
     display_damage(&first, 3, 2);
     cr_expect(woken());
-    cr_expect(viewer_update(&v, &change) && !change.mode && change.pixels && change.damage[0] == 0x18,
+    cr_expect(viewer_update(&v, &change) && !change.mode && change.pixels &&
+                  change.damage[0] == 0x18,
               "damage %llx", (unsigned long long)change.damage[0]);
     expect_shown(0, HEIGHT);
     show(0, false, HEIGHT - 2);
