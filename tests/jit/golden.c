@@ -177,7 +177,7 @@ static unsigned compare(const struct golden_group *g, const char *want, const ch
         print_diff(&before, &after);
         size_t skip = strlen(name) + 5; // "== NAME: "
         fprintf(stderr, "%s/%s: was %.*s; is %.*s\n\n", g->name, name,
-                before.nr ? before.length[0] - (int)skip : 7,
+                before.nr ? before.length[0] - (int)skip : 9,
                 before.nr ? before.at[0] + skip : "not there", after.length[0] - (int)skip,
                 after.at[0] + skip);
     }
