@@ -29,6 +29,12 @@ struct jit {
     // the guest runs.
     bool protect_code;
 
+    // Time spent translating, in nanoseconds, and how many guest instructions went at which speed
+    // (nanoseconds each, in steps of JIT_SPEED_STEP). Under the lock.
+#define JIT_SPEED_STEP 8
+    uint64_t translate_ns;
+    uint32_t translate_speed[512];
+
     struct mutex lock;
     struct code_page *pages[JIT_CODE_BUCKETS]; // by physical page
     struct tb *retired;                        // to be freed at the next safe point

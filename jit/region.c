@@ -168,6 +168,13 @@ void region_give_up(struct jit *jit, struct region *region)
     mutex_lock(&jit->lock);
     detach(jit, region);
     region->given_up = true;
+    // Nor is another sought for its blocks: it would be the same.
+    for (uint32_t n = 0; n < region->recipe->nr_blocks; n++) {
+        const struct region_block *b = &region->recipe->blocks[n];
+        struct tb *tb = region->pages[b->page]->entry[b->off >> 2];
+        if (tb && !tb->region)
+            tb->looked = TIER_DONE;
+    }
     mutex_unlock(&jit->lock);
 }
 

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct code_page **tb_bucket(struct jit *jit, gpa_t page)
 {
@@ -128,10 +129,26 @@ static void enter(struct jit *jit, struct tb *tb)
         quick_enter_page(jit->quick, tb);
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void note_speed(struct jit *jit, uint64_t ns, uint32_t insns)
+{
+    uint64_t at = ns / insns / JIT_SPEED_STEP;
+    jit->translate_ns += ns;
+    jit->translate_speed[at < ARRAY_SIZE(jit->translate_speed) ? at : ARRAY_SIZE(jit->translate_speed) - 1] += insns;
+}
+
 static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
 {
+    uint64_t begun = now_ns();
     tb_protect(cpu->jit, p);
     struct tb *tb = make(cpu, p, off, IR_MAX_GUEST, false);
+    note_speed(cpu->jit, now_ns() - begun, tb->n_insns);
     tb->next = p->all;
     p->all = tb;
     enter(cpu->jit, tb);

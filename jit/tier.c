@@ -12,6 +12,7 @@
 struct request {
     gpa_t gpa[REGION_MAX_PAGES];
     gva_t va; // of the block that got hot
+    const uint32_t *count; // its executions, in the quick engine's memory; or NULL
 };
 
 static struct region_recipe *copy_recipe(const struct region_recipe *recipe)
@@ -63,6 +64,13 @@ static void done(void *opaque, const struct compile_result *r)
     else if (r->status != COMPILE_OK && r->status != COMPILE_CANCELLED)
         log_printf(t->jit->log, LOG_UNIMP, "a region was not compiled: %s\n", r->err);
     free(req);
+}
+
+// Memory of a block that is gone is still there and may count for another: no harm.
+static uint64_t heat(void *opaque, const void *cookie)
+{
+    const struct request *req = cookie;
+    return req->count ? __atomic_load_n(req->count, __ATOMIC_RELAXED) : 0;
 }
 
 static void unavailable(void *opaque, const char *why)
@@ -138,6 +146,7 @@ static void compile(struct tier *t, struct vcpu *cpu, struct tb *tb)
     struct request *req = malloc(sizeof *req);
     assert(recipe && req);
     req->va = cpu->pc_page + tb->off;
+    req->count = tb->quick ? tb->quick_count : NULL;
     bool formed = region_form(cpu, tb, recipe, req->gpa);
     enum compile_submit answer = formed ? compile_service_submit(t->service, recipe, req) : COMPILE_KNOWN_BAD;
     free(recipe);
@@ -217,7 +226,7 @@ struct tier *tier_create(struct jit *jit, const struct tier_options *options, st
 
 bool tier_start(struct tier *t, struct error *err)
 {
-    struct compile_hooks hooks = { .done = done, .unavailable = unavailable, .stored = stored,
+    struct compile_hooks hooks = { .done = done, .heat = heat, .unavailable = unavailable, .stored = stored,
                                    .not_stored = unavailable, .opaque = t };
     if (!compile_service_start(t->service, &hooks, err))
         return false;

@@ -219,6 +219,30 @@ void worker_batch_failed(struct compile_service *s, struct batch *b, enum compil
     free(b);
 }
 
+// Puts the hottest request first. Lock held.
+static void hottest_first(struct compile_service *s)
+{
+    struct request **best = &s->head;
+    uint64_t most = 0;
+    if (!s->hooks.heat)
+        return;
+    for (struct request **at = &s->head; *at; at = &(*at)->next) {
+        uint64_t heat = s->hooks.heat(s->hooks.opaque, (*at)->cookie);
+        if (heat > most) {
+            most = heat;
+            best = at;
+        }
+    }
+    struct request *r = *best;
+    if (r == s->head)
+        return;
+    *best = r->next;
+    if (!*best)
+        s->tail = best;
+    r->next = s->head;
+    s->head = r;
+}
+
 // A batch from the queue, if it is time; *due is when it will be. Lock held.
 static struct batch *take_queued(struct compile_service *s, int64_t now, int64_t *due)
 {
@@ -231,6 +255,7 @@ static struct batch *take_queued(struct compile_service *s, int64_t now, int64_t
     struct batch *b = calloc(1, sizeof *b);
     uint32_t insns = 0;
     while (b && s->head && b->n < s->options.max_batch) {
+        hottest_first(s);
         struct request *r = s->head;
         if (b->n && insns + r->recipe->n_insns > s->options.max_insns)
             break;

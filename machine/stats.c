@@ -83,6 +83,26 @@ static void report_counters(struct machine *m, struct stats_clock began)
     }
 }
 
+// Half of the instructions were translated at this speed or faster; instructions a second.
+static uint64_t median_speed(const struct jit *jit)
+{
+    uint64_t sum = 0, half = 0;
+    for (size_t n = 0; n < ARRAY_SIZE(jit->translate_speed); n++)
+        sum += jit->translate_speed[n];
+    for (size_t n = 0; n < ARRAY_SIZE(jit->translate_speed); n++)
+        if (2 * (half += jit->translate_speed[n]) >= sum)
+            return 1000000000u / (n * JIT_SPEED_STEP + JIT_SPEED_STEP / 2);
+    return 0;
+}
+
+static void report_translation(struct machine *m)
+{
+    log_printf(&m->log, LOG_STATS, "%-18s %14" PRIu64 "  milliseconds of it spent translating blocks\n", "translate",
+               m->jit.translate_ns / 1000000);
+    log_printf(&m->log, LOG_STATS, "%-18s %14" PRIu64 "  guest instructions translated a second (median)\n", "translate_speed",
+               median_speed(&m->jit));
+}
+
 static void report_compiler(struct machine *m)
 {
     struct compile_stats s;
@@ -90,7 +110,6 @@ static void report_compiler(struct machine *m)
     const struct log *log = &m->log;
     compile_service_stats(m->tier->service, &s);
     codebuf_stats(&m->tier->code, &code);
-    struct verify_counts verified = verify_counts(&m->jit);
     const struct { const char *name; uint64_t value; const char *help; } rows[] = {
         { "compiled", s.compiled, "regions compiled" },
         { "compile_failed", s.failed + s.crashed, "regions that could not be compiled" },
@@ -98,11 +117,16 @@ static void report_compiler(struct machine *m)
         { "compile_cpu", s.cpu_us / 1000, "milliseconds of CPU time of the compile workers" },
         { "compile_queue", s.max_queued, "most regions waiting for a compile" },
         { "code_bytes", code.used, "bytes of compiled code in use" },
-        { "verified", verified.entries, "entries into compiled regions that were verified" },
-        { "verified_insns", verified.insns, "guest instructions executed in them" },
     };
     for (size_t n = 0; n < ARRAY_SIZE(rows); n++)
         log_printf(log, LOG_STATS, "%-18s %14" PRIu64 "  %s\n", rows[n].name, rows[n].value, rows[n].help);
+}
+
+static void report_verified(struct machine *m)
+{
+    struct verify_counts v = verify_counts(&m->jit);
+    log_printf(&m->log, LOG_STATS, "%-18s %14" PRIu64 "  entries into code that were verified\n", "verified", v.entries);
+    log_printf(&m->log, LOG_STATS, "%-18s %14" PRIu64 "  guest instructions executed in them\n", "verified_insns", v.insns);
 }
 
 // How few of the instructions that run at all make most of what is executed -----------------------
@@ -159,10 +183,14 @@ static void report_profile(struct machine *m)
 
 void stats_report(struct machine *m, struct stats_clock began)
 {
-    if (log_enabled(&m->log, LOG_STATS))
+    if (log_enabled(&m->log, LOG_STATS)) {
         report_counters(m, began);
-    if (log_enabled(&m->log, LOG_STATS) && m->tier)
-        report_compiler(m);
+        report_translation(m);
+        if (m->tier)
+            report_compiler(m);
+        if (m->jit.verify)
+            report_verified(m);
+    }
     if (log_enabled(&m->log, LOG_PROFILE))
         report_profile(m);
 }

@@ -244,7 +244,8 @@ static struct bench *bench_create(struct compile_options o)
 {
     struct bench *b = calloc(1, sizeof *b);
     struct error err;
-    struct compile_hooks hooks = {take_result, take_unavailable, take_stored, take_not_stored, b};
+    struct compile_hooks hooks = {.done = take_result, .unavailable = take_unavailable,
+                                  .stored = take_stored, .not_stored = take_not_stored, .opaque = b};
     o.compile = fake_compile;
     if (!o.collect_ms)
         o.collect_ms = 1;
