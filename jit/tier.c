@@ -13,6 +13,7 @@ struct request {
     gpa_t gpa[REGION_MAX_PAGES];
     gva_t va; // of the block that got hot
     const uint32_t *count; // its executions, in the quick engine's memory; or NULL
+    uint32_t seen;         // of them, when its heat was asked for last
 };
 
 static struct region_recipe *copy_recipe(const struct region_recipe *recipe)
@@ -66,11 +67,16 @@ static void done(void *opaque, const struct compile_result *r)
     free(req);
 }
 
-// Memory of a block that is gone is still there and may count for another: no harm.
-static uint64_t heat(void *opaque, const void *cookie)
+// Executions since it was asked for last: what was hot a while ago has cooled down. Memory of a
+// block that is gone is still there and may count for another: no harm.
+static uint64_t heat(void *opaque, void *cookie)
 {
-    const struct request *req = cookie;
-    return req->count ? __atomic_load_n(req->count, __ATOMIC_RELAXED) : 0;
+    struct request *req = cookie;
+    if (!req->count)
+        return 0;
+    uint32_t now = __atomic_load_n(req->count, __ATOMIC_RELAXED), before = req->seen;
+    req->seen = now;
+    return now - before;
 }
 
 static void unavailable(void *opaque, const char *why)
@@ -147,6 +153,7 @@ static void compile(struct tier *t, struct vcpu *cpu, struct tb *tb)
     assert(recipe && req);
     req->va = cpu->pc_page + tb->off;
     req->count = tb->quick ? tb->quick_count : NULL;
+    req->seen = 0;
     bool formed = region_form(cpu, tb, recipe, req->gpa);
     enum compile_submit answer = formed ? compile_service_submit(t->service, recipe, req) : COMPILE_KNOWN_BAD;
     free(recipe);
@@ -214,7 +221,7 @@ struct tier *tier_create(struct jit *jit, const struct tier_options *options, st
     }
     struct compile_options c = { .guest = jit->guest, .compile = options->compile,
                                  .nr_workers = options->nr_workers, .needs_assembler = true,
-                                 .max_batch = 2, .collect_ms = 2, .cache = t->cache ? cache_target(t->cache) : NULL };
+                                 .max_batch = 1, .collect_ms = 1, .cache = t->cache ? cache_target(t->cache) : NULL };
     t->service = compile_service_create(&c, err);
     if (t->service && codebuf_init(&t->code, 0, err))
         return t;

@@ -75,7 +75,7 @@ struct compile_hooks {
     void (*done)(void *opaque, const struct compile_result *result);
     // How hot the code of a waiting recipe is by now; the hottest goes first. Service thread, with
     // the service's lock held: to be quick. NULL: the newest goes first.
-    uint64_t (*heat)(void *opaque, const void *cookie);
+    uint64_t (*heat)(void *opaque, void *cookie);
     // There will be no compiled code; why in one line. At most once, service thread. May be NULL.
     void (*unavailable)(void *opaque, const char *why);
     // A worker has added this file to the cache. Service thread. May be NULL.
