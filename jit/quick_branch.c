@@ -169,6 +169,27 @@ static void note_target(struct quick_tr *t)
     x86_emit(as, X86_MOV_TO, true, RAX, x86_mx(RDX, RCX, 3, 0), 0);
 }
 
+// FAST PATH: to an address of this very page, as a return from a function nearby is; the page and its
+// table of blocks are known, since this block is one of them. rax keeps the address for others.
+static void within_page(struct quick_tr *t)
+{
+    struct x86_asm *as = &t->as;
+    x86_rr(as, X86_MOV, true, RDX, RAX);
+    x86_emit(as, X86_SUB, true, RDX, Q_STATE(pc_page), 0);
+    x86_alu_imm(as, X86_G_CMP, true, x86_r(RDX), PAGE_SIZE - 4);
+    uint8_t *far = x86_jcc_short(as, CC_A);
+    x86_emit(as, X86_TEST8_IMM, false, 0, x86_r(RDX), 1);
+    x86_byte(as, 3);
+    uint8_t *misaligned = x86_jcc_short(as, CC_NE);
+    x86_mov_imm(as, RCX, (uint64_t)(uintptr_t)t->tb->page->quick);
+    x86_emit(as, X86_MOV, false, RCX, x86_mx(RCX, RDX, 0, 0), 0);
+    x86_emit(as, X86_LEA, true, RDX, x86_at(t->q->code.write), 0);
+    x86_rr(as, X86_ADD, true, RDX, RCX);
+    x86_emit(as, X86_JMP_RM, false, 4, x86_r(RDX), 0);
+    x86_here_short(as, far);
+    x86_here_short(as, misaligned);
+}
+
 bool quick_lower_end(struct quick_tr *t, const struct ir_insn *i)
 {
     struct x86_asm *as = &t->as;
@@ -190,6 +211,8 @@ bool quick_lower_end(struct quick_tr *t, const struct ir_insn *i)
         quick_load(t, true, RAX, i->a);
         if (i->attr != IR_HINT_RETURN)
             note_target(t);
+        else if (!t->q->verify)
+            within_page(t);
         // Inline, so that each has the processor's own prediction of where it goes.
         if (t->q->verify)
             x86_jmp(as, t->q->lookup);
