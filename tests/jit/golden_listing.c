@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Disassembles a block where it was written, and puts names for what differs from run to run: state
 // slots (cpu.FIELD, so that the listing does not depend on the layout of struct vcpu), thunks,
-// constants (data), the execution count, the block itself (tb), jumps within the block (.1, .2).
+// constants (data), the execution count, the block itself (tb), its page's table of blocks (page.quick), jumps within the block (.1, .2).
 #include "tests/jit/golden_listing.h"
 
 #include "frontend/cpu.h"
@@ -249,6 +249,11 @@ static void write_insn(struct listing *l, const struct host_insn *i, FILE *out)
         (strtoull(number, NULL, 16) & ~UINT64_C(7)) == tb) {
         unsigned way = strtoull(number, NULL, 16) & 7;
         fprintf(out, way ? "mov rax, tb+%u" : "mov rax, tb", way);
+        return;
+    }
+    if (!strncmp(i->text, "movabs", 6) && number &&
+        strtoull(number, NULL, 16) == (uint64_t)(uintptr_t)l->b->tb->page->quick) {
+        fprintf(out, "%.*s page.quick", (int)(number - i->text), i->text);
         return;
     }
     const char *bracket = strchr(i->text, '['), *close = bracket ? strchr(bracket, ']') : NULL;
