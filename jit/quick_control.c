@@ -190,6 +190,7 @@ const void *quick_do_region(struct vcpu *cpu, struct tb *tb)
     cpu->pc = cpu->pc_page + tb->off;
     if (likely(region)) { // else it was taken away just now
         result = region_enter(cpu, tb, region);
+        cpu->stats.region_insns += cpu->icount - before;
         if (likely(cpu->jit->tier))
             tier_note(cpu, region, cpu->icount - before);
     }

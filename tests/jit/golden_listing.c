@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Disassembles a block where it was written, and puts names for what differs from run to run: state
 // slots (cpu.FIELD, so that the listing does not depend on the layout of struct vcpu), thunks,
-// constants (data), the execution count, the block itself (tb), its page's table of blocks (page.quick), jumps within the block (.1, .2).
+// constants (data), the execution count, the block itself (tb), its page's table of blocks (page.quick), jumps within
+// the block (.1, .2).
 #include "tests/jit/golden_listing.h"
 
 #include "frontend/cpu.h"
