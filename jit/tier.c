@@ -71,12 +71,13 @@ static void done(void *opaque, const struct compile_result *r)
 // block that is gone is still there and may count for another: no harm.
 static uint64_t heat(void *opaque, void *cookie)
 {
+    const struct tier *t = opaque;
     struct request *req = cookie;
     if (!req->count)
-        return 0;
+        return 1;
     uint32_t now = __atomic_load_n(req->count, __ATOMIC_RELAXED), before = req->seen;
     req->seen = now;
-    return now - before;
+    return now - before >= t->policy.hot_again ? now - before : 0;
 }
 
 static void unavailable(void *opaque, const char *why)

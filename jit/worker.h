@@ -73,8 +73,8 @@ struct compile_hooks {
     // A recipe is done with; called once for each that submit accepted. Service thread, or the
     // caller of compile_service_destroy().
     void (*done)(void *opaque, const struct compile_result *result);
-    // How hot the code of a waiting recipe is by now; the hottest goes first. Service thread, with
-    // the service's lock held: to be quick. NULL: the newest goes first.
+    // How hot the code of a waiting recipe is by now; the hottest goes first, what is cold (0) waits.
+    // Service thread, with the service's lock held: to be quick. NULL: the newest goes first.
     uint64_t (*heat)(void *opaque, void *cookie);
     // There will be no compiled code; why in one line. At most once, service thread. May be NULL.
     void (*unavailable)(void *opaque, const char *why);

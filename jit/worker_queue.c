@@ -45,11 +45,13 @@ static void free_request(struct request *r)
     free(r);
 }
 
+static struct request *take_oldest(struct compile_service *s);
+
 enum compile_submit compile_service_submit(struct compile_service *s,
                                            const struct region_recipe *recipe, void *cookie)
 {
     // Room for every page, whatever it uses: the recipe is read as the struct that it is.
-    struct request *r = calloc(1, sizeof *r);
+    struct request *r = calloc(1, sizeof *r), *oldest = NULL;
     enum compile_submit result = COMPILE_ACCEPTED;
     bool tell = false;
     if (!r || recipe->nr_pages > REGION_MAX_PAGES)
@@ -64,6 +66,9 @@ enum compile_submit compile_service_submit(struct compile_service *s,
     r->submitted = worker_now();
 
     mutex_lock(&s->lock);
+    // Where heat is known, what has waited longest is what nobody wanted.
+    if (s->hooks.heat && s->stats.queued >= s->options.max_queue)
+        oldest = take_oldest(s);
     if (s->down || s->stop) {
         result = COMPILE_UNAVAILABLE;
     } else if (known_bad(s, r->hash)) {
@@ -86,8 +91,10 @@ enum compile_submit compile_service_submit(struct compile_service *s,
         tell = s->stats.queued == 1 || s->stats.queued % s->options.max_batch == 0;
     }
     mutex_unlock(&s->lock);
-    if (tell)
+    if (tell || s->hooks.heat)
         worker_wake(s);
+    if (oldest)
+        worker_finish(s, oldest, &(struct compile_result){.status = COMPILE_CANCELLED});
     if (result != COMPILE_ACCEPTED)
         free_request(r);
     return result;
@@ -219,13 +226,16 @@ void worker_batch_failed(struct compile_service *s, struct batch *b, enum compil
     free(b);
 }
 
-// Puts the hottest request first. Lock held.
-static void hottest_first(struct compile_service *s)
+// While nothing that waits is hot a worker had better be free for what will be.
+#define COLD_LOOK_MS 10
+
+// Puts the hottest request first. False: none is hot. Lock held.
+static bool hottest_first(struct compile_service *s)
 {
     struct request **best = &s->head;
     uint64_t most = 0;
     if (!s->hooks.heat)
-        return;
+        return true;
     for (struct request **at = &s->head; *at; at = &(*at)->next) {
         uint64_t heat = s->hooks.heat(s->hooks.opaque, (*at)->cookie);
         if (heat > most) {
@@ -234,13 +244,29 @@ static void hottest_first(struct compile_service *s)
         }
     }
     struct request *r = *best;
-    if (r == s->head)
-        return;
-    *best = r->next;
-    if (!*best)
-        s->tail = best;
-    r->next = s->head;
-    s->head = r;
+    if (r != s->head) {
+        *best = r->next;
+        if (!*best)
+            s->tail = best;
+        r->next = s->head;
+        s->head = r;
+    }
+    return most || s->flush;
+}
+
+// Takes the request that has waited longest out of the queue. Lock held.
+static struct request *take_oldest(struct compile_service *s)
+{
+    struct request **at = &s->head;
+    while (*at && (*at)->next)
+        at = &(*at)->next;
+    struct request *r = *at;
+    if (r) {
+        *at = NULL;
+        s->tail = at;
+        s->stats.queued--;
+    }
+    return r;
 }
 
 // A batch from the queue, if it is time; *due is when it will be. Lock held.
@@ -254,8 +280,7 @@ static struct batch *take_queued(struct compile_service *s, int64_t now, int64_t
     *due = INT64_MAX;
     struct batch *b = calloc(1, sizeof *b);
     uint32_t insns = 0;
-    while (b && s->head && b->n < s->options.max_batch) {
-        hottest_first(s);
+    while (b && s->head && b->n < s->options.max_batch && hottest_first(s)) {
         struct request *r = s->head;
         if (b->n && insns + r->recipe->n_insns > s->options.max_insns)
             break;
@@ -265,6 +290,11 @@ static struct batch *take_queued(struct compile_service *s, int64_t now, int64_t
             s->tail = &s->head;
         s->stats.queued--;
         b->reqs[b->n++] = r;
+    }
+    if (b && !b->n) {
+        *due = now + COLD_LOOK_MS * NS_PER_MS;
+        free(b);
+        b = NULL;
     }
     return b;
 }
