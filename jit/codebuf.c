@@ -33,6 +33,7 @@ static uint8_t *keep_from_children(void *p, size_t size)
     if (p == MAP_FAILED)
         return NULL;
     madvise(p, size, MADV_DONTFORK);
+    madvise(p, size, MADV_DONTDUMP); // most of it is reserve
     return p;
 }
 

@@ -38,7 +38,7 @@ def u_boot(*args):
             g.expect(r'bound to address 10\.0\.2\.15', 60)
             g.expect('=> ', 30)
             g.type('tftpboot 0x42000000 blob; crc32 0x42000000 ${filesize}\r')
-            crc = g.expect(r'crc32 for .*==> ([0-9a-f]+)', 60)[1]
+            crc = g.expect(r'crc32 for .*==> ([0-9a-f]{8})', 60)[1]
             check(int(crc, 16) == zlib.crc32(content), f'CRC {crc}, not {zlib.crc32(content):08x}')
     with_file(run)
 
