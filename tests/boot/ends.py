@@ -146,7 +146,8 @@ def no_growth():
             time.sleep(3 * PATIENCE)
             early, late = late, size()
         check(p.poll() is None, 'it ended')
-        check(late[0] <= early[0] + 64 and late[1] <= early[1], f'pages and descriptors: {early}, later {late}')
+        # Files are open for a moment in each of the thousand resets.
+        check(late[0] <= early[0] + 64 and late[1] <= early[1] + 4, f'pages and descriptors: {early}, later {late}')
     finally:
         p.kill()
         p.communicate()
