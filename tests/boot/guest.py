@@ -51,6 +51,9 @@ class Guest:
         return True
 
     def _own_terminal(self):
+        # Who started the tests may ignore these (nohup, a shell's background job), and that is inherited.
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
         os.setsid()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if self.tty:
