@@ -127,7 +127,7 @@ static uint32_t offset(const struct quick *q, const uint8_t *code)
 
 void quick_reset_page(struct quick *q, struct code_page *p)
 {
-    uint32_t miss = offset(q, q->miss);
+    uint32_t miss = offset(q, q->lookup_slow);
     for (unsigned n = 0; n < PAGE_WORDS; n++)
         p->quick[n] = miss;
     if (!++q->next_id)
@@ -159,22 +159,20 @@ static void write_entry(struct tb *tb, const uint8_t first[8])
     __atomic_store_n((uint64_t *)(void *)tb->quick, word, __ATOMIC_RELEASE);
 }
 
-void quick_attach(struct quick *q, struct tb *tb)
+void quick_attach(struct tb *tb)
 {
-    (void)q;
     if (!tb->quick)
         return;
-    uint8_t first[8] = { 0xe9 };
-    memcpy(first, tb->quick, 8);
+    uint8_t first[8];
     int32_t distance = -(ENTRY_STUB + 5);
+    memcpy(first, tb->quick, 8);
     first[0] = 0xe9;
     memcpy(first + 1, &distance, 4);
     write_entry(tb, first);
 }
 
-void quick_detach(struct quick *q, struct tb *tb)
+void quick_detach(struct tb *tb)
 {
-    (void)q;
     if (!tb->quick)
         return;
     // sub r15, n_insns; the eighth byte is the next instruction's.

@@ -38,8 +38,8 @@ void quick_enter_page(struct quick *q, struct tb *tb);
 // Forgets which blocks tb jumps to. Under the jit's lock.
 void quick_unchain(struct tb *tb);
 // Entering tb enters its region, or no longer. Under the jit's lock.
-void quick_attach(struct quick *q, struct tb *tb);
-void quick_detach(struct quick *q, struct tb *tb);
+void quick_attach(struct tb *tb);
+void quick_detach(struct tb *tb);
 // All code goes. Under the jit's lock, with no vCPU in it.
 void quick_flush(struct quick *q);
 // Bytes of code made since the last flush.

@@ -114,7 +114,7 @@ static void emit_look(struct quick_tr *t, struct quick_cold *c)
 {
     x86_here(&t->as, c->from[0]);
     address(t, c->imm);
-    x86_jmp(&t->as, t->q->exit);
+    x86_jmp(&t->as, t->q->lookup_slow);
 }
 
 // A block that ends behind a helper may end there because interrupts are to be looked at.
@@ -221,7 +221,7 @@ bool quick_lower_end(struct quick_tr *t, const struct ir_insn *i)
         return true;
     case IR_EXIT:
         address(t, (int64_t)i->imm);
-        x86_jmp(as, t->q->exit);
+        x86_jmp(as, t->q->lookup_slow);
         return true;
     case IR_EXIT_PC:
         x86_jmp(as, t->q->exit_pc);

@@ -93,11 +93,6 @@ const void *quick_do_lookup(struct vcpu *cpu, gva_t pc)
     return go_on(cpu);
 }
 
-const void *quick_do_exit(struct vcpu *cpu, gva_t pc)
-{
-    return quick_do_lookup(cpu, pc);
-}
-
 const void *quick_do_exit_pc(struct vcpu *cpu, uint64_t unused)
 {
     (void)unused;

@@ -72,9 +72,6 @@ struct quick {
     uint8_t *data_top;
     ptrdiff_t to_exec;            // from the write view to the other
     size_t bytes;                 // of code and data since the last flush
-    uint8_t *thunks_end;          // in the chunk; what a flush keeps
-    uint8_t *data_keep;
-    struct codebuf_span first_chunk, first_data;
     uint32_t next_id;             // of code_pages
     int8_t host_of[VCPU_NR_R];    // host register of a slot, or X86_NO_REG; the mode's own excluded
     bool verify;                  // quick_verify()
@@ -84,7 +81,7 @@ struct quick {
 
     void (*enter)(struct vcpu *cpu, const void *code, void *state);
     // Called and jumped to by blocks; write view. See quick_thunks.c for their contracts.
-    const uint8_t *leave, *miss, *lookup, *lookup_slow, *link, *tick, *exit, *exit_pc, *raise, *fault, *region;
+    const uint8_t *leave, *lookup, *lookup_slow, *link, *tick, *exit_pc, *raise, *fault, *region;
     const uint8_t *access, *call_vec, *call, *call_full;
 };
 
@@ -109,7 +106,8 @@ struct quick_cold {
     ir_val held[QUICK_VEC_HELD]; // quick_tr.held where it goes on
 };
 
-#define QUICK_MAX_COLD 512
+// No op leaves more than two pieces of work for later; the entry and the ways out a few.
+#define QUICK_MAX_COLD (2 * IR_MAX_INSNS + 16)
 
 // The state of one translation.
 struct quick_tr {
@@ -185,7 +183,6 @@ void quick_emit_lookup(const struct quick *q, struct x86_asm *as);
 const void *quick_do_lookup(struct vcpu *cpu, gva_t pc);
 const void *quick_do_link(struct vcpu *cpu, uint64_t tb_and_number);
 const void *quick_do_tick(struct vcpu *cpu, struct tb *tb);
-const void *quick_do_exit(struct vcpu *cpu, gva_t pc);
 const void *quick_do_exit_pc(struct vcpu *cpu, uint64_t unused);
 const void *quick_do_raise(struct vcpu *cpu, const struct quick_call *call);
 const void *quick_do_fault(struct vcpu *cpu, uint32_t where);

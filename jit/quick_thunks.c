@@ -287,10 +287,8 @@ void quick_thunks(struct quick *q)
 #define FN(f) ((const void *)(uintptr_t)(f))
     make_enter(&m);
     q->lookup_slow = control(&m, FN(quick_do_lookup));
-    q->miss = q->lookup_slow;
     q->link = control(&m, FN(quick_do_link));
     q->tick = control(&m, FN(quick_do_tick));
-    q->exit = control(&m, FN(quick_do_exit));
     q->exit_pc = control(&m, FN(quick_do_exit_pc));
     q->raise = control(&m, FN(quick_do_raise));
     q->fault = control(&m, FN(quick_do_fault));

@@ -72,47 +72,45 @@ static bool bytes_stand(struct jit *jit, const struct region *region)
     return true;
 }
 
-static void attach_block(struct jit *jit, struct region *region, uint32_t n, struct tb *tb)
+static void attach_block(struct region *region, uint32_t n, struct tb *tb)
 {
     tb->region_block = n;
     __atomic_store_n(&tb->region, region, __ATOMIC_RELEASE);
     if (tb->code)
         __atomic_store_n(&tb->entry, tb->code, __ATOMIC_RELEASE);
-    if (jit->quick)
-        quick_attach(jit->quick, tb);
+    quick_attach(tb);
 }
 
-static void detach_block(struct jit *jit, struct tb *tb)
+static void detach_block(struct tb *tb)
 {
     if (tb->code)
         __atomic_store_n(&tb->entry, tb->code + 1, __ATOMIC_RELEASE);
-    if (jit->quick)
-        quick_detach(jit->quick, tb);
+    quick_detach(tb);
     __atomic_store_n(&tb->region, NULL, __ATOMIC_RELEASE);
 }
 
-static void attach(struct jit *jit, struct region *region)
+static void attach(struct region *region)
 {
     const struct region_recipe *r = region->recipe;
     for (uint32_t n = 0; n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         struct tb *tb = region->pages[b->page]->entry[b->off >> 2];
         if (b->flags & REGION_ENTRY && tb && !tb->region)
-            attach_block(jit, region, n, tb);
+            attach_block(region, n, tb);
         else if (tb)
             tier_forget(tb); // inside only: it may yet prove hot on its own
     }
     region->suspect = false;
 }
 
-static void detach(struct jit *jit, struct region *region)
+static void detach(struct region *region)
 {
     const struct region_recipe *r = region->recipe;
     for (uint32_t n = 0; n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         for (struct tb *tb = region->pages[b->page]->all; tb; tb = tb->next)
             if (tb->off == b->off && tb->region == region)
-                detach_block(jit, tb);
+                detach_block(tb);
     }
     region->suspect = true;
 }
@@ -158,7 +156,7 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
         *link = (struct region_link){ region, region->pages[n]->regions };
         region->pages[n]->regions = link;
     }
-    attach(jit, region);
+    attach(region);
     mutex_unlock(&jit->lock);
     return true;
 }
@@ -166,7 +164,7 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
 void region_give_up(struct jit *jit, struct region *region)
 {
     mutex_lock(&jit->lock);
-    detach(jit, region);
+    detach(region);
     region->given_up = true;
     // Nor is another sought for its blocks: it would be the same.
     for (uint32_t n = 0; n < region->recipe->nr_blocks; n++) {
@@ -178,10 +176,10 @@ void region_give_up(struct jit *jit, struct region *region)
     mutex_unlock(&jit->lock);
 }
 
-void region_suspect(struct jit *jit, struct code_page *page)
+void region_suspect(struct code_page *page)
 {
     for (struct region_link *l = page->regions; l; l = l->next)
-        detach(jit, l->region);
+        detach(l->region);
 }
 
 static bool has_block(const struct region *region, const struct code_page *page, uint32_t off)
@@ -198,7 +196,7 @@ void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb)
 {
     for (struct region_link *l = page->regions; l; l = l->next)
         if (!l->region->given_up && has_block(l->region, page, tb->off) && (!l->region->suspect || bytes_stand(jit, l->region)))
-            attach(jit, l->region);
+            attach(l->region);
 }
 
 // Their end ---------------------------------------------------------------------------------------
@@ -220,7 +218,7 @@ static void unlink_from(struct code_page *page, const struct region *region)
 static void retire(struct jit *jit, struct region *region)
 {
     struct region **at = &jit->compiled;
-    detach(jit, region);
+    detach(region);
     for (uint32_t n = 0; n < region->recipe->nr_blocks; n++) {
         const struct region_block *b = &region->recipe->blocks[n];
         for (struct tb *tb = region->pages[b->page]->all; tb; tb = tb->next)

@@ -278,7 +278,7 @@ static void suspect(struct jit *jit, struct code_page *p)
         if (tb->quick)
             quick_unchain(tb);
     }
-    region_suspect(jit, p);
+    region_suspect(p);
     memset(p->entry, 0, sizeof p->entry);
     if (jit->quick)
         quick_reset_page(jit->quick, p);

@@ -86,7 +86,7 @@ static const char *thunk_name(const struct quick *q, const uint8_t *at)
     } thunks[] = {
 #define THUNK(name) {q->name, #name}
         THUNK(leave),  THUNK(lookup),   THUNK(lookup_slow), THUNK(link),      THUNK(tick),
-        THUNK(exit),   THUNK(exit_pc),  THUNK(raise),       THUNK(fault),     THUNK(region),
+        THUNK(exit_pc), THUNK(raise), THUNK(fault),     THUNK(region),
         THUNK(access), THUNK(call_vec), THUNK(call),        THUNK(call_full),
 #undef THUNK
     };

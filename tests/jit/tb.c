@@ -836,8 +836,7 @@ Test(jit_exec, stops_within_what_a_region_covers)
     tb_need_interp(&t->cpu, tb);
     tb->region = &region;
     tb->entry = tb->code;
-    if (t->jit.quick)
-        quick_attach(t->jit.quick, tb);
+    quick_attach(tb);
     uint64_t icount = t->cpu.icount;
     cr_expect_eq(toy_run(t, TOY_CODE), 1001, "the region is not entered");
     t->cpu.r[1] = 10;
@@ -847,8 +846,7 @@ Test(jit_exec, stops_within_what_a_region_covers)
     cr_expect_eq(t->cpu.icount - icount, 4, "ran %lu instructions, not 4", t->cpu.icount - icount);
     tb->region = NULL;
     tb->entry = tb->code + 1;
-    if (t->jit.quick)
-        quick_detach(t->jit.quick, tb);
+    quick_detach(tb);
     toy_destroy(t);
 }
 
