@@ -45,7 +45,20 @@ static void free_request(struct request *r)
     free(r);
 }
 
-static struct request *take_oldest(struct compile_service *s);
+// Takes the request that has waited longest out of the queue. Lock held.
+static struct request *take_oldest(struct compile_service *s)
+{
+    struct request **at = &s->head;
+    while (*at && (*at)->next)
+        at = &(*at)->next;
+    struct request *r = *at;
+    if (r) {
+        *at = NULL;
+        s->tail = at;
+        s->stats.queued--;
+    }
+    return r;
+}
 
 enum compile_submit compile_service_submit(struct compile_service *s,
                                            const struct region_recipe *recipe, void *cookie)
@@ -252,21 +265,6 @@ static bool hottest_first(struct compile_service *s)
         s->head = r;
     }
     return most || s->flush;
-}
-
-// Takes the request that has waited longest out of the queue. Lock held.
-static struct request *take_oldest(struct compile_service *s)
-{
-    struct request **at = &s->head;
-    while (*at && (*at)->next)
-        at = &(*at)->next;
-    struct request *r = *at;
-    if (r) {
-        *at = NULL;
-        s->tail = at;
-        s->stats.queued--;
-    }
-    return r;
 }
 
 // A batch from the queue, if it is time; *due is when it will be. Lock held.

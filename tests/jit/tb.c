@@ -2,10 +2,11 @@
 // The block cache and the way from block to block: chains, the instruction TLB, changed code,
 // requests to leave. The counters tell what was looked up, translated and thrown away; icount must
 // be exact throughout.
-#include "tests/support/engine.h"
 #include "jit/interp_ops.h"
 #include "jit/region.h"
+#include "jit/tier.h"
 #include "tests/jit/toy.h"
+#include "tests/support/engine.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -848,6 +849,47 @@ Test(jit_exec, stops_within_what_a_region_covers)
     tb->entry = tb->code + 1;
     quick_detach(tb);
     toy_destroy(t);
+}
+
+// And one that leaves at once.
+static uint32_t run_little(struct vcpu *cpu, uint64_t page0, uint32_t entry)
+{
+    cpu->icount += 3;
+    cpu->pc = page0 + 0x800;
+    return REGION_LEFT;
+}
+
+Test(jit_exec, a_region_that_does_not_pay_is_given_up)
+{
+    static struct region_recipe recipe = {.nr_pages = 1, .nr_blocks = 1, .nr_entries = 1};
+    struct tier tier = {.policy = {.pays_entries = 4, .pays_insns = 100}};
+    for (unsigned little = 0; little < 2; little++) {
+        struct toy *t = machine();
+        struct region region = {.fn = little ? run_little : run_on, .recipe = &recipe};
+        TOY_CODE_AT(t, TOY_CODE, W(INC, 5), W(LOOP, 1), HALT);
+        t->cpu.r[1] = 1;
+        toy_run(t, TOY_CODE);
+        struct tb *tb = tb_find(&t->cpu, TOY_CODE);
+        recipe.blocks[0] = (struct region_block){.flags = REGION_ENTRY, .off = (uint16_t)tb->off};
+        region.pages[0] = tb->page;
+        tb->region = &region;
+        if (tb->code)
+            tb->entry = tb->code;
+        quick_attach(tb);
+        t->jit.tier = &tier;
+        for (unsigned n = 0; n < 6; n++) {
+            t->cpu.r[1] = 1;
+            toy_run(t, TOY_CODE);
+        }
+        // Only the quick engine, which pays for the way in and out, asks.
+        bool given_up = little && engine_is_quick();
+        cr_expect_eq(!tb->region, given_up, "little %u: still entered %d", little, !!tb->region);
+        cr_expect_eq(t->cpu.stats.regions_given_up, given_up);
+        cr_expect_eq(t->cpu.stats.region_entries, given_up ? 4 : 6, "%lu entries", t->cpu.stats.region_entries);
+        tb->region = NULL;
+        t->jit.tier = NULL;
+        toy_destroy(t);
+    }
 }
 
 Test(jit_exec, stops_for_halts_and_hopeless_cases)

@@ -195,7 +195,14 @@ struct bench {
     unsigned stored;
     char unavailable[256], not_stored[256];
     char last_file[CACHE_NAME_SIZE];
+    uint64_t heat[MAX_RECIPES]; // atomic; by cookie
 };
+
+static uint64_t tell_heat(void *opaque, void *cookie)
+{
+    struct bench *b = opaque;
+    return __atomic_load_n(&b->heat[(uintptr_t)cookie], __ATOMIC_RELAXED);
+}
 
 static void take_result(void *opaque, const struct compile_result *r)
 {
@@ -240,12 +247,13 @@ static void take_not_stored(void *opaque, const char *why)
     snprintf(b->not_stored, sizeof b->not_stored, "%s", why);
 }
 
-static struct bench *bench_create(struct compile_options o)
+static struct bench *create(struct compile_options o, bool by_heat)
 {
     struct bench *b = calloc(1, sizeof *b);
     struct error err;
     struct compile_hooks hooks = {.done = take_result, .unavailable = take_unavailable,
                                   .stored = take_stored, .not_stored = take_not_stored, .opaque = b};
+    hooks.heat = by_heat ? tell_heat : NULL;
     o.compile = fake_compile;
     if (!o.collect_ms)
         o.collect_ms = 1;
@@ -255,6 +263,11 @@ static struct bench *bench_create(struct compile_options o)
     cr_assert(codebuf_init(&b->code, 0, &err), "%s", err.text);
     cr_assert(compile_service_start(b->s, &hooks, &err), "%s", err.text);
     return b;
+}
+
+static struct bench *bench_create(struct compile_options o)
+{
+    return create(o, false);
 }
 
 static void bench_destroy(struct bench *b)
@@ -468,6 +481,36 @@ Test(worker, queue_is_bounded)
     cr_assert_eq(s.compiled, accepted);
     cr_assert_eq(s.refused, full);
     cr_assert_eq(s.max_queued, 10);
+    bench_destroy(b);
+}
+
+Test(worker, what_is_hot_goes_first_and_what_is_cold_waits)
+{
+    struct bench *b = create((struct compile_options){.nr_workers = 1, .max_batch = 1}, true);
+    for (unsigned n = 0; n < 6; n++)
+        cr_assert_eq(submit(b, n, DO_COMPILE), COMPILE_ACCEPTED);
+    sleep_ms(50);
+    cr_assert_eq(stats(b).batches, 0, "compiles what is cold");
+    __atomic_store_n(&b->heat[1], 9, __ATOMIC_RELAXED);
+    __atomic_store_n(&b->heat[3], 5, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < 1000 && stats(b).compiled < 2; i++)
+        sleep_ms(10);
+    cr_assert(b->nr_done == 2 && b->order[0] == 1 && b->order[1] == 3, "%u done, first %u, then %u", b->nr_done,
+              b->order[0], b->order[1]);
+    compile_service_drain(b->s);
+    for (unsigned n = 0; n < 6; n++)
+        expect(b, n, COMPILE_OK);
+    bench_destroy(b);
+}
+
+Test(worker, what_waited_longest_makes_room)
+{
+    struct bench *b = create((struct compile_options){.max_queue = 4, .max_batch = 1}, true);
+    for (unsigned n = 0; n < 6; n++)
+        cr_assert_eq(submit(b, n, DO_COMPILE), COMPILE_ACCEPTED, "recipe %u is not accepted", n);
+    compile_service_drain(b->s);
+    for (unsigned n = 0; n < 6; n++)
+        expect(b, n, n < 2 ? COMPILE_CANCELLED : COMPILE_OK);
     bench_destroy(b);
 }
 
