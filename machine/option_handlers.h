@@ -22,10 +22,8 @@ struct options {
     struct given_option *given; // all options, in order; those that armlet has added too
     size_t given_count;
     bool print_config;
-    bool serial_given;
     bool net_nic, net_user; // -net nic, -net user: a card and what it is plugged into
     uint8_t net_mac[6];
-    const char *serial; // what -serial named, resolved once all -chardev are known
     struct error *err;
 };
 
@@ -46,6 +44,8 @@ struct option_row {
         option, implied, rows, ARRAY_SIZE(rows)                                                    \
     }
 
+// *field = a file's name, which may not be empty.
+bool options_set_file(struct options *o, const char *option, const char **field, const char *arg);
 bool wants_help(const char *arg);
 // Print names and what is said of them; the handler has nothing more to do.
 bool print_choices(struct options *o, const char *title, const struct keyval_choice *c);
@@ -72,7 +72,12 @@ bool options_host_has_screen(void);
 // After the last option: defaults, references between options, what contradicts.
 bool options_check(struct options *o);
 
-// Parts of it, in files of their own. Each -device finds its -netdev; each -nic gets its device.
+// Parts of it, in files of their own. -serial's -chardevs.
+bool options_resolve_serials(struct options *o);
+// Each -device finds its drive, each if=virtio drive gets its device; -bios and if=pflash drives get banks.
+bool options_connect_drives(struct options *o);
+bool options_fill_flash(struct options *o);
+// Each -device finds its -netdev; each -nic gets its device.
 bool options_connect_nets(struct options *o);
 // The same for the ports of virtio-serial: their bus, their number on it, their -chardev.
 bool options_add_port(struct options *o, const char *what, const struct config_device *d);

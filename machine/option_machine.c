@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Options of the machine, its CPUs and memory, and of the engine that runs it.
+#include "machine/option_handlers.h"
+
+#include "base/bits.h"
+#include "frontend/cpu_models.h"
+#include "jit/verify.h"
+#include "jit/worker.h"
+#include "machine/suggest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB UINT64_C(0x100000)
+
+enum {
+    RAM_MIN_MIB = 16,
+    RAM_MAX_MIB = 255 * 1024, // up to the high redistributors at 256 GiB
+};
+
+static const struct keyval_choice machine_types[] = {
+    { "virt", 0, "QEMU-compatible ARM Virtual Machine (default)" }, { NULL }
+};
+
+static const struct keyval_choice gic_versions[] = {
+    { "2", 2, NULL }, { "3", 3, NULL }, { "max", 3, NULL }, { NULL }
+};
+
+static const struct keyval_choice accels[] = {
+    { "tiered", CONFIG_ACCEL_TIERED, "quick, and libgccjit for what stays hot (default)" },
+    { "quick", CONFIG_ACCEL_QUICK, "every block is translated in one pass before it runs" },
+    { "interp", CONFIG_ACCEL_INTERP, "the interpreter" },
+    { "gccjit", CONFIG_ACCEL_GCCJIT, "the interpreter, and libgccjit, waiting for every compile (for tests)" },
+    { "verify", CONFIG_ACCEL_VERIFY, "compiled code checked against the interpreter as it runs: "
+                                     "verify[,engine=quick|tiered|gccjit][,every=N][,how=turns|logged|shadow]" }, { NULL }
+};
+
+static const struct keyval_choice verify_engines[] = {
+    { "quick", CONFIG_ACCEL_QUICK, NULL },
+    { "tiered", CONFIG_ACCEL_TIERED, NULL }, { "gccjit", CONFIG_ACCEL_GCCJIT, NULL }, { NULL }
+};
+
+static const struct keyval_choice verify_hows[] = {
+    { "turns", VERIFY_BY_TURNS, NULL }, { "logged", VERIFY_LOGGED, NULL }, { "shadow", VERIFY_SHADOW, NULL }, { NULL }
+};
+
+static const struct keyval_row machine_rows[] = {
+#define R(type, name, field, ...) ROW(type, config_machine_props, name, field, __VA_ARGS__)
+    R(CHOICE, "type", type, machine_types),
+    R(CHOICE, "gic-version", gic_version, gic_versions),
+    R(CHOICE, "accel", accel, accels),
+    R(STRING, "dumpdtb", dumpdtb, NULL),
+    R(ABSENT, "virtualization", virtualization, NULL),
+    R(ABSENT, "secure", secure, NULL),
+    R(ABSENT, "its", its, NULL),
+    R(ABSENT, "acpi", acpi, NULL),
+    R(ABSENT, "usb", usb, NULL),
+    R(ABSENT, "graphics", graphics, NULL),
+#undef R
+};
+static const struct keyval_group machine_group = GROUP("-machine", "type", machine_rows);
+
+bool opt_machine(struct options *o, const char *arg)
+{
+    if (!strcmp(arg, "?"))
+        return print_choices(o, "Supported machines are:", machine_types);
+    if (!strcmp(arg, "help")) {
+        print_choices(o, "Supported machines are:", machine_types);
+        return print_properties(o, &machine_group);
+    }
+    return keyval_parse(o->config, &machine_group, arg, &o->config->machine, o->err);
+}
+
+static const struct keyval_row accel_rows[] = {
+#define R(type, name, field, ...) ROW(type, config_machine_props, name, field, __VA_ARGS__)
+    R(CHOICE, "accel", accel, accels),
+    R(CHOICE, "engine", verify_engine, verify_engines),
+    R(CHOICE, "how", verify_how, verify_hows),
+    R(NUMBER, "every", verify_every, NULL),
+    R(NUMBER, "workers", workers, NULL),
+#undef R
+};
+static const struct keyval_group accel_group = GROUP("-accel", "accel", accel_rows);
+
+bool opt_accel(struct options *o, const char *arg)
+{
+    if (wants_help(arg))
+        return print_choices(o, "Engines that run guest code:", accels);
+    const char *equals = memchr(arg, '=', strcspn(arg, ","));
+    if (equals && strncmp(arg, "accel=", 6))
+        return error_set(o->err, "-accel %s: the engine's name comes first", arg);
+    struct config_machine_props *given = &o->config->machine;
+    given->workers = given->verify_engine = given->verify_how = given->verify_every = 0;
+    if (!keyval_parse(o->config, &accel_group, arg, &o->config->machine, o->err))
+        return false;
+    const struct config_machine_props *p = &o->config->machine;
+    if (p->accel != CONFIG_ACCEL_VERIFY && (p->verify_engine || p->verify_how || p->verify_every))
+        return error_set(o->err, "-accel: engine=, how= and every= are verify's");
+    if (p->workers > COMPILE_MAX_WORKERS)
+        return error_set(o->err, "-accel: more than %d workers", COMPILE_MAX_WORKERS);
+    if (p->workers && (p->accel == CONFIG_ACCEL_INTERP || p->accel == CONFIG_ACCEL_QUICK))
+        return error_set(o->err, "-accel %s: it has no workers", arg);
+    return true;
+}
+
+bool opt_perf_map(struct options *o, const char *arg)
+{
+    o->config->perf_map = true;
+    return true;
+}
+
+bool opt_cache_dir(struct options *o, const char *arg)
+{
+    o->config->cache_dir = arg;
+    return true;
+}
+
+bool opt_no_cache(struct options *o, const char *arg)
+{
+    o->config->no_cache = true;
+    return true;
+}
+
+// Features that scripts written for QEMU switch off; armlet's CPUs do not have them.
+struct cpu_props {
+    bool sve, sme, pauth;
+};
+
+static const struct keyval_row cpu_rows[] = {
+#define R(type, name, field, ...) ROW(type, cpu_props, name, field, __VA_ARGS__)
+    R(ABSENT, "sve", sve, NULL),
+    R(ABSENT, "sme", sme, NULL),
+    R(ABSENT, "pauth", pauth, NULL),
+#undef R
+};
+static const struct keyval_group cpu_group = GROUP("-cpu", NULL, cpu_rows);
+
+static bool print_cpus(struct options *o)
+{
+    fputs("Available CPUs:\n", o->out);
+    for (unsigned n = 0; n < a64_nr_models; n++) {
+        const struct a64_model *m = &a64_models[n];
+        fprintf(o->out, "  %-20s %s%s\n", m->name, m->help, n == 0 ? " (default)" : "");
+        if (m->alias)
+            fprintf(o->out, "  %-20s the same\n", m->alias);
+    }
+    o->done = true;
+    return true;
+}
+
+static bool no_such_cpu(const char *name, struct error *err)
+{
+    struct suggest near;
+    suggest_init(&near, name, strlen(name));
+    for (unsigned n = 0; n < a64_nr_models; n++) {
+        suggest_offer(&near, a64_models[n].name);
+        if (a64_models[n].alias)
+            suggest_offer(&near, a64_models[n].alias);
+    }
+    if (near.best)
+        return error_set(err, "-cpu %s: no such CPU; did you mean %s?", name, near.best);
+    return error_set(err, "-cpu %s: no such CPU (see -cpu help)", name);
+}
+
+bool opt_cpu(struct options *o, const char *arg)
+{
+    struct cpu_props p = { 0 };
+    if (wants_help(arg))
+        return print_cpus(o);
+    const char *name = keyval_first(o->config, "model", &arg);
+    const struct a64_model *model = name ? a64_model_find(name) : NULL;
+    if (!model)
+        return no_such_cpu(name ? name : arg, o->err);
+    o->config->cpu = (int)(model - a64_models);
+    return keyval_parse(o->config, &cpu_group, arg, &p, o->err);
+}
+
+struct smp_props {
+    int cpus, sockets, clusters, cores, threads;
+};
+
+static const struct keyval_row smp_rows[] = {
+#define R(name, field) ROW(NUMBER, smp_props, name, field, NULL)
+    R("cpus", cpus), R("sockets", sockets), R("clusters", clusters),
+    R("cores", cores), R("threads", threads),
+#undef R
+};
+static const struct keyval_group smp_group = GROUP("-smp", "cpus", smp_rows);
+
+bool opt_smp(struct options *o, const char *arg)
+{
+    struct smp_props p = { 0, 1, 1, 1, 1 };
+    if (!keyval_parse(o->config, &smp_group, arg, &p, o->err))
+        return false;
+    if (p.cpus == 0)
+        p.cpus = 1;
+    if (p.cpus != 1 || p.sockets != 1 || p.clusters != 1 || p.cores != 1 || p.threads != 1)
+        return error_set(o->err, "-smp %s: this version of armlet has one CPU (-smp 1)", arg);
+    o->config->smp = p.cpus;
+    return true;
+}
+
+static const struct keyval_row memory_rows[] = {
+    { "size", KEYVAL_SIZE, offsetof(struct machine_config, ram_size), NULL, MIB },
+};
+static const struct keyval_group memory_group = GROUP("-m", "size", memory_rows);
+
+bool opt_memory(struct options *o, const char *arg)
+{
+    struct machine_config *c = o->config;
+    if (!keyval_parse(c, &memory_group, arg, c, o->err))
+        return false;
+    if (c->ram_size < RAM_MIN_MIB * MIB || c->ram_size > RAM_MAX_MIB * MIB)
+        return error_set(o->err, "-m %s: guest memory is %d MiB to %d GiB", arg, RAM_MIN_MIB,
+                         RAM_MAX_MIB / 1024);
+    c->ram_size = ALIGN_UP(c->ram_size, MIB);
+    return true;
+}
+
+bool opt_global(struct options *o, const char *arg)
+{
+    bool force_legacy = o->config->virtio_legacy;
+    static const struct keyval_row rows[] = { { "virtio-mmio.force-legacy", KEYVAL_BOOL, 0 } };
+    static const struct keyval_group group = GROUP("-global", NULL, rows);
+    if (!keyval_parse(o->config, &group, arg, &force_legacy, o->err))
+        return false;
+    o->config->virtio_legacy = force_legacy;
+    return true;
+}
