@@ -85,7 +85,6 @@ struct config_flash {
     bool readonly;
     bool forget; // what the guest writes is gone at the end
     bool create; // a file that does not exist is made
-    bool backing;  // the backing file that the image names may be read
 };
 
 enum config_char_backend {
