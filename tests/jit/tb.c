@@ -406,6 +406,7 @@ Test(jit_tb, protected_code_by_every_way)
             uint32_t *p = mem_rmw(&t->cpu, code, 4, 0, true);
             cr_assert(p);
             *p = (uint32_t)word;
+            mem_rmw_done(&t->cpu);
             break;
         }
         case BY_DMA:
