@@ -15,7 +15,7 @@
 #include "jit/jit.h"
 
 struct iop;
-struct region;
+struct region_way;
 
 // A way out of a block's quick code that is patched once it is known where it leads.
 struct tb_link {
@@ -48,8 +48,7 @@ struct tb {
     uint8_t *quick;          // entry
     uint8_t *quick_body;     // behind the entry's bookkeeping
     uint32_t *quick_count;   // executions
-    struct region *region;   // entered in its place
-    uint32_t region_block;
+    const struct region_way *region; // entered in its place; atomic
     struct tb_link link[2];
     uint32_t insns[];        // the guest code it was made from
 };
