@@ -10,7 +10,7 @@ from damage import Damage
 from front import Server, become_equal, check, main, read_ppm
 from qmp import Client
 
-armlet, rom = sys.argv[1:3]
+armlet, rom = sys.argv[1:3] if __name__ == '__main__' else (None, None)  # set by who imports this
 WIDTH, HEIGHT = 1280, 800
 DEVICES = {'r': 'ramfb', 'g': 'virtio-gpu-device', 's': f'simple-framebuffer,xres={WIDTH},yres={HEIGHT}'}
 
