@@ -19,9 +19,9 @@ class Screen:
     """The window and the control socket of a guest."""
     def __init__(self, server, name, path):
         self.server = server
-        self.client = Client(path)
         self.dir = tempfile.TemporaryDirectory()
-        self.window = server.window(name + ' - armlet')
+        self.window = server.window(name + ' - armlet', 60)
+        self.client = Client(path)
         self.xdo('windowfocus', '--sync', self.window)
 
     def xdo(self, *args):

@@ -38,26 +38,28 @@ class Installer(Guest):
         self.screen = Screen(server, 'installer', self.dir.name + '/qmp')
 
 
-def light(picture):
-    """The share of the picture that is nearly white: lists and entries of a page."""
-    sample = [picture[2][i:i + 3] for i in range(0, len(picture[2]), 3 * 53)]
-    return sum(min(p) > 200 for p in sample) / len(sample)
+def has_button(picture):
+    """Whether there is dark writing on light grey where all of the installer's pages have a button, at the lower left."""
+    width, height, rgb = picture
+    rows = (rgb[(y * width + 16) * 3:(y * width + 96) * 3] for y in range(height - 52, height - 16))
+    bright = [max(row[i:i + 3]) for row in rows for i in range(0, len(row), 3)]
+    return min(bright) < 100 and sum(b > 200 for b in bright) > len(bright) * 0.6
 
 
 def settled(screen, before=None, seconds=120):
-    """A page that differs from the one before, has a page's colours and has stood still for a while."""
+    """A page that differs from the one before, has a button and has stood still for a while."""
     deadline = time.monotonic() + seconds * PATIENCE
     last, still = None, 0
     while time.monotonic() < deadline:
         now = screen.dump()
         still = still + 1 if last and now == last else 0
-        if still >= 6 and light(now) > 0.3 and (before is None or now[2] != before[2]):
+        if still >= 6 and has_button(now) and (before is None or now[2] != before[2]):
             return now
         last = now
         time.sleep(0.3)
     if SHOTS:
         screen.client.do('screendump', filename=f'{SHOTS}/failed.png', format='png')
-    raise Failure(f'no new page in {seconds * PATIENCE:.0f} s (light {light(now):.2f})')
+    raise Failure(f'no new page in {seconds * PATIENCE:.0f} s')
 
 
 def page(screen, name, before=None, seconds=120):
@@ -70,11 +72,11 @@ def page(screen, name, before=None, seconds=120):
 
 
 def by_keyboard(card):
-    """Down and up in the list, then Return: language, country, keyboard."""
+    """Down and up in the list, then Return: language, location, keyboard."""
     with Server(1280, 1024) as server, Installer(server, card) as guest:
         screen = guest.screen
         now = page(screen, f'{card}-keyboard-1-language', seconds=600)
-        for n, name in enumerate(('country', 'keyboard', 'next')):
+        for n, name in enumerate(('location', 'keyboard', 'next')):
             screen.xdo('key', 'Down')
             moved = page(screen, f'{card}-keyboard-{n + 1}-moved', now)
             screen.xdo('key', 'Up')
@@ -88,7 +90,7 @@ def by_pointer(card):
     with Server(1280, 1024) as server, Installer(server, card) as guest:
         screen = guest.screen
         now = page(screen, f'{card}-pointer-1-language', seconds=600)
-        for n, name in enumerate(('country', 'keyboard', 'next')):
+        for n, name in enumerate(('location', 'keyboard', 'next')):
             width, height = now[:2]
             screen.xdo('mousemove', '--window', screen.window, width // 3, height * 45 // 100, 'click', 1)
             now = page(screen, f'{card}-pointer-{n + 1}-clicked', now)
