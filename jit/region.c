@@ -234,7 +234,7 @@ static void retire(struct jit *jit, struct region *region)
     *at = region->next;
     region->next = jit->retired_regions;
     jit->retired_regions = region;
-    jit->nr_retired++;
+    tb_count_retired(jit);
 }
 
 void region_changed(struct vcpu *cpu, struct code_page *page)
