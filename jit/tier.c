@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 // What a compile's result needs beyond the recipe.
 struct request {
@@ -15,6 +16,30 @@ struct request {
     const uint32_t *count; // its executions, in the quick engine's memory; or NULL
     uint32_t seen;         // of them, when its heat was asked for last
 };
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+// For the log; va is of the block that got hot, or was entered last.
+static void note(const struct tier *t, gva_t va, const struct region_recipe *r, const char *what)
+{
+    if (!log_enabled(t->jit->log, LOG_REGIONS))
+        return;
+    uint64_t us = now_us() - t->begun;
+    log_printf(t->jit->log, LOG_REGIONS, "%5u.%03u ms: region %#" PRIx64 ", %u instructions in %u blocks: %s\n",
+               (unsigned)(us / 1000), (unsigned)(us % 1000), va, r->n_insns, r->nr_blocks, what);
+}
+
+static void note_result(const struct tier *t, gva_t va, const struct compile_result *r)
+{
+    char what[96];
+    snprintf(what, sizeof what, "compiled; waited %u us, took %u us, %u us of CPU time", r->waited_us, r->took_us, r->compile_us);
+    note(t, va, r->recipe, r->status == COMPILE_OK ? what : r->status == COMPILE_CANCELLED ? "no longer wanted" : r->err);
+}
 
 static struct region_recipe *copy_recipe(const struct region_recipe *recipe)
 {
@@ -60,6 +85,7 @@ static void done(void *opaque, const struct compile_result *r)
 {
     struct tier *t = opaque;
     struct request *req = r->cookie;
+    note_result(t, req->va, r);
     if (r->status == COMPILE_OK && install(t, r->recipe, req->gpa, req->va, r->image, r->size, r->align, r->entry))
         __atomic_add_fetch(&t->compiled, 1, __ATOMIC_RELAXED);
     else if (r->status != COMPILE_OK && r->status != COMPILE_CANCELLED)
@@ -156,7 +182,10 @@ static void compile(struct tier *t, struct vcpu *cpu, struct tb *tb)
     req->count = tb->quick ? tb->quick_count : NULL;
     req->seen = 0;
     bool formed = region_form(cpu, tb, recipe, req->gpa);
+    gva_t va = req->va; // req may be done with by the time this is said
     enum compile_submit answer = formed ? compile_service_submit(t->service, recipe, req) : COMPILE_KNOWN_BAD;
+    if (formed)
+        note(t, va, recipe, answer == COMPILE_ACCEPTED ? "handed in" : answer == COMPILE_FULL ? "too many wait" : "not wanted");
     free(recipe);
     if (answer == COMPILE_ACCEPTED)
         cpu->stats.regions++;
@@ -194,6 +223,7 @@ void tier_note(struct vcpu *cpu, struct region *region, uint64_t insns)
     if (++region->entered < t->policy.pays_entries)
         return;
     if (region->insns < (uint64_t)t->policy.pays_insns * region->entered && !t->options.wait) {
+        note(t, cpu->pc, region->recipe, "given up");
         region_give_up(cpu->jit, region);
         cpu->stats.regions_given_up++;
     }
@@ -215,6 +245,7 @@ struct tier *tier_create(struct jit *jit, const struct tier_options *options, st
     assert(t);
     t->jit = jit;
     t->options = *options;
+    t->begun = now_us();
     t->policy = TIER_POLICY_DEFAULT;
     if (!options->no_cache) {
         struct cache_options c = { .dir = options->cache_dir, .compiler = options->compiler, .say = options->say, .opaque = options->opaque };

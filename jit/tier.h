@@ -32,6 +32,7 @@ struct tier {
     struct codebuf code;
     struct compile_service *service;
     struct cache *cache;
+    uint64_t begun;            // us, for the log
     uint64_t cached, compiled; // regions published; under the jit's lock
 };
 

@@ -66,6 +66,7 @@ struct compile_result {
     const uint8_t *image;        // for loader_place(); COMPILE_OK only
     uint32_t size, align, entry; // bytes, bytes, offset of the region_fn
     uint32_t compile_us;         // this region's share of its batch's CPU time
+    uint32_t waited_us, took_us; // wall clock: in the queue; from there until its result
     const char *err;             // why not, or ""
 };
 

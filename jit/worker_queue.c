@@ -123,6 +123,10 @@ void worker_finish(struct compile_service *s, struct request *r, struct compile_
     result->recipe = r->recipe;
     if (!result->err)
         result->err = "";
+    if (r->begun) {
+        result->waited_us = (uint32_t)((r->begun - r->submitted) / 1000);
+        result->took_us = (uint32_t)((worker_now() - r->begun) / 1000);
+    }
     if (s->hooks.done)
         s->hooks.done(s->hooks.opaque, result);
     mutex_lock(&s->lock);
@@ -287,6 +291,7 @@ static struct batch *take_queued(struct compile_service *s, int64_t now, int64_t
         if (!s->head)
             s->tail = &s->head;
         s->stats.queued--;
+        r->begun = now;
         b->reqs[b->n++] = r;
     }
     if (b && !b->n) {

@@ -22,7 +22,7 @@ struct request {
     uint32_t size;
     unsigned strikes; // workers lost with it alone
     uint64_t hash;
-    int64_t submitted; // ns
+    int64_t submitted, begun; // ns; handed in, sent to a worker
     void *cookie;
 };
 
