@@ -2,6 +2,7 @@
 #include "jit/tlb.h"
 
 #include "jit/debug.h"
+#include "jit/rendezvous.h"
 #include "jit/tb.h"
 #include "jit/verify.h"
 
@@ -96,6 +97,8 @@ static bool mmio(struct vcpu *cpu, gpa_t pa, unsigned size, uint8_t *data, bool 
                         : phys->read(phys->opaque, pa + done, n, &v);
         if (!ok)
             return false;
+        if (unlikely(cpu->exit_request & EXIT_REQ_WORK))
+            rendezvous_catch_up(cpu);
         if (!write)
             memcpy(data + done, &v, n);
         done += n;

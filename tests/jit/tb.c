@@ -545,7 +545,7 @@ Test(jit_tb, retired_blocks_are_freed)
                   t->jit.bytes, after_two);
     }
     cr_expect(t->jit.retired, "none was retired");
-    tb_safe_point(&t->jit);
+    tb_safe_point(&t->cpu);
     cr_expect(!t->jit.retired, "still retired after a safe point");
     toy_destroy(t);
 }
