@@ -167,7 +167,8 @@ static void batch(unsigned cpu, u64 first, u64 n)
     struct smp_cpu *self = smp_self();
     body *fn = test.body[cpu];
     for (u64 i = 0; i < n; i++) {
-        if (together)
+        // Where more than two CPUs may have to share two host cores, not every time.
+        if (together && (test.threads == 2 || !(i & 7)))
             together = meet(cpu, first + i + 1);
         unsigned skew = (unsigned)smp_random(self);
         if (skew & 1)
