@@ -259,8 +259,14 @@ void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool rea
         return NULL;
     }
     if (p.code_flags)
-        tb_suspect_page(cpu->jit, p.pa & PAGE_MASK);
+        cpu->rmw_code = (p.pa & PAGE_MASK) | 1;
     return p.host;
+}
+
+void mem_rmw_suspect(struct vcpu *cpu)
+{
+    tb_suspect_page(cpu->jit, cpu->rmw_code & PAGE_MASK);
+    cpu->rmw_code = 0;
 }
 
 // Contexts ---------------------------------------------------------------------------------------

@@ -180,6 +180,7 @@ struct vcpu {
     gva_t nonglobal[64];        // pages cached in ASID-less contexts although not global
     uint32_t nr_nonglobal;      // of them; above the array's size: too many to list
 
+    gpa_t rmw_code;             // the page with code that a mem_rmw() is about, | 1; 0: none
     uint8_t io;                 // enum vcpu_io
     struct vcpu_debug debug;
     struct vcpu_work work;

@@ -149,7 +149,10 @@ void box_code(struct box *b, gpa_t pa, const uint32_t *insns, unsigned n)
 void box_run(struct box *b, gva_t pc)
 {
     b->cpu->v.pc = pc;
-    enum vcpu_exit why = exec_run(&b->cpu->v);
+    enum vcpu_exit why;
+    do // a WFE whose event does not come
+        why = exec_run(&b->cpu->v);
+    while (why == VCPU_EXIT_PAUSE);
     cr_assert_eq(why, VCPU_EXIT_HALT, "stopped at %#" PRIx64 " for reason %d", b->cpu->v.pc, why);
 }
 

@@ -78,7 +78,6 @@ Test(psci, power)
 {
     call(0x84000008, 0, 0, 0);
     call(0x84000009, 0, 0, 0);
-    call(0x84000002, 0, 0, 0);
     cr_expect(box.said.offs == 1 && box.said.resets == 1, "%u %u", box.said.offs, box.said.resets);
 }
 
