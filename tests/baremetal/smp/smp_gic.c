@@ -2,23 +2,15 @@
 #include "smp_gic.h"
 
 #define GICD 0x08000000ull
-#define GICC 0x08010000ull // version 2
-#define GICR 0x080a0000ull // version 3: 128 KiB a CPU, SGIs and PPIs in the second half
+#define GICR 0x080a0000ull // 128 KiB a CPU, SGIs and PPIs in the second half
 
 #define CTLR       0x000
 #define IGROUPR    0x080
 #define ISENABLER  0x100
 #define ISPENDR    0x200
 #define IPRIORITYR 0x400
-#define ITARGETSR  0x800
-#define SGIR       0xf00
 #define IROUTER    0x6000
 #define WAKER      0x14
-
-static bool version3(void)
-{
-    return mrs(id_aa64pfr0_el1) >> 24 & 15;
-}
 
 static volatile u32 *reg(u64 pa)
 {
@@ -27,35 +19,30 @@ static volatile u32 *reg(u64 pa)
 
 static u64 local(void)
 {
-    return version3() ? GICR + smp_self()->index * 0x20000 + 0x10000 : GICD;
+    return GICR + smp_self()->index * 0x20000 + 0x10000;
 }
 
 void gic_begin(void)
 {
-    *reg(GICD + CTLR) = version3() ? 0x10 : 0; // affinity routing
-    *reg(GICD + CTLR) = version3() ? 0x13 : 1;
+    *reg(GICD + CTLR) = 0x10; // affinity routing, then the groups
+    *reg(GICD + CTLR) = 0x13;
     dsb();
 }
 
 void gic_start(void)
 {
-    if (version3()) {
-        volatile u32 *waker = reg(local() - 0x10000 + WAKER);
-        *waker &= ~2u;
-        while (*waker & 4)
-            yield();
-        *reg(local() + IGROUPR) = ~0u;
-        msr(icc_sre_el1, 7);
-        isb();
-        msr(icc_pmr_el1, 0xff);
-        msr(icc_igrpen1_el1, 1);
-    } else {
-        *reg(GICC + 4) = 0xff; // PMR
-        *reg(GICC) = 1;
-    }
+    volatile u32 *waker = reg(local() - 0x10000 + WAKER);
+    *waker &= ~2u;
+    while (*waker & 4)
+        yield();
+    *reg(local() + IGROUPR) = ~0u;
     for (unsigned n = 0; n < 32; n++)
         ((volatile u8 *)reg(local() + IPRIORITYR))[n] = 0xa0;
     *reg(local() + ISENABLER) = 0xffff;
+    msr(icc_sre_el1, 7);
+    isb();
+    msr(icc_pmr_el1, 0xff);
+    msr(icc_igrpen1_el1, 1);
     dsb();
     isb();
 }
@@ -69,36 +56,22 @@ void gic_enable(u32 id)
 void gic_send(u64 targets, u32 id)
 {
     dsb();
-    if (version3())
-        msr(icc_sgi1r_el1, (u64)id << 24 | targets);
-    else
-        *reg(GICD + SGIR) = (u32)targets << 16 | id;
+    msr(icc_sgi1r_el1, (u64)id << 24 | targets);
     isb();
 }
 
 void gic_send_others(u32 id)
 {
     dsb();
-    if (version3())
-        msr(icc_sgi1r_el1, (u64)id << 24 | BIT(40));
-    else
-        *reg(GICD + SGIR) = 1u << 24 | id;
+    msr(icc_sgi1r_el1, (u64)id << 24 | BIT(40));
     isb();
 }
 
-static u32 sender[SMP_MAX]; // what version 2 wants to have back
-
 u32 gic_take(void)
 {
-    if (version3()) {
-        u64 id = mrs(icc_iar1_el1);
-        dsb();
-        return (u32)id;
-    }
-    u32 iar = *reg(GICC + 0xc);
+    u64 id = mrs(icc_iar1_el1);
     dsb();
-    sender[smp_self()->index] = iar;
-    return iar & 0x3ff;
+    return (u32)id;
 }
 
 void gic_done(u32 id)
@@ -106,22 +79,15 @@ void gic_done(u32 id)
     if (id >= 1020)
         return;
     dsb();
-    if (version3())
-        msr(icc_eoir1_el1, id);
-    else
-        *reg(GICC + 0x10) = sender[smp_self()->index];
+    msr(icc_eoir1_el1, id);
     isb();
 }
 
 void gic_route(u32 id, unsigned cpu)
 {
     ((volatile u8 *)reg(GICD + IPRIORITYR))[id] = 0xa0;
-    if (version3()) {
-        *reg(GICD + IGROUPR + id / 32 * 4) |= 1u << id % 32;
-        *(volatile u64 *)reg(GICD + IROUTER + 8 * id) = cpu;
-    } else {
-        ((volatile u8 *)reg(GICD + ITARGETSR))[id] = (u8)(1 << cpu);
-    }
+    *reg(GICD + IGROUPR + id / 32 * 4) |= 1u << id % 32;
+    *(volatile u64 *)reg(GICD + IROUTER + 8 * id) = cpu;
     *reg(GICD + ISENABLER + id / 32 * 4) = 1u << id % 32;
     dsb();
 }
