@@ -45,7 +45,8 @@ static void begin(unsigned cpu)
 
 static void result(const char *what, unsigned size, unsigned order, u64 got, u64 want)
 {
-    print("%s size %d order %d: %s\n", (u64)what, size, order, got == want ? "adds up" : "FORBIDDEN");
+    print("%s size %d order %d: %s\n", (u64)what, size, order,
+          got == want ? "adds up" : "FORBIDDEN");
     if (got != want)
         print("~ %x, not %x\n", got, want);
 }
@@ -507,7 +508,8 @@ static void pair_work(unsigned cpu, void *arg)
     begin(cpu);
     for (u64 i = 1; i <= w->rounds; i++) {
         struct pair p = w->order < 4 ? casp_add(w->order, words)
-                                     : words ? word_pair_add() : ldxp_add();
+                        : words      ? word_pair_add()
+                                     : ldxp_add();
         struct pair q = words ? word_pair_look(i) : w->order == 4 ? ldxp_look() : p;
         if (p.b != (p.a * HASH & mask) || q.b != (q.a * HASH & mask) || (i > 1 && p.a <= last) ||
             q.a < p.a)
@@ -565,9 +567,10 @@ static void wide(void)
     }
 }
 
-// Single-copy atomicity of plain accesses -----------------------------------------------------------
-// Each writer stores values whose bytes are all equal; a reader sees none that is mixed, in any
-// access that lies within the aligned one that wrote.
+// Single-copy atomicity of plain accesses
+// ----------------------------------------------------------- Each writer stores values whose bytes
+// are all equal; a reader sees none that is mixed, in any access that lies within the aligned one
+// that wrote.
 
 static bool uniform(u64 v, unsigned bytes)
 {

@@ -92,8 +92,9 @@ static void leave(void)
     tlbi_all();
 }
 
-// Functions patched while others call them -----------------------------------------------------------
-// Function f at version v is "b" to the target that returns v modulo TARGETS.
+// Functions patched while others call them
+// ----------------------------------------------------------- Function f at version v is "b" to the
+// target that returns v modulo TARGETS.
 
 static void patch(unsigned f, u64 v, unsigned way)
 {
@@ -164,7 +165,8 @@ static void patched(void)
     print("patched: done\n");
 }
 
-// Whole bodies replaced while nobody runs them -----------------------------------------------------
+// Whole bodies replaced while nobody runs them
+// -----------------------------------------------------
 
 static void replaced_work(unsigned cpu, void *arg)
 {
@@ -197,7 +199,8 @@ static void replaced(void)
     print("replaced: done\n");
 }
 
-// A loop that ends when it is changed, after an interrupt --------------------------------------------
+// A loop that ends when it is changed, after an interrupt
+// --------------------------------------------
 
 static volatile u64 interrupts;
 
@@ -215,9 +218,9 @@ static void looping_work(unsigned cpu, void *arg)
     gic_start();
     for (u64 i = 0; i < rounds; i++) {
         if (cpu == 0) {
-            put(LOOP, 0xd503201f);                // nop: becomes a branch behind the loop
-            put(LOOP + 4, branch(4, 0));          // again
-            put(LOOP + 8, 0xd65f03c0);            // ret
+            put(LOOP, 0xd503201f);       // nop: becomes a branch behind the loop
+            put(LOOP + 4, branch(4, 0)); // again
+            put(LOOP + 8, 0xd65f03c0);   // ret
             for (unsigned k = 0; k < 3; k++)
                 visible(i % 4, LOOP + 4 * k);
             interrupts = 0;

@@ -74,7 +74,8 @@ static void psci(void)
             smp_prepare(i);
             if (turn_on(i, i))
                 smp_forbidden("CPU_ON", c, i, 0);
-            // (Before it is on the answer is ON_PENDING; QEMU says SUCCESS then, and starts it twice.)
+            // (Before it is on the answer is ON_PENDING; QEMU says SUCCESS then, and starts it
+            // twice.)
             WAIT_UNTIL(load_acquire(&smp_cpus[i].online));
             twice += turn_on(i, i) == ALREADY_ON;
             u64 *found = smp_cpus[i].entry;

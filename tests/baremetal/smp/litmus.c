@@ -43,14 +43,14 @@ static struct test {
     body *body[THREADS];
 } test;
 
-// Bodies. x, y, z are addresses in registers, a and b results (0 at first), r1 and r2 hold 1 and 2,
-// t, u scratch.
+// Bodies: x2, x3, x4 are the addresses of x, y, z, x0 and x1 the results a and b (0 at first); x5
+// and x6 hold 1 and 2, x7 and x8 are scratch.
 #define BODY(name, text)                                                                           \
     static void name(volatile u64 *x, volatile u64 *y, volatile u64 *z, struct result *r)          \
     {                                                                                              \
         register u64 a asm("x0") = 0, b asm("x1") = 0;                                             \
         register u64 rx asm("x2") = (u64)x, ry asm("x3") = (u64)y, rz asm("x4") = (u64)z;          \
-        asm volatile(INIT text                                                                    \
+        asm volatile(INIT text                                                                     \
                      : "+r"(a), "+r"(b)                                                            \
                      : "r"(rx), "r"(ry), "r"(rz)                                                   \
                      : "x5", "x6", "x7", "x8", "memory", "cc");                                    \
@@ -59,7 +59,7 @@ static struct test {
     }
 #define INIT "mov x5, #1\n mov x6, #2\n mov x7, #0\n"
 
-// One access each: W(n, at) writes n, R(reg, at) reads.
+// One access each: Wx1 writes 1 to x, RAx reads x to a.
 #define Wx1 "str x5, [x2]\n"
 #define Wx2 "str x6, [x2]\n"
 #define Wy1 "str x5, [x3]\n"
@@ -86,11 +86,11 @@ static struct test {
 #define QBx  "ldapr x1, [x2]\n"
 #define QBy  "ldapr x1, [x3]\n"
 // barriers
-#define SY   "dmb sy\n"
-#define ISH  "dmb ish\n"
-#define LD   "dmb ishld\n"
-#define ST   "dmb ishst\n"
-#define DSB  "dsb ish\n"
+#define SY  "dmb sy\n"
+#define ISH "dmb ish\n"
+#define LD  "dmb ishld\n"
+#define ST  "dmb ishst\n"
+#define DSB "dsb ish\n"
 // dependencies on x0: address of x or y, data for a store of 1, control
 #define ADDR_RBx "eor x7, x0, x0\n ldr x1, [x2, x7]\n"
 #define ADDR_RBy "eor x7, x0, x0\n ldr x1, [x3, x7]\n"
@@ -440,6 +440,8 @@ static void message_passing(void)
     TEST("MP+stlr+ldar, pair data", 2, o.a1 == 1 && o.b1 == 0, b_STPx1_LWy1, b_AAy_LDPx);
 }
 
+// What an atomic with both acquire and release wrote is ordered before all that follows it, as
+// fences are: Linux counts on it for xchg().
 static void store_buffering(void)
 {
     TEST("SB", 2, 0, b_Wx1_RAy, b_Wy1_RAx);
@@ -456,14 +458,18 @@ static void store_buffering(void)
     TEST("SB+swpal (fully ordered)", 2, o.a0 == 0 && o.a1 == 0, b_SWPALx1_RAy, b_SWPALy1_RAx);
     TEST("SB+swpal between", 2, o.a0 == 0 && o.a1 == 0, b_Wx1_SWPALz1_RAy, b_Wy1_SWPALz1_RAx);
     TEST("SB+swpal+dmb", 2, o.a0 == 0 && o.a1 == 0, b_SWPALx1_RAy, b_Wy1_ISH_RAx);
-    TEST("SB+swpal between+stlr-ldar [RCsc]", 2, o.a0 == 0 && o.a1 == 0, b_Wx1_SWPALz1_RAy, b_LWy1_AAx);
+    TEST("SB+swpal between+stlr-ldar [RCsc]", 2, o.a0 == 0 && o.a1 == 0, b_Wx1_SWPALz1_RAy,
+         b_LWy1_AAx);
     TEST("SB+ldaxr-stlxr between", 2, 0, b_Wx1_EXALz1_RAy, b_Wy1_EXALz1_RAx);
-    TEST("SB+ldaxr-stlxr, dmb", 2, o.a0 == 0 && o.a1 == 0,
-         b_Wx1_EXALz1_ISH_RAy, b_Wy1_EXALz1_ISH_RAx);
-    TEST("SB+stlr+ldar, bytes [RCsc]", 2, o.a0 == 0 && o.a1 == 0, b_STLRBx1_LDARBy, b_STLRBy1_LDARBx);
-    TEST("SB+stlr+ldar, words [RCsc]", 2, o.a0 == 0 && o.a1 == 0, b_STLRWx1_LDARWy, b_STLRWy1_LDARWx);
+    TEST("SB+ldaxr-stlxr, dmb", 2, o.a0 == 0 && o.a1 == 0, b_Wx1_EXALz1_ISH_RAy,
+         b_Wy1_EXALz1_ISH_RAx);
+    TEST("SB+stlr+ldar, bytes [RCsc]", 2, o.a0 == 0 && o.a1 == 0, b_STLRBx1_LDARBy,
+         b_STLRBy1_LDARBx);
+    TEST("SB+stlr+ldar, words [RCsc]", 2, o.a0 == 0 && o.a1 == 0, b_STLRWx1_LDARWy,
+         b_STLRWy1_LDARWx);
     TEST("SB+isb", 2, 0, b_Wx1_ISBN_RAy, b_Wy1_ISBN_RAx);
-    TEST("SB+stlr+nop work+ldar [RCsc]", 2, o.a0 == 0 && o.a1 == 0, b_LWx1_WORK_AAy, b_LWy1_WORK_AAx);
+    TEST("SB+stlr+nop work+ldar [RCsc]", 2, o.a0 == 0 && o.a1 == 0, b_LWx1_WORK_AAy,
+         b_LWy1_WORK_AAx);
 }
 
 static void load_buffering(void)
@@ -511,7 +517,9 @@ static void coherence(void)
     TEST("CoWR", 2, o.a0 == 0 || (o.a0 == 2 && o.x == 1), b_Wx1_RAx, b_Wx2);
     TEST("CoRW", 2, o.a0 == 2, b_RAx_Wx2, b_Wx1);
     TEST("CoRW2", 2, o.a1 == 1 && o.x == 1, b_Wx1, b_RAx_Wx2);
-    TEST("CoRR, two readers", 4, (o.a2 == 1 && o.b2 == 2 && o.a3 == 2 && o.b3 == 1) || (o.a2 == 2 && o.b2 == 1 && o.a3 == 1 && o.b3 == 2),
+    TEST("CoRR, two readers", 4,
+         (o.a2 == 1 && o.b2 == 2 && o.a3 == 2 && o.b3 == 1) ||
+             (o.a2 == 2 && o.b2 == 1 && o.a3 == 1 && o.b3 == 2),
          b_Wx1, b_Wx2, b_RAx_RBx, b_RAx_RBx);
 }
 
@@ -519,38 +527,38 @@ static void three(void)
 {
     TEST("WRC", 3, 0, b_Wx1, b_RAx_Wy1, b_RAy_RBx);
     TEST("WRC+dmb", 3, o.a1 == 1 && o.a2 == 1 && o.b2 == 0, b_Wx1, b_RAx_ISH_Wy1, b_RAy_ISH_RBx);
-    TEST("WRC+data+addr", 3, o.a1 == 1 && o.a2 == 1 && o.b2 == 0,
-         b_Wx1, b_RAx_DATA_Wy1, b_RAy_ADDR_RBx);
+    TEST("WRC+data+addr", 3, o.a1 == 1 && o.a2 == 1 && o.b2 == 0, b_Wx1, b_RAx_DATA_Wy1,
+         b_RAy_ADDR_RBx);
     TEST("WRC+stlr+ldar", 3, o.a1 == 1 && o.a2 == 1 && o.b2 == 0, b_Wx1, b_RAx_LWy1, b_AAy_RBx);
     TEST("WRC+ldar+ldapr", 3, o.a1 == 1 && o.a2 == 1 && o.b2 == 0, b_Wx1, b_AAx_Wy1, b_QAy_RBx);
-    TEST("ISA2+dmb+data+addr", 3, o.a1 == 1 && o.a2 == 1 && o.b2 == 0,
-         b_Wx1_ISH_Wy1, b_RAy_DATA_Wz1, b_RAz_ADDR_RBx);
-    TEST("ISA2+stlr+ldar", 3, o.a1 == 1 && o.a2 == 1 && o.b2 == 0,
-         b_Wx1_LWy1, b_AAy_LWz1, b_AAz_RBx);
+    TEST("ISA2+dmb+data+addr", 3, o.a1 == 1 && o.a2 == 1 && o.b2 == 0, b_Wx1_ISH_Wy1,
+         b_RAy_DATA_Wz1, b_RAz_ADDR_RBx);
+    TEST("ISA2+stlr+ldar", 3, o.a1 == 1 && o.a2 == 1 && o.b2 == 0, b_Wx1_LWy1, b_AAy_LWz1,
+         b_AAz_RBx);
     TEST("RWC+dmb", 3, o.a1 == 1 && o.b1 == 0 && o.a2 == 0, b_Wx1, b_RAx_ISH_RBy, b_Wy1_ISH_RAx);
-    TEST("W+RWC+stlr+ldar [RCsc]", 3, o.a1 == 1 && o.b1 == 0 && o.a2 == 0,
-         b_LWx1_LWz1, b_AAz_ABy, b_LWy1_AAx);
-    TEST("Z6.3+dmb", 3, o.y == 2 && o.a2 == 1 && o.b2 == 0,
-         b_Wx1_ISH_Wy1, b_Wy2_ISH_Wz1, b_RAz_ISH_RBx);
+    TEST("W+RWC+stlr+ldar [RCsc]", 3, o.a1 == 1 && o.b1 == 0 && o.a2 == 0, b_LWx1_LWz1, b_AAz_ABy,
+         b_LWy1_AAx);
+    TEST("Z6.3+dmb", 3, o.y == 2 && o.a2 == 1 && o.b2 == 0, b_Wx1_ISH_Wy1, b_Wy2_ISH_Wz1,
+         b_RAz_ISH_RBx);
 }
 
 static void iriw(void)
 {
     TEST("IRIW", 4, 0, b_Wx1, b_Wy1, b_RAx_RBy, b_RAy_RBx);
-    TEST("IRIW+dmb.ish", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0,
-         b_Wx1, b_Wy1, b_RAx_ISH_RBy, b_RAy_ISH_RBx);
-    TEST("IRIW+dmb.ishld", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0,
-         b_Wx1, b_Wy1, b_RAx_LD_RBy, b_RAy_LD_RBx);
-    TEST("IRIW+dsb", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0,
-         b_Wx1, b_Wy1, b_RAx_DSB_RBy, b_RAy_DSB_RBx);
-    TEST("IRIW+addr", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0,
-         b_Wx1, b_Wy1, b_RAx_ADDR_RBy, b_RAy_ADDR_RBx);
-    TEST("IRIW+stlr+ldar", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0,
-         b_LWx1, b_LWy1, b_AAx_ABy, b_AAy_ABx);
-    TEST("IRIW+ldapr", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0,
-         b_LWx1, b_LWy1, b_QAx_QBy, b_QAy_QBx);
-    TEST("IRIW+swpal+ldar", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0,
-         b_SWPALx1, b_SWPALy1, b_AAx_RBy, b_AAy_RBx);
+    TEST("IRIW+dmb.ish", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0, b_Wx1, b_Wy1,
+         b_RAx_ISH_RBy, b_RAy_ISH_RBx);
+    TEST("IRIW+dmb.ishld", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0, b_Wx1, b_Wy1,
+         b_RAx_LD_RBy, b_RAy_LD_RBx);
+    TEST("IRIW+dsb", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0, b_Wx1, b_Wy1,
+         b_RAx_DSB_RBy, b_RAy_DSB_RBx);
+    TEST("IRIW+addr", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0, b_Wx1, b_Wy1,
+         b_RAx_ADDR_RBy, b_RAy_ADDR_RBx);
+    TEST("IRIW+stlr+ldar", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0, b_LWx1, b_LWy1,
+         b_AAx_ABy, b_AAy_ABx);
+    TEST("IRIW+ldapr", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0, b_LWx1, b_LWy1,
+         b_QAx_QBy, b_QAy_QBx);
+    TEST("IRIW+swpal+ldar", 4, o.a2 == 1 && o.b2 == 0 && o.a3 == 1 && o.b3 == 0, b_SWPALx1,
+         b_SWPALy1, b_AAx_RBy, b_AAy_RBx);
 }
 
 void program(void)

@@ -70,8 +70,8 @@ u64 smp_exception(u64 vector, u64 elr)
     }
     u64 fixup = cpu->fixup;
     if (vector != 4 || !fixup) {
-        print("\nunexpected exception, CPU %d: vector %d esr %x far %x elr %x\n", cpu->index, vector,
-              mrs(esr_el1), mrs(far_el1), elr);
+        print("\nunexpected exception, CPU %d: vector %d esr %x far %x elr %x\n", cpu->index,
+              vector, mrs(esr_el1), mrs(far_el1), elr);
         power_off();
     }
     cpu->fixup = 0;

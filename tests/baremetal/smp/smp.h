@@ -118,8 +118,8 @@ void smp_wait_all(struct smp_barrier *b, unsigned n);
     ({                                                                                             \
         struct smp_cpu *try_ = cpu;                                                                \
         try_->esr = 0;                                                                             \
-        asm volatile("adr x9, 991f\n str x9, [%[fixup]]\n" code "\n991: str xzr, [%[fixup]]"       \
-                     __VA_ARGS__);                                                                 \
+        asm volatile("adr x9, 991f\n str x9, [%[fixup]]\n" code                                    \
+                     "\n991: str xzr, [%[fixup]]" __VA_ARGS__);                                    \
         try_->esr;                                                                                 \
     })
 #define TRY_INPUT [fixup] "r"(&try_->fixup)

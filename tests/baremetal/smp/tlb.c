@@ -16,7 +16,7 @@
 
 // In a page:
 #define CODE    64
-#define SLOT(n) (512 + (n) * 64)
+#define SLOT(n) (512 + (n)*64)
 
 enum op { VAE1IS, VALE1IS, VAAE1IS, VAALE1IS, ASIDE1IS, VMALLE1IS, RVAE1IS };
 enum access { EL1_DATA, UNPRIVILEGED, EXECUTE };
@@ -175,7 +175,9 @@ static u64 try_read(struct smp_cpu *cpu, u64 va, u64 *seen)
         esr = TRY(cpu, "ldtr x0, [%[va]]", : "+r"(v) : TRY_INPUT, [va] "r"(va) : "x9", "memory");
     else
         esr = TRY(cpu, "isb\n blr %[va]",
-                  : "+r"(v) : TRY_INPUT, [va] "r"(va + CODE) : "x9", "x30", "memory");
+                  : "+r"(v)
+                  : TRY_INPUT, [va] "r"(va + CODE)
+                  : "x9", "x30", "memory");
     *seen = v;
     return esr;
 }
@@ -183,7 +185,8 @@ static u64 try_read(struct smp_cpu *cpu, u64 va, u64 *seen)
 static u64 try_write(struct smp_cpu *cpu, u64 va, u64 v)
 {
     if (s.access == UNPRIVILEGED)
-        return TRY(cpu, "sttr %[v], [%[va]]", ::TRY_INPUT, [va] "r"(va), [v] "r"(v) : "x9", "memory");
+        return TRY(cpu, "sttr %[v], [%[va]]", ::TRY_INPUT, [va] "r"(va), [v] "r"(v)
+                   : "x9", "memory");
     return TRY(cpu, "str %[v], [%[va]]", ::TRY_INPUT, [va] "r"(va), [v] "r"(v) : "x9", "memory");
 }
 
