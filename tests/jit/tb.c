@@ -883,6 +883,7 @@ Test(jit_exec, a_region_that_does_not_pay_is_given_up)
         if (tb->code)
             tb->entry = tb->code;
         quick_attach(tb);
+        tier.jit = &t->jit;
         t->jit.tier = &tier;
         for (unsigned n = 0; n < 6; n++) {
             t->cpu.r[1] = 1;
