@@ -308,6 +308,7 @@ bool quick_compile(struct quick *q, const struct ir *ir, struct tb *tb)
     if (!room(q))
         return false;
     init(&t, q, ir, tb);
+    quick_merge(&t);
     emit_entry(&t);
     for (t.n = 0; t.n < ir->nr; t.n++)
         lower(&t, &ir->insn[t.n]);

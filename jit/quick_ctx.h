@@ -82,7 +82,7 @@ struct quick {
     void (*enter)(struct vcpu *cpu, const void *code, void *state);
     // Called and jumped to by blocks; write view. See quick_thunks.c for their contracts.
     const uint8_t *leave, *lookup, *lookup_slow, *link, *tick, *exit_pc, *raise, *fault, *region;
-    const uint8_t *access, *call_vec, *call, *call_full;
+    const uint8_t *access, *look_read, *look_write, *call_vec, *call, *call_full;
 };
 
 enum quick_alone { QUICK_CHAINED, QUICK_ALONE, QUICK_ALONE_BAILED };
@@ -103,11 +103,23 @@ struct quick_cold {
     uint32_t where;
     int8_t reg;
     uint8_t kind;
+    uint8_t merged;       // words of vcpu.merged that were in use: bits
     ir_val held[QUICK_VEC_HELD]; // quick_tr.held where it goes on
 };
 
 // No op leaves more than two pieces of work for later; the entry and the ways out a few.
 #define QUICK_MAX_COLD (2 * IR_MAX_INSNS + 16)
+
+// Accesses that share a look into the TLB (quick_merge.c): ops first .. last, bytes lo .. hi from
+// some value, from which the first one's base is at a distance.
+struct quick_group {
+    int32_t lo, hi, distance;
+    uint16_t first, last;
+    bool store;
+    uint8_t word; // of vcpu.merged; QUICK_NO_WORD: none was free
+};
+#define QUICK_MAX_GROUPS 96
+#define QUICK_NO_WORD    0xff
 
 // The state of one translation.
 struct quick_tr {
@@ -123,6 +135,10 @@ struct quick_tr {
     unsigned checked_sp;   // the slot whose alignment is known; VCPU_NR_R: none
     ir_val held[QUICK_VEC_HELD]; // vector slots that xmm registers hold too (quick_vec_held.c)
     unsigned next_held;
+    uint8_t group_of[IR_MAX_INSNS]; // of an op; 0: none
+    unsigned nr_groups;             // from 1 up
+    struct quick_group group[QUICK_MAX_GROUPS + 1];
+    uint16_t word_busy[QUICK_NR_MERGED]; // up to which op
     unsigned nr_links;
     unsigned nr_cold;
     struct quick_cold cold[QUICK_MAX_COLD];
@@ -162,6 +178,18 @@ struct quick_look {
 // must not be). Leaves rcx for quick_addend(), which is host address - guest address; rdx is lost.
 void quick_look(struct quick_tr *t, struct quick_cold *cold, int base, int32_t disp, struct quick_look a);
 struct x86_rm quick_addend(bool store);
+
+// Bytes of an access, all elements.
+unsigned quick_access_size(const struct ir_insn *i);
+
+// Groups of accesses (quick_merge.c). At a block's beginning; thunks.
+void quick_merge(struct quick_tr *t);
+void quick_merge_thunks(struct quick *q, struct x86_asm *as);
+// The word that op n shares with others, as the first of them or not; QUICK_NO_WORD: none.
+unsigned quick_merged(struct quick_tr *t, unsigned n, bool *first);
+struct x86_rm quick_merged_rm(unsigned word);
+// Out of line, where something was done in C: whoever shares a word has to look for itself.
+void quick_unmerge(struct quick_tr *t, const struct quick_cold *c);
 
 // Flags (quick_flags.c) --------------------------------------------------------------------------
 

@@ -131,5 +131,7 @@ struct quick_cold *quick_cold(struct quick_tr *t, void (*emit)(struct quick_tr *
     struct quick_cold *c = &t->cold[t->nr_cold++];
     *c = (struct quick_cold){ .emit = emit, .where = quick_where(t->off, t->left) };
     memcpy(c->held, t->held, sizeof c->held);
+    for (unsigned w = 0; w < QUICK_NR_MERGED; w++)
+        c->merged |= (uint8_t)((t->word_busy[w] > t->n) << w);
     return c;
 }
