@@ -132,6 +132,13 @@ struct quick_tr {
     unsigned mode_slot;    // which slot r10 is; VCPU_NR_R: none
     bool tmp0_in_reg;      // the first temporary is in r11
     unsigned scratch;      // constants in slots, of this op
+    const uint8_t *flags_in_rax; // eax is what vcpu.qflags is, or would be, if this is where we are
+    struct {
+        ir_val d;              // IR_NONE: nothing of the kind
+        bool relative;         // to the page
+        uint64_t value;
+        uint8_t *from, *to;    // its code
+    } constant;            // what the last code that was emitted did: d = value
     unsigned checked_sp;   // the slot whose alignment is known; VCPU_NR_R: none
     ir_val held[QUICK_VEC_HELD]; // vector slots that xmm registers hold too (quick_vec_held.c)
     unsigned next_held;
@@ -160,6 +167,10 @@ void quick_store(struct quick_tr *t, ir_val d, int reg);
 struct x86_rm quick_mem(struct quick_tr *t, ir_val v);
 bool quick_imm32(const struct quick_tr *t, ir_val v, int32_t *imm);
 bool quick_const(const struct quick_tr *t, ir_val v, uint64_t *value);
+// d = page base + distance (quick_int.c).
+void quick_set_relative(struct quick_tr *t, ir_val d, uint64_t distance);
+// What was emitted since `from` did nothing but d = value (or page base + value).
+void quick_note_constant(struct quick_tr *t, ir_val d, uint64_t value, bool relative, uint8_t *from);
 int quick_host_of(const struct quick_tr *t, ir_val v); // X86_NO_REG: none
 int32_t quick_disp(const struct quick_tr *t, ir_val v); // of its slot, from the state register
 void *quick_data(struct quick *q, size_t size, size_t align); // never NULL: room is kept
@@ -195,6 +206,9 @@ void quick_unmerge(struct quick_tr *t, const struct quick_cold *c);
 
 // The host's EFLAGS hold the guest's (C inverted: as a borrow); keeps them in the state.
 void quick_flags_keep(struct quick_tr *t);
+// Are the flags of the op at hand only looked at by a conditional comparison that comes next, and
+// sets them anew? Then they need not be kept.
+bool quick_flags_pass(const struct quick_tr *t);
 // EFLAGS hold the guest's from here on. rax is lost.
 void quick_flags_want(struct quick_tr *t);
 // When the condition (a mask of the NZCV values it holds for) holds; rax, rcx, rdx are lost.

@@ -64,15 +64,20 @@ void quick_look(struct quick_tr *t, struct quick_cold *cold, int base, int32_t d
     int32_t table = a.store ? Q_DISP(wtlb) : Q_DISP(rtlb);
     // What is aligned to its size does not cross a page.
     int32_t reach = aligned ? disp : disp + (int32_t)a.size - 1;
-    if (disp)
-        x86_emit(as, X86_LEA, false, RCX, x86_m(base, disp), 0);
-    else
-        x86_rr(as, X86_MOV, false, RCX, base);
     if (reach)
         x86_emit(as, X86_LEA, true, RDX, x86_m(base, reach), 0);
     else
         x86_rr(as, X86_MOV, true, RDX, base);
-    x86_shift_imm(as, X86_G_SHR, false, x86_r(RCX), INDEX_SHIFT);
+    if (t->q->bmi2 && (!disp || disp == reach)) { // what it turns in above is masked
+        x86_emit3(as, X86_RORX, false, RCX, 0, x86_r(disp ? RDX : base), 1);
+        x86_byte(as, INDEX_SHIFT);
+    } else {
+        if (disp)
+            x86_emit(as, X86_LEA, false, RCX, x86_m(base, disp), 0);
+        else
+            x86_rr(as, X86_MOV, false, RCX, base);
+        x86_shift_imm(as, X86_G_SHR, false, x86_r(RCX), INDEX_SHIFT);
+    }
     if (aligned && a.size > 1) {
         x86_emit(as, X86_TEST8_IMM, false, 0, x86_r(RDX), 1);
         x86_byte(as, a.size - 1);

@@ -111,6 +111,15 @@ struct x86_rm quick_mem(struct quick_tr *t, ir_val v)
     return rm;
 }
 
+void quick_note_constant(struct quick_tr *t, ir_val d, uint64_t value, bool relative, uint8_t *from)
+{
+    t->constant.d = d;
+    t->constant.value = value;
+    t->constant.relative = relative;
+    t->constant.from = from;
+    t->constant.to = t->as.p;
+}
+
 void *quick_data(struct quick *q, size_t size, size_t align)
 {
     uint8_t *p = (uint8_t *)ALIGN_UP((uintptr_t)q->data_top, align);
