@@ -22,6 +22,8 @@
 #define ITLB_BITS   9
 #define ITLB_SIZE   (1u << ITLB_BITS)
 
+#define QUICK_NR_MERGED 4
+
 // A vector register, or a temporary of any type. Scalars are the low bits, the rest zero.
 union vec {
     uint8_t u8[16];
@@ -145,6 +147,7 @@ struct vcpu {
     uint32_t qflags;    // the four flags as the host keeps them
     int32_t hot_disp;   // which of r[] is in the host register for the mode's own one
     uint64_t slice_end; // icount at which it looks up
+    uint64_t merged[QUICK_NR_MERGED]; // of a page: host address - guest address; 0: look for yourself
     uint8_t alone;      // enum quick_alone: a block runs, and no other after it
 
     // The local exclusive monitor: address, the bytes seen, their number (0: open).
