@@ -142,14 +142,13 @@ static void make_lookup(struct maker *m)
     quick_emit_lookup(m->q, &m->as);
 }
 
-// rax: where to, behind a helper that may have changed contexts, or asked for something. In the mode
-// that everything is loaded for it is found as any address is.
+// rax: where to, behind a helper that may have changed contexts or the mode, or may halt. In the mode
+// that everything is loaded for it is found as any address is. Requests to leave end the slice at
+// once: look_soon().
 static void make_exit(struct maker *m)
 {
     struct x86_asm *as = &m->as;
     m->q->exit = begin(m);
-    x86_alu_imm(as, X86_G_CMP, false, Q_STATE(exit_request), 0);
-    x86_jcc(as, CC_NE, m->q->lookup_slow);
     x86_emit(as, X86_CMP8_IMM, false, X86_G_CMP, Q_STATE(halt), 1);
     x86_byte(as, 0);
     x86_jcc(as, CC_NE, m->q->lookup_slow);

@@ -31,7 +31,7 @@ enum {
 #define KEY(asid) (1000u + (asid))
 
 enum way { BR_NEAR, BR_FAR, IND_NEAR, IND_FAR, RET_NEAR, RET_FAR, NR_WAYS };
-enum change { REMAPPED, REMAPPED_BIG, SPACE, MODE, CODE, DEBUGGED, EMPTIED, NR_CHANGES };
+enum change { REMAPPED, REMAPPED_BIG, SPACE, MODE, CODE, DEBUGGED, EMPTIED, NR_CHANGES, REQUEST, HALTED };
 
 static const char *const way_names[NR_WAYS] = { "branch", "branch to another page", "jump", "jump to another page",
                                                 "return", "return to another page" };
@@ -90,6 +90,12 @@ static void helper_change(struct vcpu *cpu, void *d, const void *a, const void *
         change_code(t, plan->page);
         tb_forget_all(cpu->jit);
         vcpu_kick(cpu, EXIT_REQ_SAMPLE); // a way to the safe point
+        break;
+    case REQUEST:
+        vcpu_kick(cpu, EXIT_REQ_INTERRUPT);
+        break;
+    case HALTED:
+        cpu->halt = VCPU_EXIT_HALT;
         break;
     default:
         cr_assert_fail("no change");
@@ -213,6 +219,25 @@ Test(jit_stale, every_way_after_every_change)
     for (unsigned way = 0; way < NR_WAYS; way++)
         for (unsigned change = 0; change < NR_CHANGES; change++)
             try(way, change);
+}
+
+// What a helper asks for is done before the next instruction, however well known that is.
+Test(jit_stale, a_request_is_served_at_once)
+{
+    struct toy *t = machine();
+    struct plan plan = { .change = REQUEST };
+    t->user = &plan;
+    write_code(t, BR_NEAR, CODE);
+    for (unsigned n = 0; n < 4; n++)
+        expect(t, BR_NEAR, CODE, "before", 1);
+    plan = (struct plan){ .change = HALTED, .due = true };
+    cr_expect_eq(toy_run(t, FROM), 1, "runs on when it is to wait");
+    cr_expect(t->cpu.pc == FROM + 4 && !t->cpu.r[6], "waits at %#lx, r6 %lu", t->cpu.pc, t->cpu.r[6]);
+    plan = (struct plan){ .change = REQUEST, .due = true };
+    uint64_t icount = toy_run(t, FROM);
+    cr_expect(t->nr_interrupts == 1 && t->cpu.r[6] == 0 && icount == 2,
+              "%u interrupts, r6 %lu, %lu instructions (1 and the vector's wanted)", t->nr_interrupts, t->cpu.r[6], icount);
+    toy_destroy(t);
 }
 
 // A TLBI leaves alone what it does not name: neither an address that shares a place in the table,
