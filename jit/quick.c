@@ -90,7 +90,7 @@ void quick_destroy(struct quick *q)
 void quick_verify(struct quick *q)
 {
     q->verify = true;
-    q->lookup = q->lookup_slow;
+    q->lookup = q->exit = q->lookup_slow;
 }
 
 void quick_flush(struct quick *q)
