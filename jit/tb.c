@@ -151,6 +151,11 @@ static void note_speed(struct jit *jit, uint64_t ns, uint32_t insns)
     jit->translate_speed[at < ARRAY_SIZE(jit->translate_speed) ? at : ARRAY_SIZE(jit->translate_speed) - 1] += insns;
 }
 
+static size_t bytes(const struct jit *jit)
+{
+    return jit->bytes + (jit->quick ? quick_bytes(jit->quick) : 0);
+}
+
 static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
 {
     uint64_t begun = now_ns();
@@ -160,6 +165,8 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     tb->next = p->all;
     p->all = tb;
     enter(cpu->jit, tb);
+    if (bytes(cpu->jit) > cpu->jit->cache_limit)
+        __atomic_store_n(&cpu->jit->code_full, true, __ATOMIC_RELAXED);
     return tb;
 }
 
@@ -195,19 +202,25 @@ void tb_need_interp(struct vcpu *cpu, struct tb *tb)
     mutex_unlock(&jit->lock);
 }
 
+void tb_count_retired(struct jit *jit)
+{
+    __atomic_store_n(&jit->nr_retired, jit->nr_retired + 1, __ATOMIC_RELAXED);
+}
+
 static void retire(struct jit *jit, struct tb **link)
 {
     struct tb *tb = *link;
     *link = tb->next;
     tb->next = jit->retired;
     jit->retired = tb;
-    jit->nr_retired++;
+    tb_count_retired(jit);
 }
 
 // A suspect block for this offset whose bytes still stand; changed ones are retired.
 static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off)
 {
-    for (struct tb **link = &p->all; *link;) {
+    // Most pages are never suspect, and may have many blocks.
+    for (struct tb **link = &p->all; p->nr_suspect && *link;) {
         struct tb *tb = *link;
         if (tb->off != off || !tb->suspect) {
             link = &tb->next;
@@ -217,12 +230,14 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
         tb_protect(cpu->jit, cpu, p);
         if (memcmp(tb->insns, p->host + off, tb->n_insns * 4)) {
             cpu->stats.tb_retired++;
+            p->nr_suspect--;
             retire(cpu->jit, link);
             region_changed(cpu, p);
             continue;
         }
         cpu->stats.tb_revalidated++;
         tb->suspect = false;
+        p->nr_suspect--;
         enter(cpu->jit, tb);
         region_revalidate(cpu, p, tb);
         return tb;
@@ -263,7 +278,7 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
             fault(cpu, FAULT_BUS, pc);
             return NULL;
         }
-        *e = (struct itlb_entry){ .tag = (pc & PAGE_MASK) | cpu->ictx, .mode = cpu->mode, .page = p };
+        *e = (struct itlb_entry){ .tag = (pc & PAGE_MASK) | cpu->ictx, .mode = cpu->mode, .page = p, .log2_size = t.log2_size };
         if (t.log2_size > PAGE_BITS)
             tlb_note_big(cpu, pc, t.log2_size);
         if (!t.global)
@@ -283,7 +298,9 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
 static void suspect(struct jit *jit, struct code_page *p)
 {
     __atomic_and_fetch(p->flags, (uint8_t)~PAGE_CODE, __ATOMIC_SEQ_CST);
+    p->nr_suspect = 0;
     for (struct tb *tb = p->all; tb; tb = tb->next) {
+        p->nr_suspect++;
         tb->suspect = true;
         interp_unchain(tb);
         if (tb->quick)
@@ -350,11 +367,6 @@ static void flush(struct jit *jit)
         memset(jit->cpus[n]->itlb, 0xff, sizeof jit->cpus[n]->itlb);
 }
 
-static size_t bytes(const struct jit *jit)
-{
-    return jit->bytes + (jit->quick ? quick_bytes(jit->quick) : 0);
-}
-
 void tb_forget_all(struct jit *jit)
 {
     tb_suspect_all(jit);
@@ -371,7 +383,7 @@ static void free_retired(struct jit *jit)
 
 static bool is_full(const struct jit *jit)
 {
-    return __atomic_load_n(&jit->code_full, __ATOMIC_RELAXED) || bytes(jit) > jit->cache_limit;
+    return __atomic_load_n(&jit->code_full, __ATOMIC_RELAXED);
 }
 
 // To stop the others costs them and us some microseconds: worth it once there is something to free.
