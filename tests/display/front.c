@@ -29,7 +29,7 @@ static struct {
     struct front_config config;
     struct sdl *sdl;
     int input_fd; // eventfd: there is input
-    bool paused;
+    bool paused; // atomic
 } t;
 
 static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -88,7 +88,7 @@ static void attach(struct input_sink *sink, enum input_kind kind, bool on)
 
 static void status(void *opaque, struct front_status *s)
 {
-    *s = (struct front_status){0, t.paused};
+    *s = (struct front_status){0, __atomic_load_n(&t.paused, __ATOMIC_RELAXED)};
 }
 static void power_key(void *opaque)
 {
@@ -209,7 +209,7 @@ static void command(const char *line)
     else if (!strncmp(line, "mouse ", 6))
         attach(&t.mouse, INPUT_MOUSE, on);
     else if (!strncmp(line, "paused ", 7))
-        t.paused = on;
+        __atomic_store_n(&t.paused, on, __ATOMIC_RELAXED);
     else
         say("what? %s", line);
     say("done");
