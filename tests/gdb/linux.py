@@ -36,6 +36,20 @@ def string(r, addr):
     return out.split(b'\0')[0].decode()
 
 
+def into_user_space(r):
+    """From the vector of a system call on, the stack leads back to the instruction behind SVC."""
+    elr = int(r.monitor('sysreg ELR_EL1').split()[-1], 16)
+    want = re.compile(rf'    exception from EL0\n#\d+ +{elr:#018x} \(program\)\n')
+    depths = []
+    for n in [0, 150, 100, 100]: # the entry code saves registers meanwhile
+        for _ in range(n):
+            r.step()
+        stack = r.monitor('bt')
+        check(want.search(stack), f'{n} steps further: no {elr:#x} in\n{stack}')
+        depths.append(stack.split('exception')[0].count('#'))
+    check(depths[-1] > 3, f'frames of the kernel: {depths}')
+
+
 def system_calls():
     """The first program, its system calls, a step at EL0, the way into the kernel and back."""
     with Linux('-S') as t:
@@ -64,6 +78,7 @@ def system_calls():
         vbar = int(r.monitor('sysreg VBAR_EL1').split()[-1], 16)
         equal(r.reg(PC), vbar + 0x400, 'the vector of a system call')
         r.monitor('break-on off')
+        into_user_space(r)
         equal(r.ask('D'), 'OK', 'detach')
         t.until_said('/root #', 240)
 

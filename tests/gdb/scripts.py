@@ -65,20 +65,24 @@ SCRIPTS = {
 }
 
 
+def gdb(where, script):
+    """What gdb-multiarch says to the lines, each one's part behind <<its number>>."""
+    lines = ['set pagination off', 'set confirm off', 'set width 0', *SYMBOLS, f'target remote {where}']
+    for n, (line, _) in enumerate(script):
+        lines += [f'echo <<{n}>>\\n', line]
+    args = [a for line in lines for a in ('-ex', line)]
+    return subprocess.run(['gdb-multiarch', '-q', '-nx', '-batch', *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60 * PATIENCE).stdout
+
+
 def run(name, script):
-    lines = ['set pagination off', 'set confirm off', 'set width 0', *SYMBOLS]
     with Target(PROGRAM, ACCEL) as t:
         t.await_socket()
-        lines.append(f'target remote {t.where}')
-        for n, (line, _) in enumerate(script):
-            lines += [f'echo <<{n}>>\\n', line]
-        args = [a for line in lines for a in ('-ex', line)]
-        r = subprocess.run(['gdb-multiarch', '-q', '-nx', '-batch', *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, text=True, timeout=60 * PATIENCE)
-    parts = re.split(r'<<\d+>>\n', r.stdout)
+        out = gdb(t.where, script)
+    parts = re.split(r'<<\d+>>\n', out)
     for n, (line, want) in enumerate(script):
         said = parts[n + 1] if n + 1 < len(parts) else '(nothing any more)'
-        check(re.search(want, said), f'{name}: {line!r} says {said!r}, not {want!r}\n{r.stdout}')
+        check(re.search(want, said), f'{name}: {line!r} says {said!r}, not {want!r}\n{out}')
     return len(script)
 
 
