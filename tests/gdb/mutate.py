@@ -123,6 +123,13 @@ def session(t, seed, said, recorded):
     client.close()
 
 
+def ends_well(t):
+    try:
+        return t.wait(10) == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
 def main():
     recorded = [record(script) for script in SCRIPTS.values()] if shutil.which('gdb-multiarch') else []
     end, seed = time.monotonic() + SECONDS, SEED - 1
@@ -135,7 +142,8 @@ def main():
                 except (BrokenPipeError, ConnectionResetError):
                     pass # it was sent away
                 except Exception as e:
-                    if t.process.poll() != 0: # the guest may have switched itself off
+                    # The guest may have switched itself off, or a k of the session before be obeyed just now.
+                    if not ends_well(t):
                         sys.exit(f'session {seed}: {e!r}; sent: {said}')
                 if t.process.poll() is not None:
                     # Guests may switch themselves off, and k ends it; nothing else may.
