@@ -4,7 +4,7 @@
 
 All stop at once, each can be stepped while the others are held or run, and who has met something is told.
 """
-import re, sys, time, traceback
+import re, shutil, sys, time, traceback
 import xml.etree.ElementTree as ET
 from remote import *
 
@@ -272,8 +272,8 @@ def supported():
 
 def main():
     failed = 0
-    if not supported():
-        print(f'-smp {CPUS} is refused')
+    if ACCEL == 'qemu' and not shutil.which('qemu-system-aarch64') or not supported():
+        print(f'there is no {ACCEL} with -smp {CPUS}')
         sys.exit(77)
     for test in TESTS:
         if len(sys.argv) > 4 and test.__name__ not in sys.argv[4:]:
