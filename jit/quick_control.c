@@ -100,14 +100,22 @@ const void *quick_do_exit_pc(struct vcpu *cpu, uint64_t unused)
     return go_on(cpu);
 }
 
+// Another vCPU may stand between a jump's guard and the jump, and has seen that page there: the jump
+// leads into that one for good.
+static bool may_lead(const struct vcpu *cpu, const struct tb_link *l, const struct tb *to)
+{
+    return !l->guard || !l->page || l->page == to->page || cpu->jit->nr_cpus == 1;
+}
+
 // Patches a way out of tb to go to `to`, unless one of them has come into doubt.
 static void link(struct vcpu *cpu, struct tb *tb, struct tb_link *l, const struct tb *to)
 {
     mutex_lock(&cpu->jit->lock);
-    if (!tb->suspect && !to->suspect && to->quick) {
+    if (!tb->suspect && !to->suspect && to->quick && may_lead(cpu, l, to)) {
+        l->page = to->page;
         x86_retarget(l->jump, to->quick);
-        if (l->guard)
-            __atomic_store_n((uint32_t *)(void *)(l->guard - 4), to->page->id, __ATOMIC_RELEASE);
+        if (l->guard) // after the jump: who finds the number finds the way
+            x86_set_imm32(l->guard, to->page->id);
     }
     mutex_unlock(&cpu->jit->lock);
 }

@@ -59,11 +59,11 @@ enum region_result region_enter(struct vcpu *cpu, const struct tb *tb, const str
 
 // Does every byte that the region was made from still stand? First the pages are marked, then they
 // are looked at: who writes now either is seen here or sees the mark.
-static bool bytes_stand(struct jit *jit, const struct region *region)
+static bool bytes_stand(struct jit *jit, struct vcpu *self, const struct region *region)
 {
     const struct region_recipe *r = region->recipe;
     for (uint32_t n = 0; n < r->nr_pages; n++)
-        tb_protect(jit, region->pages[n]);
+        tb_protect(jit, self, region->pages[n]);
     for (uint32_t n = 0; n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         if (memcmp(r->pages[b->page].bytes + b->off, region->pages[b->page]->host + b->off, b->n_insns * 4u))
@@ -141,7 +141,7 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
     bool ok = true;
     for (uint32_t n = 0; n < recipe->nr_pages; n++)
         ok = (region->pages[n] = page_of(jit, page_gpa[n], recipe->mode)) && ok;
-    if (!ok || !bytes_stand(jit, region)) {
+    if (!ok || !bytes_stand(jit, NULL, region)) {
         free(recipe);
         free(region);
         mutex_unlock(&jit->lock);
@@ -192,10 +192,10 @@ static bool has_block(const struct region *region, const struct code_page *page,
 }
 
 // Any of its blocks will do: its entries may be in a page that nobody has doubted.
-void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb)
+void region_revalidate(struct vcpu *cpu, struct code_page *page, struct tb *tb)
 {
     for (struct region_link *l = page->regions; l; l = l->next)
-        if (!l->region->given_up && has_block(l->region, page, tb->off) && (!l->region->suspect || bytes_stand(jit, l->region)))
+        if (!l->region->given_up && has_block(l->region, page, tb->off) && (!l->region->suspect || bytes_stand(cpu->jit, cpu, l->region)))
             attach(l->region);
 }
 
@@ -232,14 +232,15 @@ static void retire(struct jit *jit, struct region *region)
     *at = region->next;
     region->next = jit->retired_regions;
     jit->retired_regions = region;
+    jit->nr_retired++;
 }
 
-void region_changed(struct jit *jit, struct code_page *page)
+void region_changed(struct vcpu *cpu, struct code_page *page)
 {
     for (struct region_link *l = page->regions; l;) {
-        bool gone = l->region->suspect && !bytes_stand(jit, l->region);
+        bool gone = l->region->suspect && !bytes_stand(cpu->jit, cpu, l->region);
         if (gone)
-            retire(jit, l->region);
+            retire(cpu->jit, l->region);
         l = gone ? page->regions : l->next;
     }
 }

@@ -22,6 +22,7 @@ struct tb_link {
     uint8_t *jump;   // end of the jump's distance, in the write view
     uint8_t *stub;   // where it goes while unlinked
     uint8_t *guard;  // end of the page number that it is compared with; NULL: within the page
+    const struct code_page *page; // where it was patched to go, the first time; NULL: not yet
 };
 
 struct tb {
@@ -117,15 +118,16 @@ void tb_suspect_all(struct jit *jit);
 // Everything goes at the next safe point: nothing of it is likely to run again (a reset). Any thread.
 void tb_forget_all(struct jit *jit);
 
-// Marks the page as holding code, so that whoever writes to it says so. Under the lock, before its
-// bytes are read.
-void tb_protect(struct jit *jit, struct code_page *p);
+// Marks the page as holding code, so that whoever writes to it says so: this vCPU at once, the others
+// soon. Under the lock, before its bytes are read; self is the vCPU whose thread this is, or NULL.
+void tb_protect(struct jit *jit, struct vcpu *self, struct code_page *p);
 
 // The list that holds a physical page's code_pages. Under the lock.
 struct code_page **tb_bucket(struct jit *jit, gpa_t page);
 
-// Frees retired blocks. vCPU's thread, outside any block.
-void tb_safe_point(struct jit *jit);
+// Frees what is retired, if it is time. vCPU's thread, inside (jit/rendezvous.h), outside any block
+// and without a lock.
+void tb_safe_point(struct vcpu *cpu);
 void tb_fini(struct jit *jit);
 
 #endif

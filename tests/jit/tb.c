@@ -406,6 +406,7 @@ Test(jit_tb, protected_code_by_every_way)
             uint32_t *p = mem_rmw(&t->cpu, code, 4, 0, true);
             cr_assert(p);
             *p = (uint32_t)word;
+            mem_rmw_done(&t->cpu);
             break;
         }
         case BY_DMA:
@@ -545,7 +546,7 @@ Test(jit_tb, retired_blocks_are_freed)
                   t->jit.bytes, after_two);
     }
     cr_expect(t->jit.retired, "none was retired");
-    tb_safe_point(&t->jit);
+    tb_safe_point(&t->cpu);
     cr_expect(!t->jit.retired, "still retired after a safe point");
     toy_destroy(t);
 }
