@@ -34,6 +34,13 @@ static bool any_has_left(const struct debugger *d)
     return false;
 }
 
+// The i-th behind the one whose stop was told of last: who comes first at a breakpoint that all come to
+// changes from stop to stop.
+static unsigned next_cpu(const struct debugger *d, unsigned i)
+{
+    return (d->gdb.stop.thread + i) % d->m->nr_cpus;
+}
+
 void debugger_run_init(struct debugger *d)
 {
     for (unsigned n = 0; n < d->m->nr_cpus; n++) {
@@ -48,9 +55,11 @@ void debugger_go(struct debugger *d)
     struct machine *m = d->m;
     debug_settle(&m->jit);
     clock_start(&m->clock);
-    for (unsigned n = 0; n < m->nr_cpus; n++)
+    for (unsigned i = 1; i <= m->nr_cpus; i++) {
+        unsigned n = next_cpu(d, i);
         if (d->actions[n].verb == GDB_CONTINUE)
             vcpu_thread_start(&m->threads[n]);
+    }
     d->stopped = d->held = false;
     d->met = 0;
     if (any_has_left(d)) // before the last of them was started, which has not heard of it
@@ -124,9 +133,8 @@ static bool comes_again(const struct debugger *d, unsigned thread)
 
 static bool take_met(struct debugger *d, struct gdb_stop *s)
 {
-    unsigned nr = d->m->nr_cpus;
-    for (unsigned i = 1; i <= nr; i++) {
-        unsigned n = (d->gdb.stop.thread + i) % nr;
+    for (unsigned i = 1; i <= d->m->nr_cpus; i++) {
+        unsigned n = next_cpu(d, i);
         if (!(d->met >> n & 1))
             continue;
         d->met &= ~(UINT64_C(1) << n);
@@ -156,12 +164,17 @@ bool debugger_has_met(struct debugger *d, struct gdb_stop *s)
 // One step of a thread's action. True: there is something to report.
 static bool step_once(struct debugger *d, unsigned thread, struct gdb_stop *s)
 {
-    struct vcpu *v = &d->m->cpus[thread]->v;
+    struct a64_cpu *cpu = d->m->cpus[thread];
+    struct vcpu *v = &cpu->v;
     const struct gdb_action *a = &d->actions[thread];
+    *s = (struct gdb_stop){ .thread = thread, .signal = GDB_SIGTRAP, .point = -1 };
+    if (__atomic_load_n(&cpu->off, __ATOMIC_ACQUIRE))
+        return true; // it has no next instruction
     enum vcpu_exit why = exec_step(v, !(d->target.step_mode & GDB_STEP_NOIRQ));
     if (why == VCPU_EXIT_STOP)
         return false; // an old request; again
-    *s = (struct gdb_stop){ .thread = thread, .signal = GDB_SIGTRAP, .point = -1 };
+    if (why == VCPU_EXIT_OFF)
+        __atomic_store_n(&cpu->off, true, __ATOMIC_RELEASE);
     if (why == VCPU_EXIT_DEBUG) {
         *s = reason(d, thread);
         return true;

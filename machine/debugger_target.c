@@ -117,7 +117,10 @@ static void thread_text(void *opaque, unsigned thread, char *text, size_t size)
 {
     const struct debugger *d = opaque;
     const struct a64_cpu *cpu = d->m->cpus[thread];
-    snprintf(text, size, "CPU#%u EL%u%s", thread, cpu->el, cpu->daif & PSTATE_I ? ", IRQs masked" : "");
+    if (cpu->off)
+        snprintf(text, size, "CPU#%u off", thread);
+    else
+        snprintf(text, size, "CPU#%u EL%u%s", thread, cpu->el, cpu->daif & PSTATE_I ? ", IRQs masked" : "");
 }
 
 static bool offset(void *opaque, uint64_t *value)

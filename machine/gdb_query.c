@@ -11,6 +11,9 @@
 // A client may ask for so many bytes of a search or a checksum; more would keep it waiting.
 #define SEARCH_MAX (UINT64_C(1) << 30)
 
+// No qXfer:memory-map: GDB takes its addresses for the virtual ones that it uses itself, refuses all
+// others, and forbids writes to a program's that happen to be the flash's. No qXfer:auxv: no loader has
+// made a machine's first program a vector of this kind.
 static void supported(struct gdb *g, const char *s)
 {
     struct gdb_target *t = g->target;
