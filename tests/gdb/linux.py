@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""linux.py ACCEL: a debugger on Debian's kernel, from reset to the shell. There are no symbols: it goes by
+"""linux.py ACCEL [CPUS]: a debugger on Debian's kernel, from reset to the shell. There are no symbols: it goes by
 exceptions, system calls and addresses."""
 import os, re, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'boot'))
@@ -8,6 +8,7 @@ import guest
 from remote import *
 
 ACCEL = sys.argv[1]
+CPUS = int(sys.argv[2]) if len(sys.argv) > 2 else 1
 OPENAT = 56
 
 
@@ -15,7 +16,8 @@ class Linux(Target):
     def __init__(self, *args):
         kernel, initrd = guest.boot_linux()
         self.log = tempfile.NamedTemporaryFile()
-        command = ['-initrd', initrd, '-append', 'console=ttyAMA0', '-serial', 'file:' + self.log.name, *args]
+        command = ['-initrd', initrd, '-append', 'console=ttyAMA0', '-serial', 'file:' + self.log.name,
+                   '-smp', str(CPUS), *args]
         Target.__init__(self, kernel, ACCEL, args=command, stopped=False)
 
     def said(self):
@@ -103,8 +105,11 @@ def attach_often():
         r.go()
         time.sleep(0.5)
         check(r.stop().startswith('T02'), 'Ctrl-C at the prompt')
-        check('EL' in r.monitor('info cpus') and 'INTID' in r.monitor('info irq'), 'monitor')
-        equal(r.reg(CPSR) >> 2 & 3, 1, 'it idles in the kernel')
+        said = r.monitor('info cpus')
+        check(said.count('EL1') == CPUS and 'off' not in said and 'INTID' in r.monitor('info irq'), f'monitor: {said}')
+        for n in range(CPUS):
+            equal(r.ask(f'Hgp1.{n + 1:x}'), 'OK', f'CPU {n}')
+            equal(r.reg(CPSR) >> 2 & 3, 1, f'CPU {n} idles in the kernel')
 
 
 def main():

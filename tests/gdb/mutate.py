@@ -10,7 +10,7 @@ from there on; with the same recordings each is the same again.
 """
 import random, shutil, sys, threading
 from remote import *
-from scripts import SCRIPTS, gdb
+from scripts import ARGS, SCRIPTS, gdb
 
 PROGRAM, ACCELS = sys.argv[1], sys.argv[2].split(',')
 SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 5
@@ -20,7 +20,7 @@ MONITOR = ['help', 'info cpus', 'info registers', 'info tlb', 'info mtree', 'inf
            'sysreg CPACR_EL1 0', 'sysreg MDSCR_EL1 0xffffffff', 'sysreg TCR_EL1 0xffffffffffffffff', 'sysreg ICC_SGI1R_EL1 1',
            'cont-until EL0', 'cont-until 0x40200010', 'break-on svc', 'break-on exception', 'break-on irq', 'break-on off',
            'break-on el-change', 'break-phys 0x40200000', 'delete-phys 0x40200000', 'step-irq on', 'step-irq off', 'physical on',
-           'physical off', 'trace on', 'trace off', 'symbol-file', 'lx-dmesg', 'lx-ps', 'system_reset', 'xp 0xffffffffffffffff 4096']
+           'physical off', 'bt', 'trace on', 'trace off', 'symbol-file', 'lx-dmesg', 'lx-ps', 'system_reset', 'xp 0xffffffffffffffff 4096']
 
 
 def packets(r, t):
@@ -32,12 +32,13 @@ def packets(r, t):
         lambda: f'm{addr:x},{n:x}', lambda: f'M{addr:x},4:{r.getrandbits(32):08x}', lambda: f'Z{r.randrange(6)},{addr:x},{n:x}',
         lambda: f'z{r.randrange(6)},{addr:x},{n:x}', lambda: f'p{r.randrange(400):x}', lambda: f'P{r.randrange(400):x}={r.getrandbits(64):016x}',
         lambda: 'g', lambda: 'G' + '%x' % r.getrandbits(400), lambda: '?', lambda: 'vCont;c', lambda: 'vCont;s:p1.1',
+        lambda: f'vCont;s:p1.{r.randrange(3)};c', lambda: f'vCont;c:p1.{r.randrange(1, 3)}', lambda: 'vCont;s',
         lambda: f'vCont;r{addr:x},{addr + n:x}:p1.1', lambda: 'c', lambda: 's', lambda: f's{addr:x}', lambda: f'c{addr:x}',
         lambda: 'qRcmd,' + r.choice(MONITOR).encode().hex(), lambda: f'qSearch:memory:{addr:x};{n:x};abc', lambda: f'qCRC:{addr:x},{n:x}',
         lambda: 'qXfer:features:read:target.xml:%x,%x' % (r.randrange(30000), n), lambda: 'qXfer:threads:read::0,1000',
-        lambda: 'Hgp1.1', lambda: 'Hc-1', lambda: 'qOffsets', lambda: 'qThreadExtraInfo,p1.1', lambda: f'Qqemu.PhyMemMode:{r.randrange(2)}',
+        lambda: f'Hgp1.{r.randrange(4)}', lambda: f'Hc{r.randrange(-1, 3)}', lambda: 'qOffsets', lambda: f'qThreadExtraInfo,p1.{r.randrange(3)}', lambda: f'Qqemu.PhyMemMode:{r.randrange(2)}',
         lambda: f'Qqemu.sstep={r.randrange(8)}', lambda: 'D', lambda: 'QStartNoAckMode', lambda: f'X{addr:x},3:a}}\x03b',
-        lambda: f'M{t.command:x},8:{r.randrange(9):02x}00000000000000', lambda: f'M{t.argument:x},8:{r.randrange(256):02x}00000000000000',
+        lambda: f'M{t.command:x},8:{r.choice([*range(9), 12, 13]):02x}00000000000000', lambda: f'M{t.orders + 8:x},8:{r.randrange(6):02x}00000000000000', lambda: f'M{t.argument:x},8:{r.randrange(256):02x}00000000000000',
     ])().encode('latin-1')
 
 
@@ -58,10 +59,10 @@ def forward(source, to, kept):
         to.sendall(data)
 
 
-def record(script):
+def record(name, script):
     """The frames, acknowledgements and interrupts that GDB sends in a session."""
     sent = bytearray()
-    with Target(PROGRAM, ACCELS[0]) as t, socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as stub:
+    with Target(PROGRAM, ACCELS[0], args=ARGS.get(name, [])) as t, socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as stub:
         t.await_socket()
         between = t.dir.name + '/between'
         listener.bind(between)
@@ -131,10 +132,10 @@ def ends_well(t):
 
 
 def main():
-    recorded = [record(script) for script in SCRIPTS.values()] if shutil.which('gdb-multiarch') else []
+    recorded = [record(*item) for item in SCRIPTS.items()] if shutil.which('gdb-multiarch') else []
     end, seed = time.monotonic() + SECONDS, SEED - 1
     while time.monotonic() < end:
-        with Target(PROGRAM, ACCELS[seed % len(ACCELS)]) as t:
+        with Target(PROGRAM, ACCELS[seed % len(ACCELS)], args=['-smp', str(1 + seed % 2)]) as t:
             for seed in range(seed + 1, seed + 51):
                 said = []
                 try:

@@ -6,6 +6,7 @@ from remote import Failure, PATIENCE, Target, check
 
 PROGRAM, ACCEL = sys.argv[1], sys.argv[2]
 SYMBOLS = [f'file {PROGRAM}', f'symbol-file -o 0xffff000000000000 {PROGRAM}']
+ARGS = {'cpus': ['-smp', '2']}
 # Each line typed, and a pattern that what is said until the next line must have.
 SCRIPTS = {
     'breakpoints': [
@@ -62,6 +63,31 @@ SCRIPTS = {
         ('delete', ''),
         ('detach', 'detached'),
     ],
+    'cpus': [
+        ('info threads', r'\* 1 +Thread 1\.1 \(CPU#0 EL1.*\n +2 +Thread 1\.2 \(CPU#1 off\)'),
+        ('break ready', ''),
+        ('continue', r'ready \(\)'),
+        ('delete', ''),
+        ('set var command=12', ''),
+        ('set var argument=1', ''),
+        ('set var orders[1]=2', ''),
+        ('break second', ''),
+        ('continue', r'Thread 2 hit Breakpoint 2, second \(index=(index@entry=)?1\)'),
+        ('info threads', r' 1 +Thread 1\.1 \(CPU#0 EL1.*\n\* 2 +Thread 1\.2 \(CPU#1 EL1.*second'),
+        ('backtrace', r'#0 +second .*\n#1 .* in obey \(index=.*\n#2 .*other_cpu \(index='),
+        ('set scheduler-locking on', ''),
+        ('stepi', ''),
+        ('next', r'\d+\t'),
+        ('print progress[1]', r' = \d+'),
+        ('thread 1', r'Switching to thread 1 \(Thread 1\.1\)'),
+        ('stepi 5', ''),
+        ('print $MPIDR_EL1 & 255', r' = 0\n'),
+        ('thread apply all -q print/x $MPIDR_EL1 & 255', r'= 0x1\n.*= 0x0\n'),
+        ('set scheduler-locking off', ''),
+        ('continue', r'Thread 2 hit Breakpoint 2, second'),
+        ('delete', ''),
+        ('detach', 'detached'),
+    ],
 }
 
 
@@ -76,7 +102,7 @@ def gdb(where, script):
 
 
 def run(name, script):
-    with Target(PROGRAM, ACCEL) as t:
+    with Target(PROGRAM, ACCEL, args=ARGS.get(name, [])) as t:
         t.await_socket()
         out = gdb(t.where, script)
     parts = re.split(r'<<\d+>>\n', out)
