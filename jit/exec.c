@@ -42,7 +42,7 @@ static void end(struct vcpu *cpu)
 // What has to be looked at between blocks. VCPU_EXIT_STOP if somebody asked for it.
 static enum vcpu_exit serve(struct vcpu *cpu)
 {
-    unsigned req = cpu->exit_request ? take_requests(cpu) : 0;
+    unsigned req = __atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED) ? take_requests(cpu) : 0;
     if (unlikely(req & EXIT_REQ_WORK))
         rendezvous_serve(cpu);
     tb_safe_point(cpu);

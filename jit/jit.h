@@ -54,7 +54,7 @@ struct jit {
     struct ir *ir;                             // scratch for translation
     struct region *compiled;                   // regions in use
     struct region *retired_regions;            // to be freed when no vCPU can be in it
-    bool code_full;                            // atomic; there: everything goes, for room
+    bool code_full;                            // atomic; everything goes at the next safe point, for room
     struct quick *quick;                       // the engine of all blocks; NULL: they are interpreted
     struct tier *tier;                         // promotion; NULL: none
     struct verify *verify;                     // regions are verified (jit/verify.h), or NULL

@@ -23,7 +23,10 @@ static const int8_t hosts[GUEST_NR_HOT] = { RBX, RSI, RDI, R8, R9, R12, R13, R14
 
 static bool new_chunk(struct quick *q, struct codebuf_span *span)
 {
-    return codebuf_alloc(&q->code, CHUNK, 4096, span);
+    if (!codebuf_alloc(&q->code, CHUNK, 4096, span))
+        return false;
+    codebuf_publish(&q->code, span); // what it held before is in no processor any more
+    return true;
 }
 
 static bool begin_buffer(struct quick *q)

@@ -186,16 +186,16 @@ const void *quick_do_fault(struct vcpu *cpu, uint32_t where)
 // tb's place was taken by a region's; nothing of it is counted.
 const void *quick_do_region(struct vcpu *cpu, struct tb *tb)
 {
-    struct region *region = __atomic_load_n(&tb->region, __ATOMIC_ACQUIRE);
+    const struct region_way *way = __atomic_load_n(&tb->region, __ATOMIC_ACQUIRE);
     uint64_t before = cpu->icount;
     enum region_result result = REGION_BAIL;
     arrive(cpu);
     cpu->pc = cpu->pc_page + tb->off;
-    if (likely(region)) { // else it was taken away just now
-        result = region_enter(cpu, tb, region);
+    if (likely(way)) { // else it was taken away just now
+        result = region_enter(cpu, way);
         cpu->stats.region_insns += cpu->icount - before;
         if (likely(cpu->jit->tier))
-            tier_note(cpu, region, cpu->icount - before);
+            tier_note(cpu, way->region, cpu->icount - before);
     }
     if (result == REGION_LEFT)
         return go_on(cpu);

@@ -36,10 +36,11 @@ bool region_recipe_valid(const struct region_recipe *r, size_t size)
     return entries == r->nr_entries && insns == r->n_insns && insns <= REGION_MAX_INSNS;
 }
 
-enum region_result region_enter(struct vcpu *cpu, const struct tb *tb, const struct region *region)
+enum region_result region_enter(struct vcpu *cpu, const struct region_way *way)
 {
+    const struct region *region = way->region;
     const struct region_recipe *r = region->recipe;
-    const struct region_block *b = &r->blocks[tb->region_block];
+    const struct region_block *b = &r->blocks[way->block];
     gva_t page0 = cpu->pc_page - ((uint64_t)(int64_t)r->pages[b->page].delta << PAGE_BITS);
     // Every page must still be where the region was made for. The one we are in is.
     for (uint32_t n = 0; n < r->nr_pages; n++) {
@@ -74,8 +75,9 @@ static bool bytes_stand(struct jit *jit, struct vcpu *self, const struct region 
 
 static void attach_block(struct region *region, uint32_t n, struct tb *tb)
 {
-    tb->region_block = n;
-    __atomic_store_n(&tb->region, region, __ATOMIC_RELEASE);
+    struct region_way *way = &region->ways[region->recipe->blocks[n].entry];
+    *way = (struct region_way){ region, n }; // always the same
+    __atomic_store_n(&tb->region, way, __ATOMIC_RELEASE);
     if (tb->code)
         __atomic_store_n(&tb->entry, tb->code, __ATOMIC_RELEASE);
     quick_attach(tb);
@@ -109,7 +111,7 @@ static void detach(struct region *region)
     for (uint32_t n = 0; n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         for (struct tb *tb = region->pages[b->page]->all; tb; tb = tb->next)
-            if (tb->off == b->off && tb->region == region)
+            if (tb->off == b->off && tb->region && tb->region->region == region)
                 detach_block(tb);
     }
     region->suspect = true;
@@ -232,7 +234,7 @@ static void retire(struct jit *jit, struct region *region)
     *at = region->next;
     region->next = jit->retired_regions;
     jit->retired_regions = region;
-    jit->nr_retired++;
+    tb_count_retired(jit);
 }
 
 void region_changed(struct vcpu *cpu, struct code_page *page)

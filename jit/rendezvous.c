@@ -59,11 +59,12 @@ static void flush(struct vcpu *cpu)
         tlb_flush_all(cpu);
 }
 
-static void drain(struct vcpu *cpu)
+// True if there was something.
+static bool drain(struct vcpu *cpu)
 {
     struct vcpu_work *w = &cpu->work;
     if (likely(__atomic_load_n(&w->done, __ATOMIC_RELAXED) == __atomic_load_n(&w->asked, __ATOMIC_SEQ_CST)))
-        return;
+        return false;
     mutex_lock(&w->lock);
     if (w->too_many)
         flush(cpu);
@@ -74,11 +75,14 @@ static void drain(struct vcpu *cpu)
     __atomic_store_n(&w->done, w->asked, __ATOMIC_SEQ_CST);
     mutex_unlock(&w->lock);
     tell(cpu->jit);
+    return true;
 }
 
+// Compiled code remembers pages, and return addresses, for as long as it runs: it is to end soon.
 void rendezvous_catch_up(struct vcpu *cpu)
 {
-    drain(cpu);
+    if (drain(cpu))
+        vcpu_kick(cpu, EXIT_REQ_WORK);
 }
 
 static void leave_for(struct vcpu *to, void (*fn)(struct vcpu *cpu, uint64_t arg), uint64_t arg)
@@ -141,7 +145,7 @@ void rendezvous_await(struct vcpu *cpu)
     for (unsigned n = 0; n < jit->nr_cpus; n++)
         cpu->work.owed[n] = __atomic_load_n(&jit->cpus[n]->work.asked, __ATOMIC_SEQ_CST);
     for (unsigned spins = 0; somebody_owes(cpu); spins++) {
-        drain(cpu); // the other may be waiting for this one
+        rendezvous_catch_up(cpu); // the other may be waiting for this one
         if (spins < SPINS)
             __builtin_ia32_pause();
         else

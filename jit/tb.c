@@ -151,6 +151,11 @@ static void note_speed(struct jit *jit, uint64_t ns, uint32_t insns)
     jit->translate_speed[at < ARRAY_SIZE(jit->translate_speed) ? at : ARRAY_SIZE(jit->translate_speed) - 1] += insns;
 }
 
+static size_t bytes(const struct jit *jit)
+{
+    return jit->bytes + (jit->quick ? quick_bytes(jit->quick) : 0);
+}
+
 static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
 {
     uint64_t begun = now_ns();
@@ -160,6 +165,8 @@ static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
     tb->next = p->all;
     p->all = tb;
     enter(cpu->jit, tb);
+    if (bytes(cpu->jit) > cpu->jit->cache_limit)
+        __atomic_store_n(&cpu->jit->code_full, true, __ATOMIC_RELAXED);
     return tb;
 }
 
@@ -195,13 +202,18 @@ void tb_need_interp(struct vcpu *cpu, struct tb *tb)
     mutex_unlock(&jit->lock);
 }
 
+void tb_count_retired(struct jit *jit)
+{
+    __atomic_store_n(&jit->nr_retired, jit->nr_retired + 1, __ATOMIC_RELAXED);
+}
+
 static void retire(struct jit *jit, struct tb **link)
 {
     struct tb *tb = *link;
     *link = tb->next;
     tb->next = jit->retired;
     jit->retired = tb;
-    jit->nr_retired++;
+    tb_count_retired(jit);
 }
 
 // A suspect block for this offset whose bytes still stand; changed ones are retired.
@@ -350,11 +362,6 @@ static void flush(struct jit *jit)
         memset(jit->cpus[n]->itlb, 0xff, sizeof jit->cpus[n]->itlb);
 }
 
-static size_t bytes(const struct jit *jit)
-{
-    return jit->bytes + (jit->quick ? quick_bytes(jit->quick) : 0);
-}
-
 void tb_forget_all(struct jit *jit)
 {
     tb_suspect_all(jit);
@@ -371,7 +378,7 @@ static void free_retired(struct jit *jit)
 
 static bool is_full(const struct jit *jit)
 {
-    return __atomic_load_n(&jit->code_full, __ATOMIC_RELAXED) || bytes(jit) > jit->cache_limit;
+    return __atomic_load_n(&jit->code_full, __ATOMIC_RELAXED);
 }
 
 // To stop the others costs them and us some microseconds: worth it once there is something to free.

@@ -50,7 +50,7 @@ void tier_forget(struct tb *tb);
 // Regions in use (region.c) ----------------------------------------------------------------------
 
 // Enters the region that is attached to tb, a block of the page at pc_page.
-enum region_result region_enter(struct vcpu *cpu, const struct tb *tb, const struct region *region);
+enum region_result region_enter(struct vcpu *cpu, const struct region_way *way);
 
 // The region was entered and executed so many instructions; it is given up if that does not pay.
 // vCPU's thread.

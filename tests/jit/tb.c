@@ -836,7 +836,8 @@ Test(jit_exec, stops_within_what_a_region_covers)
     toy_run(t, TOY_CODE);
     struct tb *tb = tb_find(&t->cpu, TOY_CODE);
     tb_need_interp(&t->cpu, tb);
-    tb->region = &region;
+    region.ways[0].region = &region;
+    tb->region = &region.ways[0];
     tb->entry = tb->code;
     quick_attach(tb);
     uint64_t icount = t->cpu.icount;
@@ -873,7 +874,8 @@ Test(jit_exec, a_region_that_does_not_pay_is_given_up)
         struct tb *tb = tb_find(&t->cpu, TOY_CODE);
         recipe.blocks[0] = (struct region_block){.flags = REGION_ENTRY, .off = (uint16_t)tb->off};
         region.pages[0] = tb->page;
-        tb->region = &region;
+        region.ways[0].region = &region;
+        tb->region = &region.ways[0];
         if (tb->code)
             tb->entry = tb->code;
         quick_attach(tb);
