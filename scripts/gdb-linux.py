@@ -6,8 +6,10 @@ Linux's entry code is assembly, about which no call frame information says how t
 handler in C is called, all registers are in a struct pt_regs at SP. This makes an ELF file that has nothing but a
 .debug_frame (DWARF 5, section 6.4) with these facts, and gives it to GDB. The entry code's frames become those of
 signals, since what they interrupt may be on any stack: GDB shows them as <signal handler called>.
+
+In a program that GDB has no symbols of, frame records (X29) are followed.
 """
-import gdb, struct, tempfile
+import gdb, gdb.unwinder, struct, tempfile
 
 X29, X30, SP, PC = 29, 30, 31, 32 # DWARF's numbers
 VECTORS = [f'el{el}_{kind}' for el in ('0t_64', '0t_32', '1h_64', '1t_64') for kind in ('sync', 'irq', 'fiq', 'error')]
@@ -89,6 +91,33 @@ def elf(debug_frame):
     return body.ljust(at, b'\0') + b''.join(struct.pack('<IIQQQQIIQQ', *s) for s in sections)
 
 
+class FrameId:
+    def __init__(self, sp, pc):
+        self.sp, self.pc = gdb.Value(sp), gdb.Value(pc)
+
+
+class Program(gdb.unwinder.Unwinder):
+    """Frames of programs without symbols."""
+
+    def __init__(self):
+        super().__init__('program')
+
+    def __call__(self, frame):
+        pc, record = (int(frame.read_register(name)) for name in ('pc', 'x29'))
+        if pc >> 48 or not gdb.execute(f'info symbol {pc:#x}', to_string=True).startswith('No symbol'):
+            return None
+        try:
+            fp, lr = struct.unpack('<QQ', gdb.selected_inferior().read_memory(record, 16).tobytes())
+        except (gdb.MemoryError, OverflowError):
+            return None
+        if not lr or lr >> 48 or record < int(frame.read_register('sp')):
+            return None
+        info = frame.create_unwind_info(FrameId(record, pc))
+        for name, value in [('x29', fp), ('sp', record + 16), ('pc', lr)]:
+            info.add_saved_register(name, gdb.Value(value))
+        return info
+
+
 def main():
     data, found = frames()
     if not found:
@@ -97,6 +126,7 @@ def main():
     f.write(elf(data))
     f.flush()
     gdb.execute(f'add-symbol-file {f.name}', to_string=True)
+    gdb.unwinder.register_unwinder(None, Program(), replace=True)
     print(f'frames of {found} exception vectors')
     return f
 

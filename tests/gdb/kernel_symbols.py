@@ -23,7 +23,7 @@ EARLY = [
     ('print (char *)$x1', '"/'),
     ('monitor bt', r'#0 .* do_sys_openat2\n(.*\n)*#\d+ .* el0t_64_sync\+.*\n +exception from EL0\n#\d+ +0x0000\w+ \(program\)\n'),
     (f'source {guest.ROOT}/scripts/gdb-linux.py', 'frames of 16 exception vectors'),
-    ('backtrace', r'#0 .*do_sys_openat2 (.*\n)+#\d+ .* el0t_64_sync_handler .*\n#\d+ +<signal handler called>\n#\d+ +0x0000\w+ in \?\?'),
+    ('backtrace', r'#0 .*do_sys_openat2 (.*\n)+#\d+ .* el0t_64_sync_handler .*\n#\d+ +<signal handler called>\n(#\d+ +0x0000\w+ in \?\?.*\n){2,}'),
     ('delete', ''),
     ('break hrtimer_interrupt', 'Breakpoint'),
     ('continue', 'hrtimer_interrupt'),
