@@ -21,7 +21,7 @@ enum {
 
 // What CPU n does until orders[n] changes; progress[n] counts.
 enum { COUNT, SLEEP, CALL, CALL_SHARED, STORE };
-#define MAX_CPUS 8
+#define MAX_CPUS 24
 volatile u64 orders[MAX_CPUS], progress[MAX_CPUS], stored;
 
 volatile u64 command, argument, done, counter, ticks;
@@ -199,7 +199,7 @@ NOINLINE void start_cpus(u64 last)
         starts[n] = (struct start){ mrs(ttbr0_el1), mrs(ttbr1_el1), mrs(tcr_el1), mrs(mair_el1), mrs(vbar_el1), mrs(cpacr_el1),
                                     mrs(sctlr_el1), (u64)stacks[n] + sizeof stacks[n], (u64)other_cpu, n };
         register u64 x0 asm("x0") = 0xc4000003; // CPU_ON
-        register u64 x1 asm("x1") = n;
+        register u64 x1 asm("x1") = n / 16 << 8 | n % 16; // as MPIDR_EL1 has it
         register u64 x2 asm("x2") = phys_of(start_cpu);
         register u64 x3 asm("x3") = phys_of(&starts[n]);
         dsb();
