@@ -3,6 +3,7 @@
 // looked at when all are known. Others: option_*.c.
 #include "machine/option_handlers.h"
 
+#include "devices/gic.h"
 #include "machine/keyval.h"
 #include "machine/short_way.h"
 #include "machine/suggest.h"
@@ -217,8 +218,8 @@ bool options_check(struct options *o)
     struct machine_config *c = o->config;
     if (c->initrd && !c->kernel)
         return error_set(o->err, "-initrd goes with -kernel");
-    if (c->machine.gic_version == 2 && c->smp > 1)
-        return error_set(o->err, "-machine gic-version=2: armlet's has one CPU (-smp 1)");
+    if (c->machine.gic_version == 2 && c->smp > GICV2_MAX_CPUS)
+        return error_set(o->err, "-machine gic-version=2: a GICv2 has at most %d CPUs, not %d (-smp)", GICV2_MAX_CPUS, c->smp);
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
     if (!options_resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !options_connect_drives(o) || !options_fill_flash(o) ||
