@@ -88,7 +88,7 @@ def kill_while_writing(image, kernel, initrd, run, moment):
             pass
         check('a job ended' not in g.text, f'{image.kind}: a job ended: {g.text[-500:]}')
         counts = [0] * JOBS
-        for m in re.finditer(r'=([0-3]) (\d+)\r?\n', g.text[start:]):
+        for m in re.finditer(r'=([0-3]) (\d+)\r*\n', g.text[start:]):
             check(counts[int(m[1])] == int(m[2]), f'job {m[1]}: write {m[2]} acknowledged after {counts[int(m[1])]}')
             counts[int(m[1])] += 1
         return counts
