@@ -95,6 +95,21 @@ bool opt_monitor(struct options *o, const char *arg)
     return only(o, "-monitor", arg, "none");
 }
 
+bool opt_parallel(struct options *o, const char *arg)
+{
+    return only(o, "-parallel", arg, "none");
+}
+
+bool opt_echr(struct options *o, const char *arg)
+{
+    return !strcmp(arg, "0x1") || only(o, "-echr", arg, "1");
+}
+
+bool opt_no_user_config(struct options *o, const char *arg)
+{
+    return true; // there is none
+}
+
 bool opt_rtc(struct options *o, const char *arg)
 {
     return only(o, "-rtc", arg, "base=utc");
@@ -222,7 +237,7 @@ bool options_check(struct options *o)
         return error_set(o->err, "-machine gic-version=2: a GICv2 has at most %d CPUs, not %d (-smp)", GICV2_MAX_CPUS, c->smp);
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
-    if (!options_resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !options_connect_drives(o) || !options_fill_flash(o) ||
+    if (!options_check_accel(o) || !options_resolve_serials(o) || !options_check_monitor(o) || !check_ids(o) || !check_stdio(o) || !options_connect_drives(o) || !options_fill_flash(o) ||
         !options_connect_nets(o) || !options_connect_ports(o) || !options_connect_shares(o))
         return false;
     if (c->stopped && !c->gdb)
