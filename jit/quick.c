@@ -23,7 +23,10 @@ static const int8_t hosts[GUEST_NR_HOT] = { RBX, RSI, RDI, R8, R9, R12, R13, R14
 
 static bool new_chunk(struct quick *q, struct codebuf_span *span)
 {
-    return codebuf_alloc(&q->code, CHUNK, 4096, span);
+    if (!codebuf_alloc(&q->code, CHUNK, 4096, span))
+        return false;
+    codebuf_publish(&q->code, span); // what it held before is in no processor any more
+    return true;
 }
 
 static bool begin_buffer(struct quick *q)
@@ -45,6 +48,7 @@ static void look_at_host(struct quick *q)
 {
     q->bmi2 = __builtin_cpu_supports("bmi2");
     q->lzcnt = __builtin_cpu_supports("lzcnt");
+    q->cx16 = __builtin_cpu_supports("cmpxchg16b");
     q->sse41 = __builtin_cpu_supports("sse4.1");
     q->sse42 = __builtin_cpu_supports("sse4.2");
     q->avx = __builtin_cpu_supports("avx");
@@ -225,8 +229,10 @@ static bool tmp0_is_integer(const struct ir *ir)
         if (i->d != tmp0 && i->d2 != tmp0 && i->a != tmp0 && i->b != tmp0 && i->c != tmp0)
             continue;
         unsigned form = ir_op_info[i->op].form;
+        bool vectors = form >= IR_FORM_LOADV && form < IR_FORM_CTL; // but for the address
         used = true;
-        if (i->op == IR_VEC || i->op == IR_CALL || form >= IR_FORM_LOADV)
+        if (i->op == IR_VEC || (vectors && (i->d == tmp0 || i->d2 == tmp0 || i->c == tmp0 ||
+                                            (i->b == tmp0 && form == IR_FORM_STOREVP))))
             return false;
     }
     return used;
@@ -264,6 +270,8 @@ static void lower(struct quick_tr *t, const struct ir_insn *i)
         done = quick_lower_mem(t, i);
     else if (i->op == IR_VEC)
         done = quick_lower_vec(t, i);
+    else
+        done = quick_lower_atomic(t, i);
     if (!done)
         quick_lower_call(t, i);
     if (i->op != IR_VEC && form != IR_FORM_LOADV && form != IR_FORM_LOADVP) {

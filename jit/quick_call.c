@@ -152,11 +152,6 @@ void quick_lower_call(struct quick_tr *t, const struct ir_insn *i)
     case IR_GET_NZCV: quick_flags_get(t, i->d); return;
     case IR_SET_NZCV: quick_flags_set(t, i->a); return;
     case IR_CHECK_SP: check_sp(t, i); return;
-    case IR_FENCE: // mfence
-        x86_byte(&t->as, 0x0f);
-        x86_byte(&t->as, 0xae);
-        x86_byte(&t->as, 0xf0);
-        return;
     case IR_CLREX:
         x86_emit(&t->as, X86_MOV_IMM, false, 0, Q_STATE(excl_size), 4);
         x86_imm32(&t->as, 0);

@@ -100,14 +100,22 @@ const void *quick_do_exit_pc(struct vcpu *cpu, uint64_t unused)
     return go_on(cpu);
 }
 
+// Another vCPU may stand between a jump's guard and the jump, and has seen that page there: the jump
+// leads into that one for good.
+static bool may_lead(const struct vcpu *cpu, const struct tb_link *l, const struct tb *to)
+{
+    return !l->guard || !l->page || l->page == to->page || cpu->jit->nr_cpus == 1;
+}
+
 // Patches a way out of tb to go to `to`, unless one of them has come into doubt.
 static void link(struct vcpu *cpu, struct tb *tb, struct tb_link *l, const struct tb *to)
 {
     mutex_lock(&cpu->jit->lock);
-    if (!tb->suspect && !to->suspect && to->quick) {
+    if (!tb->suspect && !to->suspect && to->quick && may_lead(cpu, l, to)) {
+        l->page = to->page;
         x86_retarget(l->jump, to->quick);
-        if (l->guard)
-            __atomic_store_n((uint32_t *)(void *)(l->guard - 4), to->page->id, __ATOMIC_RELEASE);
+        if (l->guard) // after the jump: who finds the number finds the way
+            x86_set_imm32(l->guard, to->page->id);
     }
     mutex_unlock(&cpu->jit->lock);
 }
@@ -178,16 +186,16 @@ const void *quick_do_fault(struct vcpu *cpu, uint32_t where)
 // tb's place was taken by a region's; nothing of it is counted.
 const void *quick_do_region(struct vcpu *cpu, struct tb *tb)
 {
-    struct region *region = __atomic_load_n(&tb->region, __ATOMIC_ACQUIRE);
+    const struct region_way *way = __atomic_load_n(&tb->region, __ATOMIC_ACQUIRE);
     uint64_t before = cpu->icount;
     enum region_result result = REGION_BAIL;
     arrive(cpu);
     cpu->pc = cpu->pc_page + tb->off;
-    if (likely(region)) { // else it was taken away just now
-        result = region_enter(cpu, tb, region);
+    if (likely(way)) { // else it was taken away just now
+        result = region_enter(cpu, way);
         cpu->stats.region_insns += cpu->icount - before;
         if (likely(cpu->jit->tier))
-            tier_note(cpu, region, cpu->icount - before);
+            tier_note(cpu, way->region, cpu->icount - before);
     }
     if (result == REGION_LEFT)
         return go_on(cpu);

@@ -75,7 +75,7 @@ struct quick {
     uint32_t next_id;             // of code_pages
     int8_t host_of[VCPU_NR_R];    // host register of a slot, or X86_NO_REG; the mode's own excluded
     bool verify;                  // quick_verify()
-    bool bmi2, lzcnt, sse41, sse42, avx, fma;
+    bool bmi2, lzcnt, cx16, sse41, sse42, avx, fma;
     // Vector constants in the data, by their hash; at NULL: none.
     struct { uint64_t lo, hi; const void *at; } vec_const[QUICK_VEC_CONSTS];
 
@@ -150,6 +150,19 @@ void *quick_data(struct quick *q, size_t size, size_t align); // never NULL: roo
 struct x86_rm quick_data_rm(const struct quick *q, const void *data, bool writable);
 struct quick_cold *quick_cold(struct quick_tr *t, void (*emit)(struct quick_tr *, struct quick_cold *));
 
+// The TLB (quick_mem.c) --------------------------------------------------------------------------
+
+// An access as it is looked up: bytes, MEM_*, direction.
+struct quick_look {
+    unsigned size, attr;
+    bool store;
+};
+
+// Looks an access at base + disp up: goes to `cold` if it is not in the TLB (or misaligned, where it
+// must not be). Leaves rcx for quick_addend(), which is host address - guest address; rdx is lost.
+void quick_look(struct quick_tr *t, struct quick_cold *cold, int base, int32_t disp, struct quick_look a);
+struct x86_rm quick_addend(bool store);
+
 // Flags (quick_flags.c) --------------------------------------------------------------------------
 
 // The host's EFLAGS hold the guest's (C inverted: as a borrow); keeps them in the state.
@@ -167,6 +180,7 @@ uint32_t quick_flags_to(uint32_t qflags);
 // False: there is none, and nothing was emitted.
 bool quick_lower_int(struct quick_tr *t, const struct ir_insn *i);
 bool quick_lower_mem(struct quick_tr *t, const struct ir_insn *i);
+bool quick_lower_atomic(struct quick_tr *t, const struct ir_insn *i);
 bool quick_lower_vec(struct quick_tr *t, const struct ir_insn *i);
 void quick_lower_call(struct quick_tr *t, const struct ir_insn *i);
 bool quick_lower_end(struct quick_tr *t, const struct ir_insn *i);

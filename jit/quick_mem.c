@@ -10,11 +10,6 @@
 
 #include "jit/tlb.h"
 
-struct access {
-    unsigned size, attr;
-    bool store;
-};
-
 #define INDEX_SHIFT (PAGE_BITS - 4) // to bytes: an entry takes 16
 #define INDEX_MASK  ((TLB_SIZE - 1) << 4)
 
@@ -49,8 +44,42 @@ static void emit_miss(struct quick_tr *t, struct quick_cold *c)
     x86_jmp(as, c->back);
 }
 
+struct x86_rm quick_addend(bool store)
+{
+    return x86_mx(QR_STATE, RCX, 0, (store ? Q_DISP(wtlb) : Q_DISP(rtlb)) + (int32_t)offsetof(struct tlb_entry, addend));
+}
+
+void quick_look(struct quick_tr *t, struct quick_cold *cold, int base, int32_t disp, struct quick_look a)
+{
+    struct x86_asm *as = &t->as;
+    bool aligned = a.attr & MEM_ALIGNED; // never of a pair
+    int32_t ctx = a.attr & MEM_UNPRIV ? Q_DISP(uctx) : Q_DISP(dctx);
+    int32_t table = a.store ? Q_DISP(wtlb) : Q_DISP(rtlb);
+    // What is aligned to its size does not cross a page.
+    int32_t reach = aligned ? disp : disp + (int32_t)a.size - 1;
+    if (disp)
+        x86_emit(as, X86_LEA, false, RCX, x86_m(base, disp), 0);
+    else
+        x86_rr(as, X86_MOV, false, RCX, base);
+    if (reach)
+        x86_emit(as, X86_LEA, true, RDX, x86_m(base, reach), 0);
+    else
+        x86_rr(as, X86_MOV, true, RDX, base);
+    x86_shift_imm(as, X86_G_SHR, false, x86_r(RCX), INDEX_SHIFT);
+    if (aligned && a.size > 1) {
+        x86_emit(as, X86_TEST8_IMM, false, 0, x86_r(RDX), 1);
+        x86_byte(as, a.size - 1);
+        cold->from[1] = x86_jcc_ahead(as, CC_NE);
+    }
+    x86_alu_imm(as, X86_G_AND, true, x86_r(RDX), -(int32_t)PAGE_SIZE);
+    x86_alu_imm(as, X86_G_AND, false, x86_r(RCX), INDEX_MASK);
+    x86_emit(as, X86_XOR, true, RDX, x86_m(QR_STATE, ctx), 0);
+    x86_emit(as, X86_CMP, true, RDX, x86_mx(QR_STATE, RCX, 0, table), 0);
+    cold->from[0] = x86_jcc_ahead(as, CC_NE);
+}
+
 // Checks an access of i and says where it is to be made.
-static struct x86_rm check(struct quick_tr *t, const struct ir_insn *i, bool indexed, struct access a)
+static struct x86_rm check(struct quick_tr *t, const struct ir_insn *i, bool indexed, struct quick_look a)
 {
     struct x86_asm *as = &t->as;
     struct quick_cold *cold = quick_cold(t, emit_miss);
@@ -81,36 +110,12 @@ static struct x86_rm check(struct quick_tr *t, const struct ir_insn *i, bool ind
         cold->kind = BY_SLOT;
         base = RAX;
     }
-    bool aligned = a.attr & MEM_ALIGNED; // never of a pair
-    int32_t ctx = a.attr & MEM_UNPRIV ? Q_DISP(uctx) : Q_DISP(dctx);
-    int32_t table = a.store ? Q_DISP(wtlb) : Q_DISP(rtlb);
-    // What is aligned to its size does not cross a page.
-    int32_t reach = aligned ? disp : disp + (int32_t)a.size - 1;
-    if (disp)
-        x86_emit(as, X86_LEA, false, RCX, x86_m(base, disp), 0);
-    else
-        x86_rr(as, X86_MOV, false, RCX, base);
-    if (reach)
-        x86_emit(as, X86_LEA, true, RDX, x86_m(base, reach), 0);
-    else
-        x86_rr(as, X86_MOV, true, RDX, base);
-    x86_shift_imm(as, X86_G_SHR, false, x86_r(RCX), INDEX_SHIFT);
-    if (aligned && a.size > 1) {
-        x86_emit(as, X86_TEST8_IMM, false, 0, x86_r(RDX), 1);
-        x86_byte(as, a.size - 1);
-        cold->from[1] = x86_jcc_ahead(as, CC_NE);
-    }
-    x86_alu_imm(as, X86_G_AND, true, x86_r(RDX), -(int32_t)PAGE_SIZE);
-    x86_alu_imm(as, X86_G_AND, false, x86_r(RCX), INDEX_MASK);
-    x86_emit(as, X86_XOR, true, RDX, x86_m(QR_STATE, ctx), 0);
-    x86_emit(as, X86_CMP, true, RDX, x86_mx(QR_STATE, RCX, 0, table), 0);
-    cold->from[0] = x86_jcc_ahead(as, CC_NE);
+    quick_look(t, cold, base, disp, a);
     cold->where |= quick_access(a.size, a.attr, a.store);
     cold->reg = (int8_t)base;
     cold->rm.disp = disp;
     cold->imm = (int64_t)t->n;
-    struct x86_rm addend = x86_mx(QR_STATE, RCX, 0, table + 8);
-    struct x86_rm at;
+    struct x86_rm addend = quick_addend(a.store), at;
     if (cold->kind == BY_REGISTER) {
         x86_emit(as, X86_MOV, true, RAX, addend, 0);
         at = x86_mx(RAX, base, 0, disp);
@@ -166,7 +171,7 @@ static void load(struct quick_tr *t, const struct ir_insn *i)
 {
     unsigned size = int_load[i->op].size;
     bool pair = ir_op_info[i->op].form == IR_FORM_LOADP, indexed = !pair && i->b != IR_NONE;
-    struct access a = { .size = pair ? 2 * size : size, .attr = i->attr | (pair ? MEM_PAIR : 0) };
+    struct quick_look a = { .size = pair ? 2 * size : size, .attr = i->attr | (pair ? MEM_PAIR : 0) };
     struct x86_rm at = check(t, i, indexed, a);
     if (!pair) {
         load_to(t, i, i->d, at);
@@ -196,7 +201,7 @@ static void store(struct quick_tr *t, const struct ir_insn *i)
 {
     unsigned size = int_store[i->op].size;
     bool pair = ir_op_info[i->op].form == IR_FORM_STOREP, indexed = !pair && i->b != IR_NONE;
-    struct access a = { .size = pair ? 2 * size : size, .attr = i->attr | (pair ? MEM_PAIR : 0), .store = true };
+    struct quick_look a = { .size = pair ? 2 * size : size, .attr = i->attr | (pair ? MEM_PAIR : 0), .store = true };
     struct x86_rm at = check(t, i, indexed, a);
     store_from(t, i, i->c, at);
     if (pair)
@@ -261,7 +266,7 @@ static void vector(struct quick_tr *t, const struct ir_insn *i, unsigned form)
     bool store = form == IR_FORM_STOREV || form == IR_FORM_STOREVP;
     bool pair = form == IR_FORM_LOADVP || form == IR_FORM_STOREVP;
     unsigned size = vec_size(i);
-    struct access a = { .size = pair ? 2 * size : size, .attr = i->attr | (pair ? MEM_PAIR : 0), .store = store };
+    struct quick_look a = { .size = pair ? 2 * size : size, .attr = i->attr | (pair ? MEM_PAIR : 0), .store = store };
     struct x86_rm at = check(t, i, !pair && i->b != IR_NONE, a);
     if (store) {
         store_vec(t, i->c, at, size);

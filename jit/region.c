@@ -36,10 +36,11 @@ bool region_recipe_valid(const struct region_recipe *r, size_t size)
     return entries == r->nr_entries && insns == r->n_insns && insns <= REGION_MAX_INSNS;
 }
 
-enum region_result region_enter(struct vcpu *cpu, const struct tb *tb, const struct region *region)
+enum region_result region_enter(struct vcpu *cpu, const struct region_way *way)
 {
+    const struct region *region = way->region;
     const struct region_recipe *r = region->recipe;
-    const struct region_block *b = &r->blocks[tb->region_block];
+    const struct region_block *b = &r->blocks[way->block];
     gva_t page0 = cpu->pc_page - ((uint64_t)(int64_t)r->pages[b->page].delta << PAGE_BITS);
     // Every page must still be where the region was made for. The one we are in is.
     for (uint32_t n = 0; n < r->nr_pages; n++) {
@@ -59,11 +60,11 @@ enum region_result region_enter(struct vcpu *cpu, const struct tb *tb, const str
 
 // Does every byte that the region was made from still stand? First the pages are marked, then they
 // are looked at: who writes now either is seen here or sees the mark.
-static bool bytes_stand(struct jit *jit, const struct region *region)
+static bool bytes_stand(struct jit *jit, struct vcpu *self, const struct region *region)
 {
     const struct region_recipe *r = region->recipe;
     for (uint32_t n = 0; n < r->nr_pages; n++)
-        tb_protect(jit, region->pages[n]);
+        tb_protect(jit, self, region->pages[n]);
     for (uint32_t n = 0; n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         if (memcmp(r->pages[b->page].bytes + b->off, region->pages[b->page]->host + b->off, b->n_insns * 4u))
@@ -74,8 +75,9 @@ static bool bytes_stand(struct jit *jit, const struct region *region)
 
 static void attach_block(struct region *region, uint32_t n, struct tb *tb)
 {
-    tb->region_block = n;
-    __atomic_store_n(&tb->region, region, __ATOMIC_RELEASE);
+    struct region_way *way = &region->ways[region->recipe->blocks[n].entry];
+    *way = (struct region_way){ region, n }; // always the same
+    __atomic_store_n(&tb->region, way, __ATOMIC_RELEASE);
     if (tb->code)
         __atomic_store_n(&tb->entry, tb->code, __ATOMIC_RELEASE);
     quick_attach(tb);
@@ -109,7 +111,7 @@ static void detach(struct region *region)
     for (uint32_t n = 0; n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         for (struct tb *tb = region->pages[b->page]->all; tb; tb = tb->next)
-            if (tb->off == b->off && tb->region == region)
+            if (tb->off == b->off && tb->region && tb->region->region == region)
                 detach_block(tb);
     }
     region->suspect = true;
@@ -141,7 +143,7 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
     bool ok = true;
     for (uint32_t n = 0; n < recipe->nr_pages; n++)
         ok = (region->pages[n] = page_of(jit, page_gpa[n], recipe->mode)) && ok;
-    if (!ok || !bytes_stand(jit, region)) {
+    if (!ok || !bytes_stand(jit, NULL, region)) {
         free(recipe);
         free(region);
         mutex_unlock(&jit->lock);
@@ -192,10 +194,10 @@ static bool has_block(const struct region *region, const struct code_page *page,
 }
 
 // Any of its blocks will do: its entries may be in a page that nobody has doubted.
-void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb)
+void region_revalidate(struct vcpu *cpu, struct code_page *page, struct tb *tb)
 {
     for (struct region_link *l = page->regions; l; l = l->next)
-        if (!l->region->given_up && has_block(l->region, page, tb->off) && (!l->region->suspect || bytes_stand(jit, l->region)))
+        if (!l->region->given_up && has_block(l->region, page, tb->off) && (!l->region->suspect || bytes_stand(cpu->jit, cpu, l->region)))
             attach(l->region);
 }
 
@@ -232,14 +234,15 @@ static void retire(struct jit *jit, struct region *region)
     *at = region->next;
     region->next = jit->retired_regions;
     jit->retired_regions = region;
+    tb_count_retired(jit);
 }
 
-void region_changed(struct jit *jit, struct code_page *page)
+void region_changed(struct vcpu *cpu, struct code_page *page)
 {
     for (struct region_link *l = page->regions; l;) {
-        bool gone = l->region->suspect && !bytes_stand(jit, l->region);
+        bool gone = l->region->suspect && !bytes_stand(cpu->jit, cpu, l->region);
         if (gone)
-            retire(jit, l->region);
+            retire(cpu->jit, l->region);
         l = gone ? page->regions : l->next;
     }
 }

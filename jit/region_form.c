@@ -36,7 +36,7 @@ static struct tb *block_at(const struct vcpu *cpu, gva_t va)
     if (va & 3 || e->tag != ((va & PAGE_MASK) | cpu->ictx) || e->mode != cpu->mode ||
         e->page->mode != cpu->mode)
         return NULL;
-    return e->page->entry[(va & ~PAGE_MASK) >> 2];
+    return __atomic_load_n(&e->page->entry[(va & ~PAGE_MASK) >> 2], __ATOMIC_ACQUIRE);
 }
 
 static void add(struct former *f, gva_t va, unsigned flags)

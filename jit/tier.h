@@ -50,7 +50,7 @@ void tier_forget(struct tb *tb);
 // Regions in use (region.c) ----------------------------------------------------------------------
 
 // Enters the region that is attached to tb, a block of the page at pc_page.
-enum region_result region_enter(struct vcpu *cpu, const struct tb *tb, const struct region *region);
+enum region_result region_enter(struct vcpu *cpu, const struct region_way *way);
 
 // The region was entered and executed so many instructions; it is given up if that does not pay.
 // vCPU's thread.
@@ -66,11 +66,11 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
 
 // Under the jit's lock: a block of the page was found unchanged after having been suspect; its
 // region, if it has one, comes back when all of its bytes stand.
-void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb);
+void region_revalidate(struct vcpu *cpu, struct code_page *page, struct tb *tb);
 // Under the jit's lock: blocks of the page may have changed.
 void region_suspect(struct code_page *page);
 // Under the jit's lock: a block of the page has changed. Regions made from what is gone are retired.
-void region_changed(struct jit *jit, struct code_page *page);
+void region_changed(struct vcpu *cpu, struct code_page *page);
 // Under the jit's lock, at a safe point: frees what is retired.
 void region_free_retired(struct jit *jit);
 void region_fini(struct jit *jit);

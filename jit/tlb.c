@@ -2,6 +2,7 @@
 #include "jit/tlb.h"
 
 #include "jit/debug.h"
+#include "jit/rendezvous.h"
 #include "jit/tb.h"
 #include "jit/verify.h"
 
@@ -96,6 +97,8 @@ static bool mmio(struct vcpu *cpu, gpa_t pa, unsigned size, uint8_t *data, bool 
                         : phys->read(phys->opaque, cpu->index, pa + done, n, &v);
         if (!ok)
             return false;
+        if (unlikely(cpu->exit_request & EXIT_REQ_WORK))
+            rendezvous_catch_up(cpu);
         if (!write)
             memcpy(data + done, &v, n);
         done += n;
@@ -256,8 +259,14 @@ void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool rea
         return NULL;
     }
     if (p.code_flags)
-        tb_suspect_page(cpu->jit, p.pa & PAGE_MASK);
+        cpu->rmw_code = (p.pa & PAGE_MASK) | 1;
     return p.host;
+}
+
+void mem_rmw_suspect(struct vcpu *cpu)
+{
+    tb_suspect_page(cpu->jit, cpu->rmw_code & PAGE_MASK);
+    cpu->rmw_code = 0;
 }
 
 // Contexts ---------------------------------------------------------------------------------------

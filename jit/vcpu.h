@@ -8,6 +8,7 @@
 #ifndef JIT_VCPU_H
 #define JIT_VCPU_H
 
+#include "base/thread.h"
 #include "jit/fp.h"
 #include "jit/guest.h"
 
@@ -41,7 +42,7 @@ enum { NZCV_V = 1, NZCV_C = 2, NZCV_Z = 4, NZCV_N = 8 };
 enum exit_request {
     EXIT_REQ_INTERRUPT = 1, // look at the interrupt lines
     EXIT_REQ_STOP = 2,      // return to the vCPU thread's loop
-    EXIT_REQ_WORK = 4,      // work queued by another vCPU (TLB maintenance)
+    EXIT_REQ_WORK = 4,      // rendezvous_serve() (jit/rendezvous.h)
     EXIT_REQ_BLOCK = 8,     // exec_run_until(): leave after this block
     EXIT_REQ_SAMPLE = 16,   // jit.sample() wants to look at the CPU
     EXIT_REQ_DIRTY = 32,    // drop write entries of pages that are watched for writes (jit/dirty.h)
@@ -53,6 +54,8 @@ enum vcpu_exit {
     VCPU_EXIT_STOP,    // EXIT_REQ_STOP was seen (and is cleared)
     VCPU_EXIT_HALT,    // the guest waits for an interrupt
     VCPU_EXIT_DEBUG,   // for a debugger; vcpu.debug says why (jit/debug.h)
+    VCPU_EXIT_PAUSE,   // the guest waits for an event, or for no more than a moment
+    VCPU_EXIT_OFF,     // the guest has switched this CPU off
 };
 
 // What device accesses may do (exec_run_until() alone changes it).
@@ -102,6 +105,22 @@ struct vcpu_debug {
 
 // Bits of code_page.mode that are the page's, not the CPU's. A frontend leaves this one alone.
 #define VCPU_MODE_DEBUG BIT(17) // the blocks ask the debugger: ir.debug
+
+// What other threads have left for this vCPU to do; see jit/rendezvous.h.
+struct vcpu_work_item {
+    void (*fn)(struct vcpu *cpu, uint64_t arg);
+    uint64_t arg;
+};
+struct vcpu_work {
+    bool inside;          // atomic: guest code may be running
+    bool has_asked;       // this vCPU's own: others may still have to do what it wants
+    uint64_t asked, done; // atomic: what has been left so far, and how much of it is done
+    struct mutex lock;    // of the items
+    struct vcpu_work_item item[32];
+    unsigned nr;
+    bool too_many;        // to list them: everything is flushed
+    uint64_t owed[64];    // this vCPU's own: what every other has to have done
+};
 
 struct vcpu_stats {
 #define STAT(name, help) uint64_t name;
@@ -161,8 +180,10 @@ struct vcpu {
     gva_t nonglobal[64];        // pages cached in ASID-less contexts although not global
     uint32_t nr_nonglobal;      // of them; above the array's size: too many to list
 
+    gpa_t rmw_code;             // the page with code that a mem_rmw() is about, | 1; 0: none
     uint8_t io;                 // enum vcpu_io
     struct vcpu_debug debug;
+    struct vcpu_work work;
     struct verify_run *verify;  // a region is being verified (jit/verify.h): slow paths ask there
     struct tb *tb;              // running block (interpreter), for bail-outs
     struct jit *jit;

@@ -235,10 +235,14 @@ bool options_check(struct options *o)
         return error_set(o->err, "-initrd goes with -kernel");
     if (c->machine.gic_version == 2 && c->smp > GICV2_MAX_CPUS)
         return error_set(o->err, "-machine gic-version=2: a GICv2 has at most %d CPUs, not %d (-smp)", GICV2_MAX_CPUS, c->smp);
+    if (c->smp > 1 && c->icount)
+        return error_set(o->err, "-icount counts the instructions of one CPU (-smp 1)");
+    if (c->smp > 1 && c->machine.accel == CONFIG_ACCEL_VERIFY)
+        return error_set(o->err, "-accel verify compares the runs of one CPU (-smp 1)");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
-    if (!options_check_accel(o) || !options_resolve_serials(o) || !options_check_monitor(o) || !check_ids(o) || !check_stdio(o) || !options_connect_drives(o) || !options_fill_flash(o) ||
-        !options_connect_nets(o) || !options_connect_ports(o) || !options_connect_shares(o))
+    if (!options_check_accel(o) || !options_resolve_serials(o) || !options_check_monitor(o) || !check_ids(o) ||
+        !check_stdio(o) || !options_connect_drives(o) || !options_fill_flash(o) || !options_connect_nets(o) || !options_connect_ports(o) || !options_connect_shares(o))
         return false;
     if (c->stopped && !c->gdb)
         return error_set(o->err, "-S: nobody could start the guest; add -s or -gdb");

@@ -313,7 +313,7 @@ Test(jit_region, code_memory_is_freed, .timeout = 60)
         l->bed->jit.tier = &l->tier;
         bed_code(l->bed, 0)[1] = old;
         suspect(l->bed, 0);
-        tb_safe_point(&l->bed->jit);
+        tb_safe_point(l->bed->jit.cpus[0]);
         l->bed->jit.tier = NULL;
         run(l, &l->got);
         l->bed->jit.tier = &l->tier;

@@ -406,6 +406,7 @@ Test(jit_tb, protected_code_by_every_way)
             uint32_t *p = mem_rmw(&t->cpu, code, 4, 0, true);
             cr_assert(p);
             *p = (uint32_t)word;
+            mem_rmw_done(&t->cpu);
             break;
         }
         case BY_DMA:
@@ -545,7 +546,7 @@ Test(jit_tb, retired_blocks_are_freed)
                   t->jit.bytes, after_two);
     }
     cr_expect(t->jit.retired, "none was retired");
-    tb_safe_point(&t->jit);
+    tb_safe_point(&t->cpu);
     cr_expect(!t->jit.retired, "still retired after a safe point");
     toy_destroy(t);
 }
@@ -835,7 +836,8 @@ Test(jit_exec, stops_within_what_a_region_covers)
     toy_run(t, TOY_CODE);
     struct tb *tb = tb_find(&t->cpu, TOY_CODE);
     tb_need_interp(&t->cpu, tb);
-    tb->region = &region;
+    region.ways[0].region = &region;
+    tb->region = &region.ways[0];
     tb->entry = tb->code;
     quick_attach(tb);
     uint64_t icount = t->cpu.icount;
@@ -872,7 +874,8 @@ Test(jit_exec, a_region_that_does_not_pay_is_given_up)
         struct tb *tb = tb_find(&t->cpu, TOY_CODE);
         recipe.blocks[0] = (struct region_block){.flags = REGION_ENTRY, .off = (uint16_t)tb->off};
         region.pages[0] = tb->page;
-        tb->region = &region;
+        region.ways[0].region = &region;
+        tb->region = &region.ways[0];
         if (tb->code)
             tb->entry = tb->code;
         quick_attach(tb);
