@@ -201,7 +201,8 @@ Test(options, wrong_values)
     bad("K -smp 4,cores=3", "does not make 4 CPUs");
     bad("K -smp 2,maxcpus=4", "from the start");
     bad("K -smp 2 -accel verify", "one CPU");
-    bad("K -smp 2 -M gic-version=2", "one CPU");
+    bad("K -smp 9 -M gic-version=2", "at most 8 CPUs");
+    good("K -smp 8 -M gic-version=2");
     bad("K -smp x", "not a number");
     bad("K -M virt,gic-version=4", "gic-version");
     bad("K -M virt,virtualization=on", "only virtualization=off");
