@@ -51,6 +51,49 @@ bool opt_chardev(struct options *o, const char *arg)
     return add_chardev(o, &d);
 }
 
+struct mon_props {
+    const char *chardev;
+    int mode;
+};
+
+static const struct keyval_choice mon_modes[] = { { "readline", 0, NULL }, { NULL } };
+
+static const struct keyval_row mon_rows[] = {
+#define R(type, name, field, ...) ROW(type, mon_props, name, field, __VA_ARGS__)
+    R(STRING, "chardev", chardev, NULL),
+    R(CHOICE, "mode", mode, mon_modes),
+#undef R
+};
+static const struct keyval_group mon_group = GROUP("-mon", "chardev", mon_rows);
+
+bool opt_mon(struct options *o, const char *arg)
+{
+    struct mon_props p = { 0 };
+    if (!keyval_parse(o->config, &mon_group, arg, &p, o->err))
+        return false;
+    if (!p.chardev)
+        return error_set(o->err, "-mon %s: no chardev=", arg);
+    o->monitor = p.chardev;
+    return true;
+}
+
+bool options_check_monitor(struct options *o)
+{
+    const struct machine_config *c = o->config;
+    if (!o->monitor)
+        return true;
+    for (size_t i = 0; i < c->chardev_count; i++) {
+        const struct config_chardev *d = &c->chardevs[i];
+        if (strcmp(d->id, o->monitor))
+            continue;
+        if (d->backend == CONFIG_CHAR_STDIO && d->mux)
+            return true;
+        return error_set(o->err, "-mon chardev=%s: the monitor is on a terminal with a UART, -chardev stdio,mux=on",
+                         o->monitor);
+    }
+    return error_set(o->err, "-mon chardev=%s: there is no -chardev of that id", o->monitor);
+}
+
 bool opt_serial(struct options *o, const char *arg)
 {
     if (o->serial_count == CONFIG_MAX_SERIALS)
