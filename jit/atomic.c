@@ -2,7 +2,12 @@
 // Atomicity comes from the host: read-modify-writes are locked instructions on guest RAM, and
 // STXR is a compare-and-swap of the value LDXR saw. x86's plain accesses are acquire and release;
 // only a store-release needs a fence behind it, so that a later load-acquire does not pass it
-// (mem_store does that).
+// (mem_store does that). Everything that is naturally aligned is one access of the host's, up to 8
+// bytes, and 16 in CASP and STXP; LDXP of 64-bit registers need not be (a torn one fails in STXP),
+// and what is misaligned faults, or is plain and promises nothing (FEAT_LSE2 is not there).
+//
+// The engines that have code of their own for these (quick_atomic.c, gccjit_lower_mem.c) use the same
+// instructions, so that vCPUs on different engines are atomic towards each other.
 #include "jit/atomic.h"
 
 #include "jit/tlb.h"
@@ -176,6 +181,7 @@ void atomic_probe(struct vcpu *cpu, void *d, const void *a, const void *b, const
                                                   __ATOMIC_SEQ_CST));                           \
         }                                                                                       \
         *(uint64_t *)d = old;                                                                   \
+        mem_rmw_done(cpu);                                                                      \
     }
 ATOMIC(8)
 ATOMIC(16)
@@ -224,6 +230,7 @@ FN(atomic_casp)
     unsigned __int128 want = join(log2, *(uint64_t *)d, *d2);
     unsigned __int128 new = join(log2, *(const uint64_t *)b, *(const uint64_t *)c);
     split(log2, compare_and_swap(p, size, want, new), d, d2);
+    mem_rmw_done(cpu);
 }
 
 // Exclusives -------------------------------------------------------------------------------------
@@ -267,6 +274,7 @@ FN(atomic_stx)
         unsigned __int128 new = pair ? join(log2, lo, hi) : (unsigned __int128)lo & mask64(8u << log2);
         ok = compare_and_swap(p, size, old, new) == old;
     }
+    mem_rmw_done(cpu);
     cpu->excl_size = 0;
     *(uint64_t *)d = !ok;
 }

@@ -23,7 +23,10 @@ static const int8_t hosts[GUEST_NR_HOT] = { RBX, RSI, RDI, R8, R9, R12, R13, R14
 
 static bool new_chunk(struct quick *q, struct codebuf_span *span)
 {
-    return codebuf_alloc(&q->code, CHUNK, 4096, span);
+    if (!codebuf_alloc(&q->code, CHUNK, 4096, span))
+        return false;
+    codebuf_publish(&q->code, span); // what it held before is in no processor any more
+    return true;
 }
 
 static bool begin_buffer(struct quick *q)
@@ -45,6 +48,7 @@ static void look_at_host(struct quick *q)
 {
     q->bmi2 = __builtin_cpu_supports("bmi2");
     q->lzcnt = __builtin_cpu_supports("lzcnt");
+    q->cx16 = __builtin_cpu_supports("cmpxchg16b");
     q->sse41 = __builtin_cpu_supports("sse4.1");
     q->sse42 = __builtin_cpu_supports("sse4.2");
     q->avx = __builtin_cpu_supports("avx");
@@ -137,6 +141,7 @@ void quick_reset_page(struct quick *q, struct code_page *p)
 
 void quick_enter_page(struct quick *q, struct tb *tb)
 {
+    thread_handed_over(tb);
     if (tb->quick)
         __atomic_store_n(&tb->page->quick[tb->off >> 2], offset(q, tb->quick), __ATOMIC_RELEASE);
 }
@@ -225,8 +230,10 @@ static bool tmp0_is_integer(const struct ir *ir)
         if (i->d != tmp0 && i->d2 != tmp0 && i->a != tmp0 && i->b != tmp0 && i->c != tmp0)
             continue;
         unsigned form = ir_op_info[i->op].form;
+        bool vectors = form >= IR_FORM_LOADV && form < IR_FORM_CTL; // but for the address
         used = true;
-        if (i->op == IR_VEC || i->op == IR_CALL || form >= IR_FORM_LOADV)
+        if (i->op == IR_VEC || (vectors && (i->d == tmp0 || i->d2 == tmp0 || i->c == tmp0 ||
+                                            (i->b == tmp0 && form == IR_FORM_STOREVP))))
             return false;
     }
     return used;
@@ -264,6 +271,8 @@ static void lower(struct quick_tr *t, const struct ir_insn *i)
         done = quick_lower_mem(t, i);
     else if (i->op == IR_VEC)
         done = quick_lower_vec(t, i);
+    else
+        done = quick_lower_atomic(t, i);
     if (!done)
         quick_lower_call(t, i);
     if (i->op != IR_VEC && form != IR_FORM_LOADV && form != IR_FORM_LOADVP) {
@@ -283,6 +292,8 @@ static void init(struct quick_tr *t, struct quick *q, const struct ir *ir, struc
     t->mode_slot = g->mode_r ? g->mode_r(ir->mode) : VCPU_NR_R;
     t->tmp0_in_reg = tmp0_is_integer(ir);
     t->checked_sp = VCPU_NR_R;
+    t->flags_in_rax = NULL;
+    t->constant.d = IR_NONE;
     t->nr_links = t->nr_cold = 0;
     t->next_held = 0;
     quick_vec_forget_all(t);
@@ -303,6 +314,7 @@ bool quick_compile(struct quick *q, const struct ir *ir, struct tb *tb)
     if (!room(q))
         return false;
     init(&t, q, ir, tb);
+    quick_merge(&t);
     emit_entry(&t);
     for (t.n = 0; t.n < ir->nr; t.n++)
         lower(&t, &ir->insn[t.n]);

@@ -122,15 +122,23 @@ const void *quick_do_exit_pc(struct vcpu *cpu, uint64_t unused)
     return go_on(cpu);
 }
 
+// Another vCPU may stand between a jump's guard and the jump, and has seen that page there: the jump
+// leads into that one for good.
+static bool may_lead(const struct vcpu *cpu, const struct tb_link *l, const struct tb *to)
+{
+    return !l->guard || !l->page || l->page == to->page || cpu->jit->nr_cpus == 1;
+}
+
 // Patches a way out of tb to go to `to`, unless one of them has come into doubt.
 static void link(struct vcpu *cpu, struct tb *tb, struct tb_link *l, const struct tb *to)
 {
     mutex_lock(&cpu->jit->lock);
     bool reached = l->guard || to->page == tb->page; // else the mapping changes while we look
-    if (reached && !tb->suspect && !to->suspect && to->quick) {
+    if (reached && !tb->suspect && !to->suspect && to->quick && may_lead(cpu, l, to)) {
+        l->page = to->page;
         x86_retarget(l->jump, to->quick);
-        if (l->guard)
-            __atomic_store_n((uint32_t *)(void *)(l->guard - 4), to->page->id, __ATOMIC_RELEASE);
+        if (l->guard) // after the jump: who finds the number finds the way
+            x86_set_imm32(l->guard, to->page->id);
     }
     mutex_unlock(&cpu->jit->lock);
 }
@@ -139,6 +147,7 @@ const void *quick_do_link(struct vcpu *cpu, uint64_t tb_and_number)
 {
     struct tb *from = (struct tb *)(uintptr_t)(tb_and_number & ~UINT64_C(7));
     unsigned number = tb_and_number & 7;
+    thread_took_over(from);
     arrive(cpu);
     cpu->pc = cpu->pc_page + (uint64_t)from->to[number];
     gva_t pc = cpu->pc;
@@ -153,13 +162,14 @@ const void *quick_do_link(struct vcpu *cpu, uint64_t tb_and_number)
 // The slice is used up, tb's instructions counted, none of them done.
 const void *quick_do_tick(struct vcpu *cpu, struct tb *tb)
 {
+    thread_took_over(tb);
     arrive(cpu);
     cpu->pc = cpu->pc_page + tb->off;
     if (__atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED)) {
         cpu->icount -= tb->n_insns;
         return leave(cpu);
     }
-    if (cpu->jit->tier && tb->looked != TIER_DONE)
+    if (cpu->jit->tier && RELAXED(tb->looked) != TIER_DONE)
         tier_look(cpu, tb);
     return resume(cpu, tb->quick_body);
 }
@@ -201,16 +211,17 @@ const void *quick_do_fault(struct vcpu *cpu, uint32_t where)
 // tb's place was taken by a region's; nothing of it is counted.
 const void *quick_do_region(struct vcpu *cpu, struct tb *tb)
 {
-    struct region *region = __atomic_load_n(&tb->region, __ATOMIC_ACQUIRE);
+    thread_took_over(tb);
+    const struct region_way *way = __atomic_load_n(&tb->region, __ATOMIC_ACQUIRE);
     uint64_t before = cpu->icount;
     enum region_result result = REGION_BAIL;
     arrive(cpu);
     cpu->pc = cpu->pc_page + tb->off;
-    if (likely(region)) { // else it was taken away just now
-        result = region_enter(cpu, tb, region);
+    if (likely(way)) { // else it was taken away just now
+        result = region_enter(cpu, way);
         cpu->stats.region_insns += cpu->icount - before;
         if (likely(cpu->jit->tier))
-            tier_note(cpu, region, cpu->icount - before);
+            tier_note(cpu, way->region, cpu->icount - before);
     }
     if (result == REGION_LEFT)
         return go_on(cpu);

@@ -314,6 +314,7 @@ void quick_thunks(struct quick *q)
     q->call = make_call(&m, FN(quick_do_call), false);
     q->call_full = make_call(&m, FN(quick_do_call_full), true);
     make_access(&m);
+    quick_merge_thunks(q, &m.as);
 #undef FN
     begin(&m);
     q->top = m.as.p;

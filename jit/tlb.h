@@ -32,6 +32,13 @@ bool mem_probe(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access
 // Host address of RAM for a naturally aligned read-modify-write, or NULL with a fault recorded.
 // reads: the access is a load as well (atomics; not store-exclusives).
 void *mem_rmw(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, bool reads);
+// ... has been made. (Code that changes comes into doubt after the change, never before.)
+void mem_rmw_suspect(struct vcpu *cpu);
+static inline void mem_rmw_done(struct vcpu *cpu)
+{
+    if (unlikely(cpu->rmw_code))
+        mem_rmw_suspect(cpu);
+}
 
 // Contexts ---------------------------------------------------------------------------------------
 

@@ -96,8 +96,8 @@ enum x86_op {
     X86_XOR_TO = X86_(0, 0, 0x31, X86_FL), X86_CMP_TO = X86_(0, 0, 0x39, X86_FL),
     X86_MOV_TO = X86_(0, 0, 0x89, 0), X86_MOV8_TO = X86_(0, 0, 0x88, X86_BYTE),
     X86_MOV16_TO = X86_(0x66, 0, 0x89, 0), X86_XCHG = X86_(0, 0, 0x87, 0),
-    X86_CMPXCHG = X86_(0, 1, 0xb1, X86_FL), X86_CMPXCHG8 = X86_(0, 1, 0xb0, X86_FL | X86_BYTE),
-    X86_CMPXCHG16 = X86_(0x66, 1, 0xb1, X86_FL), X86_XADD = X86_(0, 1, 0xc1, X86_FL),
+    X86_CMPXCHG = X86_(0, 1, 0xb1, X86_FL), X86_XADD = X86_(0, 1, 0xc1, X86_FL),
+    X86_CMPXCHG128 = X86_(0, 1, 0xc7, X86_FL), // w; reg 1: rdx:rax, rcx:rbx
     X86_SHLD = X86_(0, 1, 0xa4, X86_FL), X86_SHRD = X86_(0, 1, 0xac, X86_FL), // with an imm8
     X86_SETCC = X86_(0, 1, 0x90, X86_RMBYTE), // + enum x86_cc; reg 0
     // One operand: reg is the group's number.
@@ -186,6 +186,12 @@ enum x86_op {
     X86_VFMADD231 = X86_(0x66, 2, 0xb8, X86_VEX), X86_VFMSUB231 = X86_(0x66, 2, 0xba, X86_VEX),
     X86_VFNMADD231 = X86_(0x66, 2, 0xbc, X86_VEX), X86_VFNMSUB231 = X86_(0x66, 2, 0xbe, X86_VEX),
 };
+// ADD ... CMP and _TO, XCHG, CMPXCHG, XADD on 2^log2 bytes; w is still up to the caller.
+static inline unsigned x86_sized(unsigned op, unsigned log2)
+{
+    return log2 == 0 ? (op - 1) | X86_BYTE | X86_RMBYTE : log2 == 1 ? op | 0x660000 : op;
+}
+
 #define X86_PS 0u
 #define X86_PD 0x660000u
 #define X86_SS 0xf30000u
@@ -228,6 +234,10 @@ void x86_pop(struct x86_asm *as, int reg);
 void x86_jmp(struct x86_asm *as, const uint8_t *to);
 void x86_jcc(struct x86_asm *as, enum x86_cc cc, const uint8_t *to);
 void x86_call(struct x86_asm *as, const uint8_t *to);
+// What is patched while other processors execute it must change as one: puts prefixes that mean
+// nothing before the next instruction, so that the four bytes that come `before` bytes into it lie in
+// one aligned quadword.
+void x86_patchable(struct x86_asm *as, unsigned before);
 // Jumps ahead: returns the place to give to x86_here() later. short: one byte of distance.
 uint8_t *x86_jmp_ahead(struct x86_asm *as);
 uint8_t *x86_jcc_ahead(struct x86_asm *as, enum x86_cc cc);
@@ -236,7 +246,8 @@ uint8_t *x86_jmp_short(struct x86_asm *as);
 // Makes a jump ahead end here. In straight code only: EFLAGS count as lost.
 void x86_here(struct x86_asm *as, uint8_t *jump);
 void x86_here_short(struct x86_asm *as, uint8_t *jump);
-// Rewrites the distance of a jump, whose last four bytes end at `end`.
+// Rewrites the distance of a jump, or a constant, whose four bytes end at `end`; x86_patchable().
 void x86_retarget(uint8_t *end, const uint8_t *to);
+void x86_set_imm32(uint8_t *end, uint32_t imm);
 
 #endif

@@ -27,7 +27,7 @@ static struct quick *engine_create(struct bed *b)
     struct error err;
     struct quick *q = quick_create(&b->jit, NULL, &err);
     cr_assert(q, "%s", err.text);
-    q->bmi2 = q->lzcnt = q->sse41 = q->sse42 = q->avx = q->fma = true;
+    q->bmi2 = q->lzcnt = q->cx16 = q->sse41 = q->sse42 = q->avx = q->fma = true;
     memset(q->top, 0xcc, MOST); // golden_listing() looks for its end
     b->jit.quick = q;
     return q;

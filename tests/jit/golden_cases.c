@@ -124,6 +124,13 @@ static const struct golden_case atomics[] = {
     { "ldaddal 32", { { 0xb8e00022, "ldaddal w0, w2, [x1]" } } },
     { "swpa", { { 0xb8a08022, "swpa w0, w2, [x1]" } } },
     { "cas", { { 0xc8e0fc22, "casal x0, x2, [x1]" } } },
+    { "ldset", { { 0xf8e03022, "ldsetal x0, x2, [x1]" } } },
+    { "ldsmaxh", { { 0x78204022, "ldsmaxh w0, w2, [x1]" } } },
+    { "stadd", { { 0xb820003f, "stadd w0, [x1]" } } },
+    { "ldxp", { { 0xc87f0820, "ldxp x0, x2, [x1]" } } },
+    { "stlxp", { { 0xc8208c22, "stlxp w0, x2, x3, [x1]" } } },
+    { "caspal", { { 0x4860fc82, "caspal x0, x1, x2, x3, [x4]" } } },
+    { "casp 32", { { 0x08207c82, "casp w0, w1, w2, w3, [x4]" } } },
     { "dmb ish", { { 0xd5033bbf, "dmb ish" } } },
 };
 

@@ -31,6 +31,11 @@ struct row {
 #define FP(op, name) \
     { #op, X86_##op | X86_PS, name "ps", "x", "x", "x", 0 }, { #op, X86_##op | X86_PD, name "pd", "x", "x", "x", 0 }, \
     { #op, X86_##op | X86_SS, name "ss", "x", "x", "d", 0 }, { #op, X86_##op | X86_SD, name "sd", "x", "x", "q", 0 },
+#define SIZED(op, name) \
+    { #op " 8", (X86_##op - 1) | X86_BYTE | X86_RMBYTE, name, "b", "b", "b", TO | MEM_ONLY }, \
+    { #op " 16", X86_##op | 0x660000, name, "h", "h", "h", TO | MEM_ONLY },
+#define SIZED_FROM(op, name) \
+    { #op " 8", (X86_##op - 1) | X86_BYTE | X86_RMBYTE, name, "b", "b", "b", 0 }, { #op " 16", X86_##op | 0x660000, name, "h", "h", "h", 0 },
 static const struct row rows[] = {
     GG(ADD, "add", 0) GG(OR, "or", 0) GG(ADC, "adc", 0) GG(SBB, "sbb", 0) GG(AND, "and", 0) GG(SUB, "sub", 0)
     GG(XOR, "xor", 0) GG(CMP, "cmp", 0) GG(MOV, "mov", 0) R(LEA, "lea", "dq", "dq", "--", MEM_ONLY)
@@ -39,7 +44,8 @@ static const struct row rows[] = {
     GG(BSR, "bsr", 0) GG(LZCNT, "lzcnt", 0) GG(ADD_TO, "add", TO) GG(OR_TO, "or", TO) GG(AND_TO, "and", TO) GG(SUB_TO, "sub", TO)
     GG(XOR_TO, "xor", TO) GG(CMP_TO, "cmp", TO) GG(MOV_TO, "mov", TO) R(MOV8_TO, "mov", "b", "b", "b", TO | MEM_ONLY)
     R(MOV16_TO, "mov", "h", "h", "h", TO) GG(XCHG, "xchg", TO | MEM_ONLY) GG(CMPXCHG, "cmpxchg", TO)
-    R(CMPXCHG8, "cmpxchg", "b", "b", "b", TO | MEM_ONLY) R(CMPXCHG16, "cmpxchg", "h", "h", "h", TO) GG(XADD, "xadd", TO)
+    GG(XADD, "xadd", TO) SIZED(ADD_TO, "add") SIZED(OR_TO, "or") SIZED(AND_TO, "and") SIZED(XOR_TO, "xor") SIZED(XCHG, "xchg")
+    SIZED(CMPXCHG, "cmpxchg") SIZED(XADD, "xadd") SIZED_FROM(CMP, "cmp")
     GG(SHLD, "shld", TO | IMM) GG(SHRD, "shrd", TO | IMM) GG(BT, "bt", TO) R(CMP8, "cmp", "b", "b", "b", 0)
     XX(MOVUPS, "movups") R(MOVUPS_TO, "movups", "x", "x", "x", TO) XX(MOVAPS, "movaps") R(MOVAPS_TO, "movaps", "x", "x", "x", TO)
     XQ(MOVSD, "movsd") R(MOVSD_TO, "movsd", "x", "x", "q", TO) R(MOVSS, "movss", "x", "x", "d", 0) R(MOVSS_TO, "movss", "x", "x", "d", TO)
@@ -392,6 +398,9 @@ static void group_memory(struct bed *b, const void *row, struct x86_rm rm)
     x86_byte(&b->as, 15);
     check_text(b, "test %s, 0xf", 'b', 'b', rm);
     if (!x86_is_reg(rm)) {
+        begin(b);
+        x86_emit(&b->as, X86_CMPXCHG128, true, 1, rm, 0);
+        check_text(b, "cmpxchg16b %s", 'x', 'x', rm);
         begin(b);
         x86_emit(&b->as, X86_CMP8_IMM, false, 7, rm, 1);
         x86_byte(&b->as, 15);
