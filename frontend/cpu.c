@@ -65,6 +65,7 @@ const struct guest a64_guest = {
     .raise_fault = a64_raise_fault,
     .raise = a64_raise,
     .interrupt = a64_interrupt,
+    .flush_tlb = a64_flush_tlb,
     .extra_size = sizeof(struct a64_extra),
     .extra_get = a64_extra_get,
     .extra_set = a64_extra_set,

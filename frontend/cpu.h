@@ -77,12 +77,14 @@ struct a64_board {
     // time, once and instead of what was asked for before. Both may be NULL.
     void (*pmu_irq)(void *opaque, unsigned cpu, bool level);
     void (*pmu_look_after)(void *opaque, unsigned cpu, uint64_t ns);
-    // PSCI and reset. They only request; the CPU leaves at the end of the block.
+    // PSCI and reset. They only request; the CPU leaves at the end of the block. CPU_OFF is no
+    // business of the board's: the vCPU leaves with VCPU_EXIT_OFF.
     void (*system_off)(void *opaque);
     void (*system_reset)(void *opaque);
     int64_t (*cpu_on)(void *opaque, uint64_t mpidr, uint64_t entry, uint64_t context);
-    void (*cpu_off)(void *opaque, unsigned cpu);
     int64_t (*affinity_info)(void *opaque, uint64_t mpidr, uint64_t level);
+    // CPUs that wait for an event may have got one.
+    void (*event)(void *opaque);
     // Semihosting: text for the host's console, the end with a status. NULL: there is none.
     void (*semihost_write)(void *opaque, const char *data, size_t len);
     void (*semihost_exit)(void *opaque, int status);
@@ -104,6 +106,7 @@ struct a64_cpu {
 
     uint32_t irq_lines;  // atomic; A64_LINE_*, written by the interrupt controller
     bool event;          // atomic; the event register (SEV, WFE)
+    bool off;            // atomic; PSCI: it does not run, and who switches it on owns everything
     uint8_t claim;       // DBGCLAIM tags
     struct a64_fault fault;
     bool exc_recorded;   // instead of the fault, `exc` is what raise_fault() takes: A64_EXC()
@@ -250,6 +253,9 @@ bool a64_break_page(const struct a64_cpu *cpu, gva_t va);
 bool a64_watch_page(const struct a64_cpu *cpu, gva_t va);
 bool a64_watch(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access,
                unsigned attr);                         // guest.watch
+
+// tlbi.c -------------------------------------------------------------------------------------
+void a64_flush_tlb(struct vcpu *cpu);                  // guest.flush_tlb
 
 // psci.c -------------------------------------------------------------------------------------
 void a64_psci_call(struct a64_cpu *cpu);               // HVC: function and arguments in X0-X3

@@ -33,6 +33,7 @@ void a64_state_get(const struct a64_cpu *cpu, struct a64_state *s)
                             .nzcv = v->nzcv,
                             .fpcr = v->fp.fpcr,
                             .fpsr = v->fp.fpsr,
+                            .off = cpu->off,
 #define X(name, max) .name = (uint8_t)cpu->name,
                             BYTES(X)
 #undef X
@@ -84,7 +85,9 @@ static const char *wrong(const struct a64_cpu *cpu, const struct a64_state *s)
         return "exclusive monitor";
     if (!a64_pmu_valid(cpu, &s->pmu, s->icount))
         return "performance monitor";
-    if (s->reserved[0] || s->reserved[1])
+    if (s->off > 1)
+        return "off";
+    if (s->reserved)
         return "reserved bytes";
     return wrong_reg(cpu, s);
 }
@@ -107,6 +110,7 @@ bool a64_state_set(struct a64_cpu *cpu, const struct a64_state *s, struct error 
     v->nzcv = s->nzcv;
     fp_host_set_fpcr(&v->fp, s->fpcr);
     v->fp.fpsr = s->fpsr;
+    cpu->off = s->off;
 #define X(name, max) cpu->name = s->name;
     BYTES(X)
 #undef X

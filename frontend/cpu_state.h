@@ -19,7 +19,8 @@ struct a64_state {
     uint8_t el, spsel, daif, pan, uao, ss, il, dit, ssbs;
     uint8_t event, claim;
     uint8_t stepping, step_valid, step_ex;
-    uint8_t reserved[2]; // zero
+    uint8_t off;
+    uint8_t reserved; // zero
 };
 
 void a64_state_get(const struct a64_cpu *cpu, struct a64_state *s);

@@ -6,6 +6,7 @@
 // or contexts is followed by EXIT, one that may unmask or cause interrupts by the block's end.
 #include "frontend/helpers.h"
 #include "frontend/sysreg.h"
+#include "jit/rendezvous.h"
 #include "jit/tb.h"
 #include "jit/tlb.h"
 
@@ -71,6 +72,14 @@ void a64_helper_sys_op(struct vcpu *v, void *d, const void *a, const void *b, co
 {
     if (gate_passed(a64(v), imm, false))
         named(imm)->write(a64(v), named(imm), *(const uint64_t *)a);
+}
+
+// a: Xt; whether EL0 may is known from the mode. A helper of its own, since guests clear their memory
+// by it: no guest register has to be where a system operation could look at it.
+void a64_helper_dc_zva(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                       uint64_t imm)
+{
+    sysop_dc_zva(a64(v), &a64_sysregs[A64_SYSREG_DC_ZVA], *(const uint64_t *)a);
 }
 
 // imm: enum a64_pstate_imm << 4 | operand
@@ -154,7 +163,8 @@ void a64_helper_wfi(struct vcpu *v, void *d, const void *a, const void *b, const
     v->halt = VCPU_EXIT_HALT;
 }
 
-// Without an event it is as if one came at once, as the architecture allows.
+// Without an event the vCPU's thread waits for one, though not for long: it may come as the end of
+// the exclusive monitor's hold, which nobody announces.
 void a64_helper_wfe(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
                     uint64_t imm)
 {
@@ -164,7 +174,25 @@ void a64_helper_wfe(struct vcpu *v, void *d, const void *a, const void *b, const
         a64_fail(cpu, A64_EXC(EC_WFX, WFX_ISS(1)));
         return;
     }
-    __atomic_store_n(&cpu->event, false, __ATOMIC_RELEASE);
+    if (event)
+        __atomic_store_n(&cpu->event, false, __ATOMIC_RELEASE);
+    else
+        v->halt = VCPU_EXIT_PAUSE;
+}
+
+// A spinning CPU lets others run, if there are any.
+void a64_helper_yield(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                      uint64_t imm)
+{
+    if (v->jit->nr_cpus > 1)
+        __builtin_ia32_pause();
+}
+
+// What this CPU has asked of the others (TLBI) is done when it returns.
+void a64_helper_dsb(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                    uint64_t imm)
+{
+    rendezvous_await(v);
 }
 
 // imm: 1 for this CPU alone (SEVL)
@@ -173,7 +201,9 @@ void a64_helper_sev(struct vcpu *v, void *d, const void *a, const void *b, const
 {
     __atomic_store_n(&a64(v)->event, true, __ATOMIC_RELEASE);
     for (unsigned n = 0; !imm && n < v->jit->nr_cpus; n++)
-        __atomic_store_n(&a64(v->jit->cpus[n])->event, true, __ATOMIC_RELEASE);
+        __atomic_store_n(&a64(v->jit->cpus[n])->event, true, __ATOMIC_SEQ_CST);
+    if (!imm && v->jit->nr_cpus > 1 && a64(v)->board->event)
+        a64(v)->board->event(a64(v)->board->opaque);
 }
 
 // Before a stepped instruction; it has taken place once interrupts are looked at again without an

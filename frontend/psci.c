@@ -84,9 +84,7 @@ static int64_t call(struct a64_cpu *cpu, uint32_t f, const uint64_t *arg)
         cpu->v.halt = VCPU_EXIT_HALT; // every state is standby: returns on an interrupt
         return PSCI_SUCCESS;
     case PSCI_CPU_OFF:
-        if (cpu->board->cpu_off)
-            cpu->board->cpu_off(cpu->board->opaque, cpu->v.index);
-        cpu->v.halt = VCPU_EXIT_HALT;
+        cpu->v.halt = VCPU_EXIT_OFF;
         return PSCI_SUCCESS;
     case PSCI_CPU_ON:
     case PSCI_CPU_ON | PSCI_64:

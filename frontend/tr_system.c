@@ -82,6 +82,7 @@ bool tr_nop(struct tr *t, enum a64_op op, const struct a64_hint *f)
 
 bool tr_yield(struct tr *t, enum a64_op op, const struct a64_hint *f)
 {
+    ir_call(&t->ir, A64_HELPER_yield, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
     return true;
 }
 
@@ -129,9 +130,13 @@ bool tr_dmb(struct tr *t, enum a64_op op, const struct a64_barrier *f)
     return kind == 1 || kind == 2 ? true : fence(t);
 }
 
+// Maintenance of other CPUs' TLBs is complete behind it.
 bool tr_dsb(struct tr *t, enum a64_op op, const struct a64_barrier *f)
 {
-    return fence(t);
+    fence(t);
+    if (tr_el(t))
+        ir_call(&t->ir, A64_HELPER_dsb, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+    return true;
 }
 
 bool tr_isb(struct tr *t, enum a64_op op, const struct a64_barrier *f)
@@ -414,7 +419,8 @@ bool tr_sys(struct tr *t, enum a64_op op, const struct a64_system *f)
         return unknown(t, id, false);
     if (refused(t, reg, f, false))
         return true;
-    ir_call(&t->ir, A64_HELPER_sys_op, IR_NONE, tr_x(t, f->rt), IR_NONE, IR_NONE, call_imm(reg, f));
+    unsigned helper = reg->write == sysop_dc_zva ? A64_HELPER_dc_zva : A64_HELPER_sys_op;
+    ir_call(&t->ir, helper, IR_NONE, tr_x(t, f->rt), IR_NONE, IR_NONE, call_imm(reg, f));
     if (ends_block(reg))
         tr_exit_next(t);
     return true;

@@ -101,11 +101,12 @@ static void report(struct dirty *d, const struct ram_region *r, uint64_t page, u
         }
 }
 
-// Whether every vCPU has flushed since.
+// Whether every vCPU has flushed since, or will before it writes anything.
 static bool all_seen(const struct jit *jit, uint64_t epoch)
 {
     for (unsigned n = 0; n < jit->nr_cpus; n++)
-        if (__atomic_load_n(&jit->dirty.seen[n], __ATOMIC_SEQ_CST) < epoch)
+        if (__atomic_load_n(&jit->cpus[n]->work.inside, __ATOMIC_SEQ_CST) &&
+            __atomic_load_n(&jit->dirty.seen[n], __ATOMIC_SEQ_CST) < epoch)
             return false;
     return true;
 }

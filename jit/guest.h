@@ -110,6 +110,8 @@ struct guest {
     void (*raise)(struct vcpu *cpu, uint64_t what);
     // Takes a pending interrupt if the guest's state lets it.
     void (*interrupt)(struct vcpu *cpu);
+    // Forgets every translation, and settles what follows from that. NULL: tlb_flush_all() does.
+    void (*flush_tlb)(struct vcpu *cpu);
     // What the guest can see of a CPU beyond the vcpu (jit/verify.h): its size, out, and in again
     // with all that follows from it. Size 0: nothing.
     size_t extra_size;

@@ -80,7 +80,7 @@ static const void *const *run(struct vcpu *cpu, struct tb *tb)
 #define ENTER(t)                                \
     do {                                        \
         tb = (t);                               \
-        if (unlikely(!--tb->countdown))         \
+        if (unlikely(--tb->countdown <= 0))     \
             goto look;                          \
         cpu->icount += tb->n_insns;             \
         ip = tb->entry;                         \
@@ -397,8 +397,12 @@ L_RAISE:
 L_REGION:
     // ENTER has counted the block's instructions; the region counts its own.
     cpu->icount -= tb->n_insns;
-    if (region_enter(cpu, tb, tb->region) == REGION_LEFT)
-        goto changed;
+    {
+        const struct region_way *way = __atomic_load_n(&tb->region, __ATOMIC_ACQUIRE);
+        cpu->pc = cpu->pc_page + tb->off;
+        if (likely(way) && region_enter(cpu, way) == REGION_LEFT) // else it was taken away just now
+            goto changed;
+    }
     cpu->stats.region_bails++;
     // The interpreter's turn, with the block at pc itself, even if a region starts there.
     tb = tb_find(cpu, cpu->pc);

@@ -261,16 +261,17 @@ void interp_compile(struct jit *jit, const struct ir *ir, struct tb *tb)
             break;
         compile_one(c, i);
     }
+    struct iop *code = malloc(c->nr * (sizeof *c->iops + sizeof *c->offs));
+    assert(code);
     tb->n_iops = c->nr;
-    tb->code = malloc(c->nr * (sizeof *c->iops + sizeof *c->offs));
-    assert(tb->code);
-    tb->offs = (uint16_t *)(tb->code + c->nr);
-    memcpy(tb->code, c->iops, c->nr * sizeof *c->iops);
+    tb->offs = (uint16_t *)(code + c->nr);
+    memcpy(code, c->iops, c->nr * sizeof *c->iops);
     memcpy(tb->offs, c->offs, c->nr * sizeof *c->offs);
-    tb->entry = tb->code + 1;
+    tb->code = code;
+    tb->entry = code + 1;
     // A block that ends indirectly ends with room for where it went.
-    if (tb->n_iops >= 2 && tb->code[tb->n_iops - 2].handler == c->handlers[H_BR_IND])
-        tb->seen = (uint64_t *)(void *)&tb->code[tb->n_iops - 1];
+    if (tb->n_iops >= 2 && code[tb->n_iops - 2].handler == c->handlers[H_BR_IND])
+        tb->seen = (uint64_t *)(void *)&code[tb->n_iops - 1];
     free(c);
 }
 

@@ -7,6 +7,7 @@
 #include "jit/ir_ref.h"
 #include "jit/ir_vec.h"
 #include "jit/region_slow.h"
+#include "jit/rendezvous.h"
 #include "jit/tb.h"
 #include "jit/tlb.h"
 
@@ -18,6 +19,7 @@ void jit_init(struct jit *jit, const struct guest *guest, const struct log *log)
     *jit = (struct jit){ .guest = guest, .log = log, .cache_limit = 512u << 20 };
     mutex_init(&jit->lock);
     dirty_init(&jit->dirty);
+    rendezvous_init(jit);
     jit->ir = malloc(guest->translator_size);
     assert(jit->ir);
 }
@@ -26,6 +28,9 @@ void jit_fini(struct jit *jit)
 {
     tb_fini(jit);
     debug_fini(jit);
+    for (unsigned n = 0; n < jit->nr_cpus; n++)
+        rendezvous_remove(jit->cpus[n]);
+    rendezvous_fini(jit);
     for (unsigned n = 0; n < jit->nr_regions; n++)
         free(jit->regions[n].page_flags);
     free(jit->ir);
@@ -42,6 +47,12 @@ void jit_add_ram(struct jit *jit, gpa_t base, uint64_t size, void *host, bool ro
         (struct ram_region){ .base = base, .size = size, .host = host, .rom = rom, .page_flags = flags };
 }
 
+static void forget_reads(struct vcpu *cpu, uint64_t region)
+{
+    const struct ram_region *r = (const struct ram_region *)(uintptr_t)region;
+    tlb_forget_reads(cpu, r->host, r->size);
+}
+
 void jit_set_io(struct jit *jit, gpa_t base, bool io)
 {
     struct ram_region *r = NULL;
@@ -51,8 +62,8 @@ void jit_set_io(struct jit *jit, gpa_t base, bool io)
     assert(r && r->rom);
     bool was = __atomic_exchange_n(&r->io, io, __ATOMIC_SEQ_CST);
     // The other way nothing is remembered that would be wrong.
-    for (unsigned n = 0; io && !was && n < jit->nr_cpus; n++)
-        tlb_forget_reads(jit->cpus[n], r->host, r->size);
+    if (io && !was)
+        rendezvous_ask(jit, NULL, forget_reads, (uint64_t)(uintptr_t)r);
 }
 
 const struct ram_region *jit_region(const struct jit *jit, gpa_t pa)
@@ -68,6 +79,7 @@ void jit_add_cpu(struct jit *jit, struct vcpu *cpu)
     assert(jit->nr_cpus < JIT_MAX_CPUS);
     jit->cpus[jit->nr_cpus++] = cpu;
     cpu->jit = jit;
+    rendezvous_add(cpu);
     cpu->guest = jit->guest;
     cpu->region_load = (const void *)(uintptr_t)region_thunk_load;
     cpu->region_store = (const void *)(uintptr_t)region_thunk_store;

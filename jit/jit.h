@@ -16,6 +16,14 @@
 #define JIT_MAX_CPUS    64
 #define JIT_CODE_BUCKETS 4096u
 
+// Waiting of vCPUs for each other; jit/rendezvous.h.
+struct rendezvous {
+    struct mutex lock;
+    pthread_cond_t changed;
+    bool stopping;     // atomic: nobody goes inside
+    unsigned sleepers; // atomic: threads in, or about to be in, a wait for `changed`
+};
+
 struct jit {
     const struct guest *guest;
     const struct log *log;
@@ -35,15 +43,18 @@ struct jit {
     uint64_t translate_ns;
     uint32_t translate_speed[512];
 
+    struct rendezvous rendezvous;
+
     struct mutex lock;
     struct code_page *pages[JIT_CODE_BUCKETS]; // by physical page
-    struct tb *retired;                        // to be freed at the next safe point
+    struct tb *retired;                        // to be freed when no vCPU can be in it
+    unsigned nr_retired;                       // of them, and of regions
     size_t bytes;                              // in blocks and pages
     size_t cache_limit;                        // beyond it everything goes at the next safe point
     struct ir *ir;                             // scratch for translation
     struct region *compiled;                   // regions in use
-    struct region *retired_regions;            // to be freed at the next safe point
-    bool code_full;                            // atomic; there: everything goes, for room
+    struct region *retired_regions;            // to be freed when no vCPU can be in it
+    bool code_full;                            // atomic; everything goes at the next safe point, for room
     struct quick *quick;                       // the engine of all blocks; NULL: they are interpreted
     struct tier *tier;                         // promotion; NULL: none
     struct verify *verify;                     // regions are verified (jit/verify.h), or NULL
@@ -58,7 +69,8 @@ void jit_fini(struct jit *jit);
 // Adds RAM. host stays the caller's and must outlive the jit. Not while vCPUs run.
 void jit_add_ram(struct jit *jit, gpa_t base, uint64_t size, void *host, bool rom);
 // The reads of the ROM region at base go to the bus from now on, or to its memory again; fetches
-// and table walks always see the memory. Any thread.
+// and table walks always see the memory. Any thread; a vCPU whose own access to a device it is sees
+// it at once, the others soon.
 void jit_set_io(struct jit *jit, gpa_t base, bool io);
 // The region that holds pa, or NULL.
 const struct ram_region *jit_region(const struct jit *jit, gpa_t pa);

@@ -23,7 +23,10 @@ static const int8_t hosts[GUEST_NR_HOT] = { RBX, RSI, RDI, R8, R9, R12, R13, R14
 
 static bool new_chunk(struct quick *q, struct codebuf_span *span)
 {
-    return codebuf_alloc(&q->code, CHUNK, 4096, span);
+    if (!codebuf_alloc(&q->code, CHUNK, 4096, span))
+        return false;
+    codebuf_publish(&q->code, span); // what it held before is in no processor any more
+    return true;
 }
 
 static bool begin_buffer(struct quick *q)
@@ -87,7 +90,7 @@ void quick_destroy(struct quick *q)
 void quick_verify(struct quick *q)
 {
     q->verify = true;
-    q->lookup = q->lookup_slow;
+    q->lookup = q->exit = q->lookup_slow;
 }
 
 void quick_flush(struct quick *q)
@@ -138,6 +141,7 @@ void quick_reset_page(struct quick *q, struct code_page *p)
 
 void quick_enter_page(struct quick *q, struct tb *tb)
 {
+    thread_handed_over(tb);
     if (tb->quick)
         __atomic_store_n(&tb->page->quick[tb->off >> 2], offset(q, tb->quick), __ATOMIC_RELEASE);
 }

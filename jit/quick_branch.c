@@ -65,11 +65,14 @@ static void across(struct quick_tr *t, int64_t to, struct tb_link *l, unsigned n
     elsewhere->from[0] = x86_jcc_ahead(as, CC_NE);
     elsewhere->imm = to;
     x86_emit(as, X86_MOV, true, RDX, x86_mx(QR_STATE, RCX, 0, Q_DISP(itlb) + (int32_t)offsetof(struct itlb_entry, page)), 0);
+    _Static_assert(offsetof(struct code_page, id) < 128, "its distance takes one byte");
+    x86_patchable(as, 3);
     x86_emit(as, X86_ALU_IMM32, false, X86_G_CMP, x86_m(RDX, offsetof(struct code_page, id)), 4);
     x86_imm32(as, 0); // no page's number
     l->guard = as->p;
     stub->from[1] = x86_jcc_ahead(as, CC_NE);
     x86_emit(as, X86_MOV_TO, true, RAX, Q_STATE(pc_page), 0);
+    x86_patchable(as, 1);
     stub->from[0] = l->jump = x86_jmp_ahead(as);
     stub->kind = (uint8_t)number;
 }
@@ -96,6 +99,8 @@ static void go(struct quick_tr *t, enum x86_cc cc, int64_t to)
         return;
     }
     struct quick_cold *c = quick_cold(t, in_page(to) ? emit_stub : emit_across);
+    if (in_page(to))
+        x86_patchable(as, cc == CC_ALWAYS ? 1 : 2);
     c->from[0] = cc == CC_ALWAYS ? x86_jmp_ahead(as) : x86_jcc_ahead(as, cc);
     c->kind = (uint8_t)number;
     c->imm = to;
@@ -209,10 +214,10 @@ bool quick_lower_end(struct quick_tr *t, const struct ir_insn *i)
     case IR_BR_BIT1: test_bit(t, i); branch(t, i, CC_B); return true;
     case IR_BR_IND:
         quick_load(t, true, RAX, i->a);
-        if (i->attr != IR_HINT_RETURN)
-            note_target(t);
-        else if (!t->q->verify)
+        if (i->attr == IR_HINT_RETURN && !t->q->verify)
             within_page(t);
+        else if (i->attr != IR_HINT_RETURN && t->q->jit->tier)
+            note_target(t);
         // Inline, so that each has the processor's own prediction of where it goes.
         if (t->q->verify)
             x86_jmp(as, t->q->lookup);
@@ -221,7 +226,7 @@ bool quick_lower_end(struct quick_tr *t, const struct ir_insn *i)
         return true;
     case IR_EXIT:
         address(t, (int64_t)i->imm);
-        x86_jmp(as, t->q->lookup_slow);
+        x86_jmp(as, t->q->exit);
         return true;
     case IR_EXIT_PC:
         x86_jmp(as, t->q->exit_pc);

@@ -81,7 +81,7 @@ struct quick {
 
     void (*enter)(struct vcpu *cpu, const void *code, void *state);
     // Called and jumped to by blocks; write view. See quick_thunks.c for their contracts.
-    const uint8_t *leave, *lookup, *lookup_slow, *link, *tick, *exit_pc, *raise, *fault, *region;
+    const uint8_t *leave, *lookup, *lookup_slow, *exit, *link, *tick, *exit_pc, *raise, *fault, *region;
     const uint8_t *access, *look_read, *look_write, *call_vec, *call, *call_full;
 };
 

@@ -36,10 +36,11 @@ bool region_recipe_valid(const struct region_recipe *r, size_t size)
     return entries == r->nr_entries && insns == r->n_insns && insns <= REGION_MAX_INSNS;
 }
 
-enum region_result region_enter(struct vcpu *cpu, const struct tb *tb, const struct region *region)
+enum region_result region_enter(struct vcpu *cpu, const struct region_way *way)
 {
+    const struct region *region = way->region;
     const struct region_recipe *r = region->recipe;
-    const struct region_block *b = &r->blocks[tb->region_block];
+    const struct region_block *b = &r->blocks[way->block];
     gva_t page0 = cpu->pc_page - ((uint64_t)(int64_t)r->pages[b->page].delta << PAGE_BITS);
     // Every page must still be where the region was made for. The one we are in is.
     for (uint32_t n = 0; n < r->nr_pages; n++) {
@@ -59,11 +60,11 @@ enum region_result region_enter(struct vcpu *cpu, const struct tb *tb, const str
 
 // Does every byte that the region was made from still stand? First the pages are marked, then they
 // are looked at: who writes now either is seen here or sees the mark.
-static bool bytes_stand(struct jit *jit, const struct region *region)
+static bool bytes_stand(struct jit *jit, struct vcpu *self, const struct region *region)
 {
     const struct region_recipe *r = region->recipe;
     for (uint32_t n = 0; n < r->nr_pages; n++)
-        tb_protect(jit, region->pages[n]);
+        tb_protect(jit, self, region->pages[n]);
     for (uint32_t n = 0; n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         if (memcmp(r->pages[b->page].bytes + b->off, region->pages[b->page]->host + b->off, b->n_insns * 4u))
@@ -74,8 +75,7 @@ static bool bytes_stand(struct jit *jit, const struct region *region)
 
 static void attach_block(struct region *region, uint32_t n, struct tb *tb)
 {
-    tb->region_block = n;
-    __atomic_store_n(&tb->region, region, __ATOMIC_RELEASE);
+    __atomic_store_n(&tb->region, &region->ways[region->recipe->blocks[n].entry], __ATOMIC_RELEASE);
     if (tb->code)
         __atomic_store_n(&tb->entry, tb->code, __ATOMIC_RELEASE);
     quick_attach(tb);
@@ -109,7 +109,7 @@ static void detach(struct region *region)
     for (uint32_t n = 0; n < r->nr_blocks; n++) {
         const struct region_block *b = &r->blocks[n];
         for (struct tb *tb = region->pages[b->page]->all; tb; tb = tb->next)
-            if (tb->off == b->off && tb->region == region)
+            if (tb->off == b->off && tb->region && tb->region->region == region)
                 detach_block(tb);
     }
     region->suspect = true;
@@ -137,11 +137,14 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
     region->span = *span;
     region->code_size = code_size;
     region->recipe = recipe;
+    for (uint32_t n = 0; n < recipe->nr_blocks; n++)
+        if (recipe->blocks[n].flags & REGION_ENTRY)
+            region->ways[recipe->blocks[n].entry] = (struct region_way){ region, n };
     mutex_lock(&jit->lock);
     bool ok = true;
     for (uint32_t n = 0; n < recipe->nr_pages; n++)
         ok = (region->pages[n] = page_of(jit, page_gpa[n], recipe->mode)) && ok;
-    if (!ok || !bytes_stand(jit, region)) {
+    if (!ok || !bytes_stand(jit, NULL, region)) {
         free(recipe);
         free(region);
         mutex_unlock(&jit->lock);
@@ -161,19 +164,83 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
     return true;
 }
 
+// Where it does not pay: its blocks may get into another.
 void region_give_up(struct jit *jit, struct region *region)
 {
+    const struct tier *t = jit->tier;
+    gpa_t gpa[REGION_MAX_PAGES];
     mutex_lock(&jit->lock);
+    bool first = !region->given_up; // and not by another vCPU as well
     detach(region);
     region->given_up = true;
-    // Nor is another sought for its blocks: it would be the same.
-    for (uint32_t n = 0; n < region->recipe->nr_blocks; n++) {
-        const struct region_block *b = &region->recipe->blocks[n];
-        struct tb *tb = region->pages[b->page]->entry[b->off >> 2];
-        if (tb && !tb->region)
-            tb->looked = TIER_DONE;
+    for (uint32_t n = 0; n < region->recipe->nr_pages; n++)
+        gpa[n] = region->pages[n]->page;
+    mutex_unlock(&jit->lock);
+    if (first)
+        region_release(jit, region->recipe, gpa, t->policy.given_up_patience);
+}
+
+// The recipe's block number n as it is now, or NULL. Under the lock.
+static struct tb *block_of(struct jit *jit, const struct region_recipe *r, const gpa_t *page_gpa, uint32_t n)
+{
+    const struct code_page *p = page_of(jit, page_gpa[r->blocks[n].page], r->mode);
+    return p ? p->entry[r->blocks[n].off >> 2] : NULL;
+}
+
+bool region_claim(struct jit *jit, const struct region_recipe *r, const gpa_t *page_gpa)
+{
+    mutex_lock(&jit->lock);
+    const struct tb *seed = block_of(jit, r, page_gpa, 0);
+    bool ours = seed && seed->looked != TIER_DONE;
+    for (uint32_t n = 0; ours && n < r->nr_blocks; n++) {
+        struct tb *tb = block_of(jit, r, page_gpa, n);
+        if (tb)
+            RELAXED_SET(tb->looked, TIER_DONE);
     }
     mutex_unlock(&jit->lock);
+    return ours;
+}
+
+void region_release(struct jit *jit, const struct region_recipe *r, const gpa_t *page_gpa, unsigned patience)
+{
+    mutex_lock(&jit->lock);
+    for (uint32_t n = 0; n < r->nr_blocks; n++) {
+        struct tb *tb = block_of(jit, r, page_gpa, n);
+        if (!tb || tb->region)
+            continue;
+        tier_forget(tb);
+        unsigned more = tb->patience + patience;
+        RELAXED_SET(tb->patience, (uint8_t)(more < TIER_MAX_PATIENCE ? more : TIER_MAX_PATIENCE));
+        if (patience)
+            RELAXED_SET(tb->looked, TIER_MAX_ASKED); // the cache has what does not pay
+    }
+    mutex_unlock(&jit->lock);
+}
+
+// Weights, which say what is compiled well rather than what, do not count.
+static bool same_blocks(const struct region *region, const struct region_recipe *r, const gpa_t *page_gpa)
+{
+    const struct region_recipe *other = region->recipe;
+    if (other->nr_blocks != r->nr_blocks || other->nr_pages != r->nr_pages)
+        return false;
+    for (uint32_t n = 0; n < r->nr_blocks; n++) {
+        const struct region_block *a = &r->blocks[n], *b = &other->blocks[n];
+        if (a->off != b->off || a->n_insns != b->n_insns || a->flags != b->flags ||
+            page_gpa[a->page] != region->pages[b->page]->page)
+            return false;
+    }
+    return true;
+}
+
+bool region_in_vain(struct jit *jit, const struct region_recipe *r, const gpa_t *page_gpa)
+{
+    bool in_vain = false;
+    mutex_lock(&jit->lock);
+    const struct code_page *p = page_of(jit, page_gpa[0], r->mode);
+    for (const struct region_link *l = p ? p->regions : NULL; l && !in_vain; l = l->next)
+        in_vain = l->region->given_up && same_blocks(l->region, r, page_gpa);
+    mutex_unlock(&jit->lock);
+    return in_vain;
 }
 
 void region_suspect(struct code_page *page)
@@ -192,10 +259,10 @@ static bool has_block(const struct region *region, const struct code_page *page,
 }
 
 // Any of its blocks will do: its entries may be in a page that nobody has doubted.
-void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb)
+void region_revalidate(struct vcpu *cpu, struct code_page *page, struct tb *tb)
 {
     for (struct region_link *l = page->regions; l; l = l->next)
-        if (!l->region->given_up && has_block(l->region, page, tb->off) && (!l->region->suspect || bytes_stand(jit, l->region)))
+        if (!l->region->given_up && has_block(l->region, page, tb->off) && (!l->region->suspect || bytes_stand(cpu->jit, cpu, l->region)))
             attach(l->region);
 }
 
@@ -232,14 +299,15 @@ static void retire(struct jit *jit, struct region *region)
     *at = region->next;
     region->next = jit->retired_regions;
     jit->retired_regions = region;
+    tb_count_retired(jit);
 }
 
-void region_changed(struct jit *jit, struct code_page *page)
+void region_changed(struct vcpu *cpu, struct code_page *page)
 {
     for (struct region_link *l = page->regions; l;) {
-        bool gone = l->region->suspect && !bytes_stand(jit, l->region);
+        bool gone = l->region->suspect && !bytes_stand(cpu->jit, cpu, l->region);
         if (gone)
-            retire(jit, l->region);
+            retire(cpu->jit, l->region);
         l = gone ? page->regions : l->next;
     }
 }

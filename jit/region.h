@@ -64,6 +64,13 @@ enum region_result {
 // after.
 typedef uint32_t region_fn(struct vcpu *cpu, uint64_t page0, uint32_t entry);
 
+// A way into a region: what a block that it replaces points to. One pointer says it all, so that it
+// changes as one while other vCPUs follow it.
+struct region_way {
+    struct region *region;
+    uint32_t block; // of the recipe
+};
+
 // A compiled region in use.
 struct region {
     region_fn *fn;
@@ -71,6 +78,7 @@ struct region {
     size_t code_size;                       // bytes that may be shown as its code, or 0
     struct region_recipe *recipe;           // owned
     struct code_page *pages[REGION_MAX_PAGES];
+    struct region_way ways[REGION_MAX_ENTRIES]; // by a block's number among the entries
     struct region *next;                    // of the jit's list, or of those to be freed
     bool suspect;                           // bytes must be compared before it is entered again
     bool given_up;                          // it does not pay: never entered again

@@ -5,6 +5,7 @@
 #include "jit/interp.h"
 #include "jit/ir.h"
 #include "jit/quick.h"
+#include "jit/rendezvous.h"
 #include "jit/tier.h"
 #include "jit/tlb.h"
 
@@ -61,14 +62,21 @@ static void log_block(struct vcpu *cpu, const struct tb *tb, const struct ir *ir
         ir_print(ir, log->file ? log->file : stderr);
 }
 
-// Makes a write to a page with code take the slow path, in every vCPU.
-void tb_protect(struct jit *jit, struct code_page *p)
+static void protect_page(struct vcpu *cpu, uint64_t host)
+{
+    tlb_protect_page(cpu, (const uint8_t *)(uintptr_t)host);
+}
+
+// Makes a write to a page with code take the slow path. That other vCPUs' stores are noticed a
+// moment later is what the architecture allows: they owe the page an IC anyway.
+void tb_protect(struct jit *jit, struct vcpu *self, struct code_page *p)
 {
     unsigned old = __atomic_fetch_or(p->flags, PAGE_CODE, __ATOMIC_SEQ_CST);
     if (old & PAGE_CODE || !jit->protect_code)
         return;
-    for (unsigned n = 0; n < jit->nr_cpus; n++)
-        tlb_protect_page(jit->cpus[n], p->host);
+    if (self)
+        tlb_protect_page(self, p->host);
+    rendezvous_ask(jit, self, protect_page, (uint64_t)(uintptr_t)p->host);
 }
 
 // Where the block goes, for whoever forms regions.
@@ -124,7 +132,7 @@ static struct tb *make(struct vcpu *cpu, struct code_page *p, unsigned off, unsi
 // tb becomes the block at its place.
 static void enter(struct jit *jit, struct tb *tb)
 {
-    tb->page->entry[tb->off >> 2] = tb;
+    __atomic_store_n(&tb->page->entry[tb->off >> 2], tb, __ATOMIC_RELEASE);
     if (jit->quick)
         quick_enter_page(jit->quick, tb);
 }
@@ -143,15 +151,22 @@ static void note_speed(struct jit *jit, uint64_t ns, uint32_t insns)
     jit->translate_speed[at < ARRAY_SIZE(jit->translate_speed) ? at : ARRAY_SIZE(jit->translate_speed) - 1] += insns;
 }
 
+static size_t bytes(const struct jit *jit)
+{
+    return jit->bytes + (jit->quick ? quick_bytes(jit->quick) : 0);
+}
+
 static struct tb *translate(struct vcpu *cpu, struct code_page *p, unsigned off)
 {
     uint64_t begun = now_ns();
-    tb_protect(cpu->jit, p);
+    tb_protect(cpu->jit, cpu, p);
     struct tb *tb = make(cpu, p, off, IR_MAX_GUEST, false);
     note_speed(cpu->jit, now_ns() - begun, tb->n_insns);
     tb->next = p->all;
     p->all = tb;
     enter(cpu->jit, tb);
+    if (bytes(cpu->jit) > cpu->jit->cache_limit)
+        __atomic_store_n(&cpu->jit->code_full, true, __ATOMIC_RELAXED);
     return tb;
 }
 
@@ -170,9 +185,11 @@ void tb_need_interp(struct vcpu *cpu, struct tb *tb)
     struct ir *ir = jit->ir;
     uint8_t code[PAGE_SIZE];
     uint32_t n_insns = 0;
-    if (tb->code)
-        return;
     mutex_lock(&jit->lock);
+    if (tb->code) { // there already, or another vCPU was first
+        mutex_unlock(&jit->lock);
+        return;
+    }
     memcpy(code + tb->off, tb->insns, tb->n_insns * 4);
     ir_begin(ir, jit->guest, tb->off, tb->page->mode);
     ir->debug = tb->page->debug;
@@ -185,35 +202,44 @@ void tb_need_interp(struct vcpu *cpu, struct tb *tb)
     mutex_unlock(&jit->lock);
 }
 
+void tb_count_retired(struct jit *jit)
+{
+    __atomic_store_n(&jit->nr_retired, jit->nr_retired + 1, __ATOMIC_RELAXED);
+}
+
 static void retire(struct jit *jit, struct tb **link)
 {
     struct tb *tb = *link;
     *link = tb->next;
     tb->next = jit->retired;
     jit->retired = tb;
+    tb_count_retired(jit);
 }
 
 // A suspect block for this offset whose bytes still stand; changed ones are retired.
 static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off)
 {
-    for (struct tb **link = &p->all; *link;) {
+    // Most pages are never suspect, and may have many blocks.
+    for (struct tb **link = &p->all; p->nr_suspect && *link;) {
         struct tb *tb = *link;
         if (tb->off != off || !tb->suspect) {
             link = &tb->next;
             continue;
         }
         // First the flag, then the bytes: who writes now either is seen here or sees the flag.
-        tb_protect(cpu->jit, p);
+        tb_protect(cpu->jit, cpu, p);
         if (memcmp(tb->insns, p->host + off, tb->n_insns * 4)) {
             cpu->stats.tb_retired++;
+            p->nr_suspect--;
             retire(cpu->jit, link);
-            region_changed(cpu->jit, p);
+            region_changed(cpu, p);
             continue;
         }
         cpu->stats.tb_revalidated++;
         tb->suspect = false;
+        p->nr_suspect--;
         enter(cpu->jit, tb);
-        region_revalidate(cpu->jit, p, tb);
+        region_revalidate(cpu, p, tb);
         return tb;
     }
     return NULL;
@@ -252,7 +278,7 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
             fault(cpu, FAULT_BUS, pc);
             return NULL;
         }
-        *e = (struct itlb_entry){ .tag = (pc & PAGE_MASK) | cpu->ictx, .mode = cpu->mode, .page = p };
+        *e = (struct itlb_entry){ .tag = (pc & PAGE_MASK) | cpu->ictx, .mode = cpu->mode, .page = p, .log2_size = t.log2_size };
         if (t.log2_size > PAGE_BITS)
             tlb_note_big(cpu, pc, t.log2_size);
         if (!t.global)
@@ -272,14 +298,17 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
 static void suspect(struct jit *jit, struct code_page *p)
 {
     __atomic_and_fetch(p->flags, (uint8_t)~PAGE_CODE, __ATOMIC_SEQ_CST);
+    p->nr_suspect = 0;
     for (struct tb *tb = p->all; tb; tb = tb->next) {
+        p->nr_suspect++;
         tb->suspect = true;
         interp_unchain(tb);
         if (tb->quick)
             quick_unchain(tb);
     }
     region_suspect(p);
-    memset(p->entry, 0, sizeof p->entry);
+    for (unsigned n = 0; n < PAGE_WORDS; n++)
+        __atomic_store_n(&p->entry[n], NULL, __ATOMIC_RELAXED);
     if (jit->quick)
         quick_reset_page(jit->quick, p);
 }
@@ -338,35 +367,46 @@ static void flush(struct jit *jit)
         memset(jit->cpus[n]->itlb, 0xff, sizeof jit->cpus[n]->itlb);
 }
 
-static size_t bytes(const struct jit *jit)
-{
-    return jit->bytes + (jit->quick ? quick_bytes(jit->quick) : 0);
-}
-
 void tb_forget_all(struct jit *jit)
 {
     tb_suspect_all(jit);
     __atomic_store_n(&jit->code_full, true, __ATOMIC_RELAXED);
 }
 
-void tb_safe_point(struct jit *jit)
+static void free_retired(struct jit *jit)
 {
-    bool full = __atomic_load_n(&jit->code_full, __ATOMIC_RELAXED) || bytes(jit) > jit->cache_limit;
-    if (likely(!jit->retired && !jit->retired_regions && !full))
-        return;
-    mutex_lock(&jit->lock);
     free_list(jit, jit->retired);
     jit->retired = NULL;
     region_free_retired(jit);
-    if (full)
+    __atomic_store_n(&jit->nr_retired, 0, __ATOMIC_RELAXED);
+}
+
+static bool is_full(const struct jit *jit)
+{
+    return __atomic_load_n(&jit->code_full, __ATOMIC_RELAXED);
+}
+
+// To stop the others costs them and us some microseconds: worth it once there is something to free.
+#define RETIRED_MANY 256
+
+void tb_safe_point(struct vcpu *cpu)
+{
+    struct jit *jit = cpu->jit;
+    unsigned enough = jit->nr_cpus == 1 ? 1 : RETIRED_MANY;
+    if (likely(__atomic_load_n(&jit->nr_retired, __ATOMIC_RELAXED) < enough && !is_full(jit)))
+        return;
+    rendezvous_stop_others(cpu);
+    mutex_lock(&jit->lock);
+    free_retired(jit);
+    if (is_full(jit)) // nobody else has been here meanwhile
         flush(jit);
     __atomic_store_n(&jit->code_full, false, __ATOMIC_RELAXED);
     mutex_unlock(&jit->lock);
+    rendezvous_let_go(cpu);
 }
 
 void tb_fini(struct jit *jit)
 {
-    free_list(jit, jit->retired);
-    jit->retired = NULL;
+    free_retired(jit);
     flush(jit);
 }

@@ -15,13 +15,14 @@
 #include "jit/jit.h"
 
 struct iop;
-struct region;
+struct region_way;
 
 // A way out of a block's quick code that is patched once it is known where it leads.
 struct tb_link {
     uint8_t *jump;   // end of the jump's distance, in the write view
     uint8_t *stub;   // where it goes while unlinked
     uint8_t *guard;  // end of the page number that it is compared with; NULL: within the page
+    const struct code_page *page; // where it was patched to go, the first time; NULL: not yet
 };
 
 struct tb {
@@ -33,6 +34,7 @@ struct tb {
     uint32_t off;            // page offset of the first instruction
     bool suspect;            // bytes have to be compared before the next entry
     uint8_t looked;          // TIER_*: what the look at its heat came to
+    uint8_t patience;        // log2: how many times hotter than others before a region is formed
     uint64_t looked_from;    // executions before which nobody is asked about
     uint64_t executions;     // up to the last look; see tb_executions()
     struct code_page *page;
@@ -47,8 +49,7 @@ struct tb {
     uint8_t *quick;          // entry
     uint8_t *quick_body;     // behind the entry's bookkeeping
     uint32_t *quick_count;   // executions
-    struct region *region;   // entered in its place
-    uint32_t region_block;
+    const struct region_way *region; // entered in its place; atomic
     struct tb_link link[2];
     uint32_t insns[];        // the guest code it was made from
 };
@@ -66,7 +67,7 @@ static inline unsigned tb_seen_slot(gva_t pc)
 
 static inline uint64_t tb_executions(const struct tb *tb)
 {
-    return tb->quick ? *tb->quick_count : tb->executions + (uint64_t)(TB_LOOK_EVERY - tb->countdown);
+    return tb->quick ? RELAXED(*tb->quick_count) : tb->executions + (uint64_t)(TB_LOOK_EVERY - tb->countdown);
 }
 
 #define PAGE_WORDS (PAGE_SIZE / 4)
@@ -81,6 +82,7 @@ struct code_page {
     struct tb *all;
     struct region_link *regions; // compiled regions with blocks in this page
     uint32_t id;               // of what is in it: another after every suspicion; never 0
+    uint32_t nr_suspect;       // of its blocks
     struct tb *entry[PAGE_WORDS];
     uint32_t quick[PAGE_WORDS]; // where a block's quick code is, from the buffer's start
 };
@@ -95,7 +97,7 @@ static inline struct tb *tb_find(struct vcpu *cpu, gva_t pc)
     cpu->stats.tb_lookup++;
     // By exclusive or, so that the low bits of a misaligned pc never vanish in the context's.
     if (likely(e->tag == ((pc & (PAGE_MASK | 3)) ^ cpu->ictx) && e->mode == cpu->mode)) {
-        struct tb *tb = e->page->entry[(pc & ~PAGE_MASK) >> 2];
+        struct tb *tb = __atomic_load_n(&e->page->entry[(pc & ~PAGE_MASK) >> 2], __ATOMIC_ACQUIRE);
         if (likely(tb))
             return tb;
     }
@@ -117,15 +119,19 @@ void tb_suspect_all(struct jit *jit);
 // Everything goes at the next safe point: nothing of it is likely to run again (a reset). Any thread.
 void tb_forget_all(struct jit *jit);
 
-// Marks the page as holding code, so that whoever writes to it says so. Under the lock, before its
-// bytes are read.
-void tb_protect(struct jit *jit, struct code_page *p);
+// Marks the page as holding code, so that whoever writes to it says so: this vCPU at once, the others
+// soon. Under the lock, before its bytes are read; self is the vCPU whose thread this is, or NULL.
+void tb_protect(struct jit *jit, struct vcpu *self, struct code_page *p);
 
 // The list that holds a physical page's code_pages. Under the lock.
 struct code_page **tb_bucket(struct jit *jit, gpa_t page);
 
-// Frees retired blocks. vCPU's thread, outside any block.
-void tb_safe_point(struct jit *jit);
+// Something waits to be freed. Under the lock.
+void tb_count_retired(struct jit *jit);
+
+// Frees what is retired, if it is time. vCPU's thread, inside (jit/rendezvous.h), outside any block
+// and without a lock.
+void tb_safe_point(struct vcpu *cpu);
 void tb_fini(struct jit *jit);
 
 #endif

@@ -32,6 +32,7 @@ struct tier {
     struct codebuf code;
     struct compile_service *service;
     struct cache *cache;
+    uint64_t begun;            // us, for the log
     uint64_t cached, compiled; // regions published; under the jit's lock
 };
 
@@ -50,7 +51,7 @@ void tier_forget(struct tb *tb);
 // Regions in use (region.c) ----------------------------------------------------------------------
 
 // Enters the region that is attached to tb, a block of the page at pc_page.
-enum region_result region_enter(struct vcpu *cpu, const struct tb *tb, const struct region *region);
+enum region_result region_enter(struct vcpu *cpu, const struct region_way *way);
 
 // The region was entered and executed so many instructions; it is given up if that does not pay.
 // vCPU's thread.
@@ -66,18 +67,27 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
 
 // Under the jit's lock: a block of the page was found unchanged after having been suspect; its
 // region, if it has one, comes back when all of its bytes stand.
-void region_revalidate(struct jit *jit, struct code_page *page, struct tb *tb);
+void region_revalidate(struct vcpu *cpu, struct code_page *page, struct tb *tb);
 // Under the jit's lock: blocks of the page may have changed.
 void region_suspect(struct code_page *page);
 // Under the jit's lock: a block of the page has changed. Regions made from what is gone are retired.
-void region_changed(struct jit *jit, struct code_page *page);
+void region_changed(struct vcpu *cpu, struct code_page *page);
 // Under the jit's lock, at a safe point: frees what is retired.
 void region_free_retired(struct jit *jit);
 void region_fini(struct jit *jit);
 
 // Chooses what belongs to a region around a hot block: its executed neighbours, heaviest first.
-// False: not worth it. page_gpa gets the physical pages. vCPU's thread.
+// False: not worth it. page_gpa gets the physical pages; loops (or NULL), whether its blocks run
+// into each other again and again rather than once. vCPU's thread.
 bool region_form(struct vcpu *cpu, const struct tb *seed, struct region_recipe *recipe,
-                 gpa_t *page_gpa);
+                 gpa_t *page_gpa, bool *loops);
+// The recipe's blocks are as good as in a region. False: another vCPU was first. vCPU's thread.
+bool region_claim(struct jit *jit, const struct region_recipe *recipe, const gpa_t *page_gpa);
+// They are not after all; those that are in no other may get into another when they are
+// 2^patience times hotter. Any thread.
+void region_release(struct jit *jit, const struct region_recipe *recipe, const gpa_t *page_gpa,
+                    unsigned patience);
+// Was a region of the very same blocks given up? Any thread.
+bool region_in_vain(struct jit *jit, const struct region_recipe *recipe, const gpa_t *page_gpa);
 
 #endif

@@ -8,6 +8,7 @@
 #ifndef JIT_VCPU_H
 #define JIT_VCPU_H
 
+#include "base/thread.h"
 #include "jit/fp.h"
 #include "jit/guest.h"
 
@@ -18,7 +19,7 @@
 #define TLB_BITS    11
 #define TLB_SIZE    (1u << TLB_BITS)
 #define TLB_BIG_BITS 4096u
-#define ITLB_BITS   9
+#define ITLB_BITS   11
 #define ITLB_SIZE   (1u << ITLB_BITS)
 
 #define QUICK_NR_MERGED 4
@@ -43,7 +44,7 @@ enum { NZCV_V = 1, NZCV_C = 2, NZCV_Z = 4, NZCV_N = 8 };
 enum exit_request {
     EXIT_REQ_INTERRUPT = 1, // look at the interrupt lines
     EXIT_REQ_STOP = 2,      // return to the vCPU thread's loop
-    EXIT_REQ_WORK = 4,      // work queued by another vCPU (TLB maintenance)
+    EXIT_REQ_WORK = 4,      // rendezvous_serve() (jit/rendezvous.h)
     EXIT_REQ_BLOCK = 8,     // exec_run_until(): leave after this block
     EXIT_REQ_SAMPLE = 16,   // jit.sample() wants to look at the CPU
     EXIT_REQ_DIRTY = 32,    // drop write entries of pages that are watched for writes (jit/dirty.h)
@@ -55,6 +56,8 @@ enum vcpu_exit {
     VCPU_EXIT_STOP,    // EXIT_REQ_STOP was seen (and is cleared)
     VCPU_EXIT_HALT,    // the guest waits for an interrupt
     VCPU_EXIT_DEBUG,   // for a debugger; vcpu.debug says why (jit/debug.h)
+    VCPU_EXIT_PAUSE,   // the guest waits for an event, or for no more than a moment
+    VCPU_EXIT_OFF,     // the guest has switched this CPU off
 };
 
 // What device accesses may do (exec_run_until() alone changes it).
@@ -80,7 +83,7 @@ struct itlb_entry {
     uint64_t tag;  // virtual page | fetch context id
     uint64_t mode; // mode bits the page's blocks were made for
     struct code_page *page;
-    uint64_t unused; // generated code indexes by shifting
+    uint64_t log2_size; // of the mapping; generated code indexes by shifting, so there is room
 };
 
 // Cold facts about the TLB entry with the same index.
@@ -104,6 +107,22 @@ struct vcpu_debug {
 
 // Bits of code_page.mode that are the page's, not the CPU's. A frontend leaves this one alone.
 #define VCPU_MODE_DEBUG BIT(17) // the blocks ask the debugger: ir.debug
+
+// What other threads have left for this vCPU to do; see jit/rendezvous.h.
+struct vcpu_work_item {
+    void (*fn)(struct vcpu *cpu, uint64_t arg);
+    uint64_t arg;
+};
+struct vcpu_work {
+    bool inside;          // atomic: guest code may be running
+    bool has_asked;       // this vCPU's own: others may still have to do what it wants
+    uint64_t asked, done; // atomic: what has been left so far, and how much of it is done
+    struct mutex lock;    // of the items
+    struct vcpu_work_item item[32];
+    unsigned nr;
+    bool too_many;        // to list them: everything is flushed
+    uint64_t owed[64];    // this vCPU's own: what every other has to have done
+};
 
 struct vcpu_stats {
 #define STAT(name, help) uint64_t name;
@@ -129,6 +148,7 @@ struct vcpu {
     int32_t hot_disp;   // which of r[] is in the host register for the mode's own one
     uint64_t slice_end; // icount at which it looks up
     uint64_t merged[QUICK_NR_MERGED]; // of a page: host address - guest address; 0: look for yourself
+    uint64_t hot_mode;  // the mode that it is for
     uint8_t alone;      // enum quick_alone: a block runs, and no other after it
 
     // The local exclusive monitor: address, the bytes seen, their number (0: open).
@@ -167,6 +187,7 @@ struct vcpu {
     gpa_t rmw_code;             // the page with code that a mem_rmw() is about, | 1; 0: none
     uint8_t io;                 // enum vcpu_io
     struct vcpu_debug debug;
+    struct vcpu_work work;
     struct verify_run *verify;  // a region is being verified (jit/verify.h): slow paths ask there
     struct tb *tb;              // running block (interpreter), for bail-outs
     struct jit *jit;

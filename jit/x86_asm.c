@@ -188,11 +188,22 @@ void x86_pop(struct x86_asm *as, int reg)
     x86_byte(as, 0x58u | (reg & 7));
 }
 
+void x86_patchable(struct x86_asm *as, unsigned before)
+{
+    while (((uintptr_t)as->p + before) % 8 > 4)
+        x86_byte(as, 0x2e); // CS:, without effect in 64-bit code
+}
+
 void x86_retarget(uint8_t *end, const uint8_t *to)
 {
-    int32_t distance = (int32_t)(to - end);
-    // One store: whoever executes it meanwhile sees the old distance or the new one.
-    __atomic_store_n((uint32_t *)(void *)(end - 4), (uint32_t)distance, __ATOMIC_RELAXED);
+    x86_set_imm32(end, (uint32_t)(int32_t)(to - end));
+}
+
+void x86_set_imm32(uint8_t *end, uint32_t imm)
+{
+    assert((uintptr_t)(end - 4) % 8 <= 4); // x86_patchable()
+    // One store: whoever executes it meanwhile sees the old value or the new one.
+    __atomic_store_n((uint32_t *)(void *)(end - 4), imm, __ATOMIC_RELEASE);
 }
 
 static void distance(struct x86_asm *as, const uint8_t *to)

@@ -234,6 +234,10 @@ void x86_pop(struct x86_asm *as, int reg);
 void x86_jmp(struct x86_asm *as, const uint8_t *to);
 void x86_jcc(struct x86_asm *as, enum x86_cc cc, const uint8_t *to);
 void x86_call(struct x86_asm *as, const uint8_t *to);
+// What is patched while other processors execute it must change as one: puts prefixes that mean
+// nothing before the next instruction, so that the four bytes that come `before` bytes into it lie in
+// one aligned quadword.
+void x86_patchable(struct x86_asm *as, unsigned before);
 // Jumps ahead: returns the place to give to x86_here() later. short: one byte of distance.
 uint8_t *x86_jmp_ahead(struct x86_asm *as);
 uint8_t *x86_jcc_ahead(struct x86_asm *as, enum x86_cc cc);
@@ -242,7 +246,8 @@ uint8_t *x86_jmp_short(struct x86_asm *as);
 // Makes a jump ahead end here. In straight code only: EFLAGS count as lost.
 void x86_here(struct x86_asm *as, uint8_t *jump);
 void x86_here_short(struct x86_asm *as, uint8_t *jump);
-// Rewrites the distance of a jump, whose last four bytes end at `end`.
+// Rewrites the distance of a jump, or a constant, whose four bytes end at `end`; x86_patchable().
 void x86_retarget(uint8_t *end, const uint8_t *to);
+void x86_set_imm32(uint8_t *end, uint32_t imm);
 
 #endif

@@ -17,7 +17,6 @@ enum request {
     SYSTEM_OFF,
     SYSTEM_RESET,
     CPU_ON,
-    CPU_OFF,
     AFFINITY_INFO,
     PMU_IRQ,
     PMU_LOOK_AFTER,
@@ -149,16 +148,6 @@ static int64_t log_cpu_on(void *opaque, uint64_t mpidr, uint64_t entry, uint64_t
     return (int64_t)value;
 }
 
-static void log_cpu_off(void *opaque, unsigned cpu)
-{
-    struct board_log *b = opaque;
-    uint64_t ignored;
-    if (verify_outside(cpu_of(b, cpu), CPU_OFF, 0, &ignored))
-        return;
-    b->board.cpu_off(b->board.opaque, cpu);
-    verify_outside_done(cpu_of(b, cpu), CPU_OFF, 0, 0);
-}
-
 static int64_t log_affinity_info(void *opaque, uint64_t mpidr, uint64_t level)
 {
     struct board_log *b = opaque;
@@ -195,7 +184,6 @@ struct board_log *accel_verify_start(struct machine *m)
     LOGGED(system_off);
     LOGGED(system_reset);
     LOGGED(cpu_on);
-    LOGGED(cpu_off);
     LOGGED(affinity_info);
     LOGGED(pmu_irq);
     LOGGED(pmu_look_after);

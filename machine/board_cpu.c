@@ -126,7 +126,8 @@ static void pmu_fire(void *opaque)
 
 // PSCI. The calling CPU must not run on, whatever interrupt comes before the machine's thread acts.
 
-enum { PSCI_INVALID_PARAMETERS = -2, PSCI_ALREADY_ON = -4, AFFINITY_ON = 0 };
+enum { PSCI_SUCCESS = 0, PSCI_INVALID_PARAMETERS = -2, PSCI_ALREADY_ON = -4 };
+enum { AFFINITY_ON = 0, AFFINITY_OFF = 1 };
 
 static void system_request(struct board_cpu *b, enum machine_request what)
 {
@@ -145,29 +146,41 @@ static void system_reset(void *opaque)
     system_request(opaque, MACHINE_RESET);
 }
 
-static bool cpu_exists(const struct board_cpu *b, uint64_t mpidr)
+static struct vcpu_thread *find_cpu(const struct board_cpu *b, uint64_t mpidr)
 {
     for (unsigned n = 0; n < b->m->nr_cpus; n++)
         if (gic_affinity(n) == mpidr)
-            return true;
-    return false;
+            return &b->m->threads[n];
+    return NULL;
 }
 
-// Every CPU there is has been on from the start.
+// The machine lock decides between two that want to switch on the same CPU.
 static int64_t cpu_on(void *opaque, uint64_t mpidr, uint64_t entry, uint64_t context)
 {
-    return cpu_exists(opaque, mpidr) ? PSCI_ALREADY_ON : PSCI_INVALID_PARAMETERS;
-}
-
-static void cpu_off(void *opaque, unsigned cpu)
-{
     struct board_cpu *b = opaque;
-    vcpu_thread_ask_stop(&b->m->threads[cpu]);
+    struct vcpu_thread *t = find_cpu(b, mpidr);
+    if (!t)
+        return PSCI_INVALID_PARAMETERS;
+    mutex_lock(&b->m->lock);
+    bool done = vcpu_thread_power_on(t, entry, context);
+    mutex_unlock(&b->m->lock);
+    return done ? PSCI_SUCCESS : PSCI_ALREADY_ON;
 }
 
 static int64_t affinity_info(void *opaque, uint64_t mpidr, uint64_t level)
 {
-    return level == 0 && cpu_exists(opaque, mpidr) ? AFFINITY_ON : PSCI_INVALID_PARAMETERS;
+    const struct vcpu_thread *t = find_cpu(opaque, mpidr);
+    if (level || !t)
+        return PSCI_INVALID_PARAMETERS;
+    return __atomic_load_n(&t->cpu->off, __ATOMIC_ACQUIRE) ? AFFINITY_OFF : AFFINITY_ON;
+}
+
+static void event(void *opaque)
+{
+    struct board_cpu *b = opaque;
+    for (unsigned n = 0; n < b->m->nr_cpus; n++)
+        if (__atomic_load_n(&b->m->threads[n].asleep, __ATOMIC_SEQ_CST))
+            vcpu_thread_look(&b->m->threads[n]);
 }
 
 // Semihosting. Its text goes to stderr, as QEMU's does.
@@ -195,8 +208,8 @@ void board_cpu_init(struct board_cpu *b)
         .system_off = system_off,
         .system_reset = system_reset,
         .cpu_on = cpu_on,
-        .cpu_off = cpu_off,
         .affinity_info = affinity_info,
+        .event = event,
     };
     if (b->m->config->machine.gic_version == 3) {
         b->m->board.icc_read = icc_read;

@@ -199,6 +199,15 @@ static void *make_tree(struct machine *m, const struct loader_range *initrd, siz
     return devtree_make(&board, &chosen, size, err);
 }
 
+// The first one runs; the others wait for PSCI.
+static void reset_cpus(struct machine *m)
+{
+    for (unsigned n = 0; n < m->nr_cpus; n++) {
+        a64_cpu_reset(m->cpus[n], n ? 0 : m->entry, n ? 0 : m->entry_arg);
+        m->cpus[n]->off = n;
+    }
+}
+
 // Firmware starts at address 0 and finds the tree where RAM begins.
 static bool load_firmware(struct machine *m, struct error *err)
 {
@@ -213,7 +222,7 @@ static bool load_firmware(struct machine *m, struct error *err)
     m->entry = m->entry_arg = 0;
     m->jit.protect_code = true; // it runs with caches off, and forgets about them
     if (ok)
-        a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
+        reset_cpus(m);
     return ok ? true : error_set(err, "the device tree does not fit into RAM");
 }
 
@@ -238,7 +247,7 @@ static bool load_kernel(struct machine *m, struct error *err)
     // A Linux Image keeps the architecture's rules for changed code; others may not.
     m->jit.protect_code = kernel.format == LOADER_ELF || kernel.format == LOADER_RAW;
     if (ok)
-        a64_cpu_reset(m->cpus[0], m->entry, m->entry_arg);
+        reset_cpus(m);
     return ok;
 }
 

@@ -219,6 +219,10 @@ bool options_check(struct options *o)
         return error_set(o->err, "-initrd goes with -kernel");
     if (c->machine.gic_version == 2 && c->smp > 1)
         return error_set(o->err, "-machine gic-version=2: armlet's has one CPU (-smp 1)");
+    if (c->smp > 1 && c->icount)
+        return error_set(o->err, "-icount counts the instructions of one CPU (-smp 1)");
+    if (c->smp > 1 && c->machine.accel == CONFIG_ACCEL_VERIFY)
+        return error_set(o->err, "-accel verify compares the runs of one CPU (-smp 1)");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
     if (!options_resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !options_connect_drives(o) || !options_fill_flash(o) ||

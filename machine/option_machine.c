@@ -176,12 +176,12 @@ bool opt_cpu(struct options *o, const char *arg)
 }
 
 struct smp_props {
-    int cpus, sockets, clusters, cores, threads;
+    int cpus, maxcpus, sockets, clusters, cores, threads;
 };
 
 static const struct keyval_row smp_rows[] = {
 #define R(name, field) ROW(NUMBER, smp_props, name, field, NULL)
-    R("cpus", cpus), R("sockets", sockets), R("clusters", clusters),
+    R("cpus", cpus), R("maxcpus", maxcpus), R("sockets", sockets), R("clusters", clusters),
     R("cores", cores), R("threads", threads),
 #undef R
 };
@@ -189,13 +189,25 @@ static const struct keyval_group smp_group = GROUP("-smp", "cpus", smp_rows);
 
 bool opt_smp(struct options *o, const char *arg)
 {
-    struct smp_props p = { 0, 1, 1, 1, 1 };
+    struct smp_props p = { 0, 0, 0, 0, 0, 0 };
     if (!keyval_parse(o->config, &smp_group, arg, &p, o->err))
         return false;
+    const int levels[] = { p.sockets, p.clusters, p.cores, p.threads };
+    int64_t product = 1;
+    for (size_t n = 0; n < ARRAY_SIZE(levels); n++) {
+        if (levels[n] < 0 || levels[n] > CONFIG_MAX_CPUS)
+            return error_set(o->err, "-smp %s: there are at most %d CPUs", arg, CONFIG_MAX_CPUS);
+        product *= levels[n] ? levels[n] : 1;
+    }
     if (p.cpus == 0)
-        p.cpus = 1;
-    if (p.cpus != 1 || p.sockets != 1 || p.clusters != 1 || p.cores != 1 || p.threads != 1)
-        return error_set(o->err, "-smp %s: this version of armlet has one CPU (-smp 1)", arg);
+        p.cpus = product <= CONFIG_MAX_CPUS ? (int)product : CONFIG_MAX_CPUS + 1;
+    if (p.cpus < 1 || p.cpus > CONFIG_MAX_CPUS)
+        return error_set(o->err, "-smp %s: there are at most %d CPUs", arg, CONFIG_MAX_CPUS);
+    if (p.maxcpus && p.maxcpus != p.cpus)
+        return error_set(o->err, "-smp %s: all CPUs are there from the start (maxcpus=%d)", arg, p.cpus);
+    // A level that is not named is what the others leave.
+    if (product > p.cpus || p.cpus % product)
+        return error_set(o->err, "-smp %s: that topology does not make %d CPUs", arg, p.cpus);
     o->config->smp = p.cpus;
     return true;
 }

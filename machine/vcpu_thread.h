@@ -13,7 +13,7 @@ struct vcpu_thread {
     pthread_cond_t wake;
     bool woken;           // an interrupt may be there: do not sleep
     bool stop;            // leave the loop
-    bool asleep;          // atomic: in WFI
+    bool asleep;          // atomic: in WFI or WFE, or switched off
     bool running;         // the thread exists
     int id;               // atomic: the host's name of the thread (gettid()), 0 before it runs
     bool debug;           // atomic: it left for a debugger; vcpu.debug says why
@@ -34,6 +34,11 @@ void vcpu_thread_stop(struct vcpu_thread *t);
 void vcpu_thread_set_lines(struct vcpu_thread *t, unsigned lines);
 // The host's number of the thread that runs the vCPU, or ran it last; 0 if none has. Any thread.
 int vcpu_thread_id(const struct vcpu_thread *t);
+// Switches on a CPU that is off, as PSCI does: reset, at entry with x0. False: it is on. The machine
+// lock; any thread.
+bool vcpu_thread_power_on(struct vcpu_thread *t, uint64_t entry, uint64_t x0);
+// What a sleeping CPU waits for may have come. Any thread.
+void vcpu_thread_look(struct vcpu_thread *t);
 // Wakes a sleeping CPU. Any thread.
 void vcpu_thread_wake(struct vcpu_thread *t);
 

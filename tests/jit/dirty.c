@@ -2,6 +2,7 @@
 // Which pages were written: by stores through the TLB and past it, by DMA, by atomics; while a vCPU
 // has not flushed yet; for several users; and against a thread that writes all the time.
 #include "jit/dirty.h"
+#include "jit/rendezvous.h"
 
 #include "tests/jit/toy.h"
 
@@ -17,6 +18,7 @@ static const int alice, bob; // users
 static void setup(void)
 {
     t = toy_create();
+    rendezvous_enter(&t->cpu); // what is outside writes nothing
 }
 
 static void teardown(void)

@@ -443,8 +443,12 @@ static void *rewrite(void *opaque)
 {
     struct toy *t = opaque;
     uint32_t *code = toy_host(t, TOY_CODE);
-    while (__atomic_load_n(&t->cpu.stats.tb_translated, __ATOMIC_RELAXED) < 1) {
-    }
+    uint64_t translated;
+    do { // it is counted under the lock
+        mutex_lock(&t->jit.lock);
+        translated = t->cpu.stats.tb_translated;
+        mutex_unlock(&t->jit.lock);
+    } while (!translated);
     // A few changes that the loop may or may not see, then the one that ends it.
     for (unsigned n = 0; n < 200; n++) {
         __atomic_store_n(&code[0], W(SET, n), __ATOMIC_RELAXED);
@@ -546,7 +550,7 @@ Test(jit_tb, retired_blocks_are_freed)
                   t->jit.bytes, after_two);
     }
     cr_expect(t->jit.retired, "none was retired");
-    tb_safe_point(&t->jit);
+    tb_safe_point(&t->cpu);
     cr_expect(!t->jit.retired, "still retired after a safe point");
     toy_destroy(t);
 }
@@ -836,7 +840,8 @@ Test(jit_exec, stops_within_what_a_region_covers)
     toy_run(t, TOY_CODE);
     struct tb *tb = tb_find(&t->cpu, TOY_CODE);
     tb_need_interp(&t->cpu, tb);
-    tb->region = &region;
+    region.ways[0].region = &region;
+    tb->region = &region.ways[0];
     tb->entry = tb->code;
     quick_attach(tb);
     uint64_t icount = t->cpu.icount;
@@ -873,10 +878,12 @@ Test(jit_exec, a_region_that_does_not_pay_is_given_up)
         struct tb *tb = tb_find(&t->cpu, TOY_CODE);
         recipe.blocks[0] = (struct region_block){.flags = REGION_ENTRY, .off = (uint16_t)tb->off};
         region.pages[0] = tb->page;
-        tb->region = &region;
+        region.ways[0].region = &region;
+        tb->region = &region.ways[0];
         if (tb->code)
             tb->entry = tb->code;
         quick_attach(tb);
+        tier.jit = &t->jit;
         t->jit.tier = &tier;
         for (unsigned n = 0; n < 6; n++) {
             t->cpu.r[1] = 1;

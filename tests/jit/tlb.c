@@ -2,6 +2,7 @@
 // The softMMU TLB: contexts, flushes, large and global mappings, aliases, edges of the address
 // space, pages that must not be cached. What an access sees is told by the walks it costs and by
 // the bytes it finds: every physical page starts with its own number.
+#include "jit/rendezvous.h"
 #include "tests/jit/toy.h"
 
 #include <criterion/criterion.h>
@@ -489,6 +490,7 @@ Test(jit_tlb, rom_that_answers)
     expect_miss(t, TOY_ROM + PAGE_SIZE, 4711);
     expect_miss(t, page(5), 5);
     jit_set_io(&t->jit, TOY_ROM, true);
+    rendezvous_catch_up(&t->cpu); // as behind the access that did it
     cr_expect(load(t, TOY_ROM + PAGE_SIZE) == UINT64_MAX && t->fault.kind == FAULT_BUS,
               "a read went to memory");
     cr_expect(load(t, TOY_ROM + 8) == UINT64_MAX, "a read of another page went to memory");

@@ -86,6 +86,21 @@ Test(options, defaults)
     cr_expect(config.chardevs[config.serials[0]].mux);
 }
 
+Test(options, cpus)
+{
+    static const struct { const char *line; int cpus; } rows[] = {
+        { "-kernel K -smp 0", 1 },        { "-kernel K -smp 64", 64 },
+        { "-kernel K -smp cpus=8", 8 },   { "-kernel K -smp cores=4,threads=2", 8 },
+        { "-kernel K -smp 4,cores=2", 4 }, { "-kernel K -smp 4,maxcpus=4,sockets=1", 4 },
+    };
+    for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
+        good(rows[n].line);
+        cr_expect(config.smp == rows[n].cpus, "'%s' gives %d CPUs, not %d", rows[n].line, config.smp, rows[n].cpus);
+        machine_config_fini(&config);
+    }
+    good("-kernel K");
+}
+
 // What bench/compare and QEMU users type.
 Test(options, whole_line)
 {
@@ -174,8 +189,13 @@ Test(options, wrong_values)
     bad("-kernel", "needs an argument");
     bad("-append x", "-append goes with -kernel");
     bad("-initrd x", "-initrd goes with -kernel");
-    bad("K -smp 2", "one CPU");
-    bad("K -smp cores=2", "one CPU");
+    bad("K -smp 65", "at most 64 CPUs");
+    bad("K -smp -1", "not a number");
+    bad("K -smp sockets=9,cores=9", "at most 64 CPUs");
+    bad("K -smp 4,cores=3", "does not make 4 CPUs");
+    bad("K -smp 2,maxcpus=4", "from the start");
+    bad("K -smp 2 -accel verify", "one CPU");
+    bad("K -smp 2 -M gic-version=2", "one CPU");
     bad("K -smp x", "not a number");
     bad("K -M virt,gic-version=4", "gic-version");
     bad("K -M virt,virtualization=on", "only virtualization=off");

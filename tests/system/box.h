@@ -22,7 +22,7 @@
 
 // What the board was asked.
 struct board_log {
-    unsigned offs, resets, cpu_offs;
+    unsigned offs, resets;
     uint64_t cpu_on[3], affinity[2];
     unsigned icc_reads, icc_writes, last_icc;
     uint64_t last_value;
