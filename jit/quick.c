@@ -141,6 +141,7 @@ void quick_reset_page(struct quick *q, struct code_page *p)
 
 void quick_enter_page(struct quick *q, struct tb *tb)
 {
+    thread_handed_over(tb);
     if (tb->quick)
         __atomic_store_n(&tb->page->quick[tb->off >> 2], offset(q, tb->quick), __ATOMIC_RELEASE);
 }

@@ -124,6 +124,7 @@ const void *quick_do_link(struct vcpu *cpu, uint64_t tb_and_number)
 {
     struct tb *from = (struct tb *)(uintptr_t)(tb_and_number & ~UINT64_C(7));
     unsigned number = tb_and_number & 7;
+    thread_took_over(from);
     arrive(cpu);
     cpu->pc = cpu->pc_page + (uint64_t)from->to[number];
     gva_t pc = cpu->pc;
@@ -138,13 +139,14 @@ const void *quick_do_link(struct vcpu *cpu, uint64_t tb_and_number)
 // The slice is used up, tb's instructions counted, none of them done.
 const void *quick_do_tick(struct vcpu *cpu, struct tb *tb)
 {
+    thread_took_over(tb);
     arrive(cpu);
     cpu->pc = cpu->pc_page + tb->off;
     if (__atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED)) {
         cpu->icount -= tb->n_insns;
         return leave(cpu);
     }
-    if (cpu->jit->tier && tb->looked != TIER_DONE)
+    if (cpu->jit->tier && RELAXED(tb->looked) != TIER_DONE)
         tier_look(cpu, tb);
     return resume(cpu, tb->quick_body);
 }
@@ -186,6 +188,7 @@ const void *quick_do_fault(struct vcpu *cpu, uint32_t where)
 // tb's place was taken by a region's; nothing of it is counted.
 const void *quick_do_region(struct vcpu *cpu, struct tb *tb)
 {
+    thread_took_over(tb);
     const struct region_way *way = __atomic_load_n(&tb->region, __ATOMIC_ACQUIRE);
     uint64_t before = cpu->icount;
     enum region_result result = REGION_BAIL;

@@ -67,7 +67,7 @@ static inline unsigned tb_seen_slot(gva_t pc)
 
 static inline uint64_t tb_executions(const struct tb *tb)
 {
-    return tb->quick ? *tb->quick_count : tb->executions + (uint64_t)(TB_LOOK_EVERY - tb->countdown);
+    return tb->quick ? RELAXED(*tb->quick_count) : tb->executions + (uint64_t)(TB_LOOK_EVERY - tb->countdown);
 }
 
 #define PAGE_WORDS (PAGE_SIZE / 4)

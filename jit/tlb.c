@@ -97,7 +97,7 @@ static bool mmio(struct vcpu *cpu, gpa_t pa, unsigned size, uint8_t *data, bool 
                         : phys->read(phys->opaque, pa + done, n, &v);
         if (!ok)
             return false;
-        if (unlikely(cpu->exit_request & EXIT_REQ_WORK))
+        if (unlikely(RELAXED(cpu->exit_request) & EXIT_REQ_WORK))
             rendezvous_catch_up(cpu);
         if (!write)
             memcpy(data + done, &v, n);

@@ -25,8 +25,11 @@ for s in atomic futex mutex sem fork mmap switch tlb-shootdown; do
     stress-ng --verify --temp-path /tmp --timeout "$seconds" --metrics-brief --"$s" "$cpus" >"$out" 2>&1
     say $? "$s $((SECONDS - before)) s"
 done
-hackbench -g 4 -l 200 >"$out" 2>&1
-say $? hackbench
+for how in '' --threads --pipe '--threads --pipe'; do
+    # shellcheck disable=SC2086
+    hackbench $how -g 4 -l 200 >"$out" 2>&1
+    say $? "hackbench $how"
+done
 # A hundred small files by as many jobs as there are CPUs, twice: the results must be the same.
 mkdir -p /tmp/make && cd /tmp/make || exit 1
 for n in $(seq 100); do
@@ -51,4 +54,6 @@ done
 kill $load
 wait $load 2>/dev/null
 say $said "CPU $((cpus - 1)) unplugged and plugged 20 times"
+! dmesg | grep -E 'rcu.*stall|soft lockup|hung_task|Oops|BUG:|WARNING:|failed to come online' >"$out"
+say $? "nothing for the kernel to complain of"
 rm -f "$out"

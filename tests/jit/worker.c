@@ -245,6 +245,21 @@ static void take_stored(void *opaque, const char *name)
     mutex_unlock(&b->lock);
 }
 
+// Waits for so many; returns how many there are, and the last one's name.
+static unsigned wait_stored(struct bench *b, unsigned want, char name[static CACHE_NAME_SIZE])
+{
+    unsigned stored = 0;
+    for (unsigned i = 0; i < 1000 && stored < want; i++) {
+        if (i)
+            sleep_ms(5);
+        mutex_lock(&b->lock);
+        stored = b->stored;
+        memcpy(name, b->last_file, CACHE_NAME_SIZE);
+        mutex_unlock(&b->lock);
+    }
+    return stored;
+}
+
 static void take_not_stored(void *opaque, const char *why)
 {
     struct bench *b = opaque;
@@ -736,10 +751,9 @@ Test(worker, keeps_its_products)
     for (unsigned n = 0; n < 16; n++)
         submit(b, n, n == 3 ? DO_UNDEFINED : DO_COMPILE);
     compile_service_drain(b->s);
-    for (unsigned i = 0; i < 1000 && stats(b).stored < 2; i++)
-        sleep_ms(5);
-    cr_assert_eq(b->stored, 2);
-    cache_add(c, b->last_file);
+    char last[CACHE_NAME_SIZE];
+    cr_assert_eq(wait_stored(b, 2, last), 2);
+    cache_add(c, last);
     cache_close(c);
     c = cache_open(&co);
     for (unsigned n = 0; n < 16; n++) {
