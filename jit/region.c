@@ -75,9 +75,7 @@ static bool bytes_stand(struct jit *jit, struct vcpu *self, const struct region 
 
 static void attach_block(struct region *region, uint32_t n, struct tb *tb)
 {
-    struct region_way *way = &region->ways[region->recipe->blocks[n].entry];
-    *way = (struct region_way){ region, n }; // always the same
-    __atomic_store_n(&tb->region, way, __ATOMIC_RELEASE);
+    __atomic_store_n(&tb->region, &region->ways[region->recipe->blocks[n].entry], __ATOMIC_RELEASE);
     if (tb->code)
         __atomic_store_n(&tb->entry, tb->code, __ATOMIC_RELEASE);
     quick_attach(tb);
@@ -139,6 +137,9 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
     region->span = *span;
     region->code_size = code_size;
     region->recipe = recipe;
+    for (uint32_t n = 0; n < recipe->nr_blocks; n++)
+        if (recipe->blocks[n].flags & REGION_ENTRY)
+            region->ways[recipe->blocks[n].entry] = (struct region_way){ region, n };
     mutex_lock(&jit->lock);
     bool ok = true;
     for (uint32_t n = 0; n < recipe->nr_pages; n++)
@@ -194,7 +195,7 @@ bool region_claim(struct jit *jit, const struct region_recipe *r, const gpa_t *p
     for (uint32_t n = 0; ours && n < r->nr_blocks; n++) {
         struct tb *tb = block_of(jit, r, page_gpa, n);
         if (tb)
-            tb->looked = TIER_DONE;
+            RELAXED_SET(tb->looked, TIER_DONE);
     }
     mutex_unlock(&jit->lock);
     return ours;
@@ -208,9 +209,10 @@ void region_release(struct jit *jit, const struct region_recipe *r, const gpa_t 
         if (!tb || tb->region)
             continue;
         tier_forget(tb);
-        tb->patience = tb->patience + patience < TIER_MAX_PATIENCE ? (uint8_t)(tb->patience + patience) : TIER_MAX_PATIENCE;
+        unsigned more = tb->patience + patience;
+        RELAXED_SET(tb->patience, (uint8_t)(more < TIER_MAX_PATIENCE ? more : TIER_MAX_PATIENCE));
         if (patience)
-            tb->looked = TIER_MAX_ASKED; // the cache has what does not pay
+            RELAXED_SET(tb->looked, TIER_MAX_ASKED); // the cache has what does not pay
     }
     mutex_unlock(&jit->lock);
 }

@@ -67,7 +67,7 @@ static inline unsigned tb_seen_slot(gva_t pc)
 
 static inline uint64_t tb_executions(const struct tb *tb)
 {
-    return tb->quick ? *tb->quick_count : tb->executions + (uint64_t)(TB_LOOK_EVERY - tb->countdown);
+    return tb->quick ? RELAXED(*tb->quick_count) : tb->executions + (uint64_t)(TB_LOOK_EVERY - tb->countdown);
 }
 
 #define PAGE_WORDS (PAGE_SIZE / 4)
@@ -82,6 +82,7 @@ struct code_page {
     struct tb *all;
     struct region_link *regions; // compiled regions with blocks in this page
     uint32_t id;               // of what is in it: another after every suspicion; never 0
+    uint32_t nr_suspect;       // of its blocks
     struct tb *entry[PAGE_WORDS];
     uint32_t quick[PAGE_WORDS]; // where a block's quick code is, from the buffer's start
 };

@@ -194,7 +194,7 @@ static bool from_cache(struct tier *t, struct vcpu *cpu, const struct tb *tb)
 
 static bool too_early(const struct tier *t, const struct tb *tb, const struct region_recipe *r)
 {
-    return r->n_insns > t->policy.large_insns && tb->patience < t->policy.large_patience && !t->options.wait;
+    return r->n_insns > t->policy.large_insns && RELAXED(tb->patience) < t->policy.large_patience && !t->options.wait;
 }
 
 // It would be given up.
@@ -205,8 +205,8 @@ static bool too_short(const struct tier *t, const struct region_recipe *r, bool 
 
 static void put_off(const struct tier *t, struct tb *tb)
 {
-    tb->looked_from = tb_executions(tb);
-    tb->patience = (uint8_t)(tb->patience + t->policy.given_up_patience);
+    RELAXED_SET(tb->looked_from, tb_executions(tb));
+    RELAXED_SET(tb->patience, (uint8_t)(RELAXED(tb->patience) + t->policy.given_up_patience));
 }
 
 static struct request *make_request(gva_t va, const struct tb *tb, const gpa_t *gpa, uint32_t n_insns)
@@ -247,9 +247,9 @@ static void compile(struct tier *t, struct vcpu *cpu, struct tb *tb)
     bool loops;
     assert(recipe);
     if (!region_form(cpu, tb, recipe, gpa, &loops))
-        tb->looked = TIER_DONE;
+        RELAXED_SET(tb->looked, TIER_DONE);
     else if (too_early(t, tb, recipe))
-        tb->patience = t->policy.large_patience;
+        RELAXED_SET(tb->patience, t->policy.large_patience);
     else if (too_short(t, recipe, loops) || region_in_vain(t->jit, recipe, gpa))
         put_off(t, tb);
     else
@@ -260,40 +260,44 @@ static void compile(struct tier *t, struct vcpu *cpu, struct tb *tb)
 void tier_look(struct vcpu *cpu, struct tb *tb)
 {
     struct tier *t = cpu->jit->tier;
-    if (!t || tb->region || tb->looked == TIER_DONE)
+    unsigned looked = RELAXED(tb->looked), patience = RELAXED(tb->patience);
+    if (!t || RELAXED(tb->region) || looked == TIER_DONE)
         return;
-    uint64_t heat = tb_executions(tb) - tb->looked_from;
+    uint64_t heat = tb_executions(tb) - RELAXED(tb->looked_from);
     // More than once: one of the region's pages may be unknown to the instruction TLB at first.
-    if (t->cache && tb->looked < TIER_MAX_ASKED && heat >= t->policy.cache_at << tb->looked) {
-        tb->looked++;
+    if (t->cache && looked < TIER_MAX_ASKED && heat >= t->policy.cache_at << looked) {
+        RELAXED_SET(tb->looked, (uint8_t)(looked + 1));
         if (from_cache(t, cpu, tb)) {
-            tb->looked = TIER_DONE;
+            RELAXED_SET(tb->looked, TIER_DONE);
             return;
         }
     }
-    if (tb->patience <= TIER_MAX_PATIENCE && heat >= t->policy.compile_at << tb->patience)
+    if (patience <= TIER_MAX_PATIENCE && heat >= t->policy.compile_at << patience)
         compile(t, cpu, tb);
 }
 
 void tier_note(struct vcpu *cpu, struct region *region, uint64_t insns)
 {
     const struct tier *t = cpu->jit->tier;
-    region->insns += insns;
-    if (++region->entered < t->policy.pays_entries)
+    uint32_t entered = RELAXED(region->entered) + 1;
+    insns += RELAXED(region->insns);
+    RELAXED_SET(region->insns, insns);
+    RELAXED_SET(region->entered, entered);
+    if (entered < t->policy.pays_entries)
         return;
-    if (region->insns < (uint64_t)t->policy.pays_insns * region->entered && !t->options.wait) {
+    if (insns < (uint64_t)t->policy.pays_insns * entered && !t->options.wait) {
         note(t, cpu->pc, region->recipe, "given up");
         region_give_up(cpu->jit, region);
         cpu->stats.regions_given_up++;
     }
-    region->entered = 0;
-    region->insns = 0;
+    RELAXED_SET(region->entered, 0);
+    RELAXED_SET(region->insns, 0);
 }
 
 void tier_forget(struct tb *tb)
 {
-    tb->looked = 0;
-    tb->looked_from = tb_executions(tb);
+    RELAXED_SET(tb->looked, 0);
+    RELAXED_SET(tb->looked_from, tb_executions(tb));
 }
 
 // Life --------------------------------------------------------------------------------------------
