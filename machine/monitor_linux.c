@@ -112,7 +112,12 @@ static void put_task(struct linux_guest *l, uint64_t at)
     read_member(l, at, "task_struct", "pid", &pid);
     if (!read_member(l, at, "task_struct", "__state", &state))
         read_member(l, at, "task_struct", "state", &state);
-    const char *letter = !state ? "R" : state & 1 ? "S" : state & 2 ? "D" : state & 12 ? "T" : "?";
+    // TASK_IDLE is TASK_UNINTERRUPTIBLE that nobody waits for, TASK_NOLOAD.
+    const char *letter = !state               ? "R"
+                         : state & 1          ? "S"
+                         : state & 2          ? state & 0x400 ? "I" : "D"
+                         : state & (4 | 8)    ? "T"
+                                              : "?";
     fprintf(l->m->out, "%#018" PRIx64 " %6" PRIu64 " %s ", at, pid, letter);
     if (btf_member(l->btf, "task_struct", "comm", &offset, &size))
         put_text(l, at + offset, size);
