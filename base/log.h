@@ -20,6 +20,7 @@
     X(CPU, "cpu", "the registers before each instruction")                 \
     X(INT, "int", "exceptions, interrupts and returns")                    \
     X(MMU, "mmu", "translation-table walks and TLB maintenance")           \
+    X(REGIONS, "regions", "what is compiled, how long it takes, what is given up") \
     X(UNIMP, "unimp", "things the guest uses that armlet does not have")   \
     X(GUEST_ERROR, "guest_error", "things the guest does wrong")           \
     X(STATS, "stats", "counters at exit")                                  \

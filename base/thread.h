@@ -38,4 +38,21 @@ static inline void mutex_unlock(struct mutex *l)
     (void)r;
 }
 
+// Of a variable that several threads read and write without any order, such as a count that may
+// lose one now and then.
+#define RELAXED(var)            __atomic_load_n(&(var), __ATOMIC_RELAXED)
+#define RELAXED_SET(var, value) __atomic_store_n(&(var), (value), __ATOMIC_RELAXED)
+
+// Something at p was written before it was handed over by generated code, or from it: an order that
+// holds, and that ThreadSanitizer cannot see.
+#ifdef __SANITIZE_THREAD__
+void __tsan_acquire(void *p);
+void __tsan_release(void *p);
+#define thread_handed_over(p) __tsan_release((void *)(p))
+#define thread_took_over(p)   __tsan_acquire((void *)(p))
+#else
+#define thread_handed_over(p) ((void)(p))
+#define thread_took_over(p)   ((void)(p))
+#endif
+
 #endif

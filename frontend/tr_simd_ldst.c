@@ -30,9 +30,12 @@ static void write_back(struct tr *t, int idx, int rn, int rm, unsigned bytes)
 {
     ir_val base = tr_xsp(t, (unsigned)rn);
 
-    if (idx == A64_IDX_POST)
-        ir_ADD(&t->ir, IR_I64, base, base,
-               rm == 31 ? ir_const(&t->ir, bytes) : tr_x(t, (unsigned)rm));
+    if (idx != A64_IDX_POST)
+        return;
+    ir_ADD(&t->ir, IR_I64, base, base,
+           rm == 31 ? ir_const(&t->ir, bytes) : tr_x(t, (unsigned)rm));
+    if (rn == 31 && (rm != 31 || bytes & 15))
+        t->sp_checked = false;
 }
 
 // Several registers -------------------------------------------------------------------------------

@@ -75,9 +75,7 @@ static bool bytes_stand(struct jit *jit, struct vcpu *self, const struct region 
 
 static void attach_block(struct region *region, uint32_t n, struct tb *tb)
 {
-    struct region_way *way = &region->ways[region->recipe->blocks[n].entry];
-    *way = (struct region_way){ region, n }; // always the same
-    __atomic_store_n(&tb->region, way, __ATOMIC_RELEASE);
+    __atomic_store_n(&tb->region, &region->ways[region->recipe->blocks[n].entry], __ATOMIC_RELEASE);
     if (tb->code)
         __atomic_store_n(&tb->entry, tb->code, __ATOMIC_RELEASE);
     quick_attach(tb);
@@ -139,6 +137,9 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
     region->span = *span;
     region->code_size = code_size;
     region->recipe = recipe;
+    for (uint32_t n = 0; n < recipe->nr_blocks; n++)
+        if (recipe->blocks[n].flags & REGION_ENTRY)
+            region->ways[recipe->blocks[n].entry] = (struct region_way){ region, n };
     mutex_lock(&jit->lock);
     bool ok = true;
     for (uint32_t n = 0; n < recipe->nr_pages; n++)
@@ -163,19 +164,83 @@ bool region_publish(struct jit *jit, struct region_recipe *recipe, const gpa_t *
     return true;
 }
 
+// Where it does not pay: its blocks may get into another.
 void region_give_up(struct jit *jit, struct region *region)
 {
+    const struct tier *t = jit->tier;
+    gpa_t gpa[REGION_MAX_PAGES];
     mutex_lock(&jit->lock);
+    bool first = !region->given_up; // and not by another vCPU as well
     detach(region);
     region->given_up = true;
-    // Nor is another sought for its blocks: it would be the same.
-    for (uint32_t n = 0; n < region->recipe->nr_blocks; n++) {
-        const struct region_block *b = &region->recipe->blocks[n];
-        struct tb *tb = region->pages[b->page]->entry[b->off >> 2];
-        if (tb && !tb->region)
-            tb->looked = TIER_DONE;
+    for (uint32_t n = 0; n < region->recipe->nr_pages; n++)
+        gpa[n] = region->pages[n]->page;
+    mutex_unlock(&jit->lock);
+    if (first)
+        region_release(jit, region->recipe, gpa, t->policy.given_up_patience);
+}
+
+// The recipe's block number n as it is now, or NULL. Under the lock.
+static struct tb *block_of(struct jit *jit, const struct region_recipe *r, const gpa_t *page_gpa, uint32_t n)
+{
+    const struct code_page *p = page_of(jit, page_gpa[r->blocks[n].page], r->mode);
+    return p ? p->entry[r->blocks[n].off >> 2] : NULL;
+}
+
+bool region_claim(struct jit *jit, const struct region_recipe *r, const gpa_t *page_gpa)
+{
+    mutex_lock(&jit->lock);
+    const struct tb *seed = block_of(jit, r, page_gpa, 0);
+    bool ours = seed && seed->looked != TIER_DONE;
+    for (uint32_t n = 0; ours && n < r->nr_blocks; n++) {
+        struct tb *tb = block_of(jit, r, page_gpa, n);
+        if (tb)
+            RELAXED_SET(tb->looked, TIER_DONE);
     }
     mutex_unlock(&jit->lock);
+    return ours;
+}
+
+void region_release(struct jit *jit, const struct region_recipe *r, const gpa_t *page_gpa, unsigned patience)
+{
+    mutex_lock(&jit->lock);
+    for (uint32_t n = 0; n < r->nr_blocks; n++) {
+        struct tb *tb = block_of(jit, r, page_gpa, n);
+        if (!tb || tb->region)
+            continue;
+        tier_forget(tb);
+        unsigned more = tb->patience + patience;
+        RELAXED_SET(tb->patience, (uint8_t)(more < TIER_MAX_PATIENCE ? more : TIER_MAX_PATIENCE));
+        if (patience)
+            RELAXED_SET(tb->looked, TIER_MAX_ASKED); // the cache has what does not pay
+    }
+    mutex_unlock(&jit->lock);
+}
+
+// Weights, which say what is compiled well rather than what, do not count.
+static bool same_blocks(const struct region *region, const struct region_recipe *r, const gpa_t *page_gpa)
+{
+    const struct region_recipe *other = region->recipe;
+    if (other->nr_blocks != r->nr_blocks || other->nr_pages != r->nr_pages)
+        return false;
+    for (uint32_t n = 0; n < r->nr_blocks; n++) {
+        const struct region_block *a = &r->blocks[n], *b = &other->blocks[n];
+        if (a->off != b->off || a->n_insns != b->n_insns || a->flags != b->flags ||
+            page_gpa[a->page] != region->pages[b->page]->page)
+            return false;
+    }
+    return true;
+}
+
+bool region_in_vain(struct jit *jit, const struct region_recipe *r, const gpa_t *page_gpa)
+{
+    bool in_vain = false;
+    mutex_lock(&jit->lock);
+    const struct code_page *p = page_of(jit, page_gpa[0], r->mode);
+    for (const struct region_link *l = p ? p->regions : NULL; l && !in_vain; l = l->next)
+        in_vain = l->region->given_up && same_blocks(l->region, r, page_gpa);
+    mutex_unlock(&jit->lock);
+    return in_vain;
 }
 
 void region_suspect(struct code_page *page)

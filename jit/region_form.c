@@ -104,6 +104,34 @@ static void grow(struct former *f, uint64_t least)
     }
 }
 
+static bool leads_to(const struct member *from, const struct member *to)
+{
+    const struct tb *tb = from->tb;
+    for (unsigned n = 0; n < tb->nr_to; n++)
+        if (from->page + (uint64_t)tb->to[n] == to->page + to->tb->off)
+            return true;
+    return !tb->nr_to && to->flags & REGION_INDIRECT; // a return, or whatever else
+}
+
+// Whoever leads to nobody who is left goes; a loop stays. Forgets who was taken.
+static bool has_loop(struct former *f)
+{
+    unsigned left = f->taken, before;
+    for (unsigned n = 0; n < f->nr; n++)
+        f->members[n].taken = f->members[n].taken && f->members[n].weight;
+    do {
+        before = left;
+        for (unsigned n = 0; n < f->nr; n++) {
+            bool leads = false;
+            for (unsigned k = 0; f->members[n].taken && k < f->nr && !leads; k++)
+                leads = f->members[k].taken && leads_to(&f->members[n], &f->members[k]);
+            left -= f->members[n].taken && !leads;
+            f->members[n].taken = leads;
+        }
+    } while (left && left < before);
+    return left;
+}
+
 // Every entry is a place where all registers come from memory, and a join for GCC.
 enum { max_entries = 6 };
 
@@ -124,7 +152,7 @@ static void write_block(const struct former *f, const struct member *m, struct r
     memcpy(r->pages[page].bytes + tb->off, tb->insns, tb->n_insns * 4);
 }
 
-bool region_form(struct vcpu *cpu, const struct tb *seed, struct region_recipe *r, gpa_t *page_gpa)
+bool region_form(struct vcpu *cpu, const struct tb *seed, struct region_recipe *r, gpa_t *page_gpa, bool *loops)
 {
     struct former f = { .cpu = cpu };
     add(&f, cpu->pc_page + seed->off, REGION_ENTRY);
@@ -141,9 +169,9 @@ bool region_form(struct vcpu *cpu, const struct tb *seed, struct region_recipe *
         page_gpa[n] = cpu->itlb[f.pages[n] >> PAGE_BITS & (ITLB_SIZE - 1)].page->page;
     }
     for (unsigned n = 0; n < f.nr; n++)
-        if (f.members[n].taken && f.members[n].weight) {
+        if (f.members[n].taken && f.members[n].weight)
             write_block(&f, &f.members[n], r);
-            f.members[n].tb->looked = TIER_DONE; // until the region is there, or for good
-        }
+    if (loops)
+        *loops = has_loop(&f);
     return true;
 }

@@ -34,6 +34,7 @@ struct tb {
     uint32_t off;            // page offset of the first instruction
     bool suspect;            // bytes have to be compared before the next entry
     uint8_t looked;          // TIER_*: what the look at its heat came to
+    uint8_t patience;        // log2: how many times hotter than others before a region is formed
     uint64_t looked_from;    // executions before which nobody is asked about
     uint64_t executions;     // up to the last look; see tb_executions()
     struct code_page *page;
@@ -66,7 +67,7 @@ static inline unsigned tb_seen_slot(gva_t pc)
 
 static inline uint64_t tb_executions(const struct tb *tb)
 {
-    return tb->quick ? *tb->quick_count : tb->executions + (uint64_t)(TB_LOOK_EVERY - tb->countdown);
+    return tb->quick ? RELAXED(*tb->quick_count) : tb->executions + (uint64_t)(TB_LOOK_EVERY - tb->countdown);
 }
 
 #define PAGE_WORDS (PAGE_SIZE / 4)
@@ -81,6 +82,7 @@ struct code_page {
     struct tb *all;
     struct region_link *regions; // compiled regions with blocks in this page
     uint32_t id;               // of what is in it: another after every suspicion; never 0
+    uint32_t nr_suspect;       // of its blocks
     struct tb *entry[PAGE_WORDS];
     uint32_t quick[PAGE_WORDS]; // where a block's quick code is, from the buffer's start
 };

@@ -7,14 +7,42 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 // What a compile's result needs beyond the recipe.
 struct request {
     gpa_t gpa[REGION_MAX_PAGES];
     gva_t va; // of the block that got hot
     const uint32_t *count; // its executions, in the quick engine's memory; or NULL
-    uint32_t seen;         // of them, when its heat was asked for last
+    uint32_t seen;         // of them, when its heat was reckoned last
+    uint64_t asked, heat;  // when that was, us; what it came to
+    uint64_t hot_since, hot; // but for gaps, us
+    uint32_t n_insns;
 };
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+// For the log; va is of the block that got hot, or was entered last.
+static void note(const struct tier *t, gva_t va, const struct region_recipe *r, const char *what)
+{
+    if (!log_enabled(t->jit->log, LOG_REGIONS))
+        return;
+    uint64_t us = now_us() - t->begun;
+    log_printf(t->jit->log, LOG_REGIONS, "%5u.%03u ms: region %#" PRIx64 ", %u instructions in %u blocks: %s\n",
+               (unsigned)(us / 1000), (unsigned)(us % 1000), va, r->n_insns, r->nr_blocks, what);
+}
+
+static void note_result(const struct tier *t, gva_t va, const struct compile_result *r)
+{
+    char what[96];
+    snprintf(what, sizeof what, "compiled; waited %u us, took %u us, %u us of CPU time", r->waited_us, r->took_us, r->compile_us);
+    note(t, va, r->recipe, r->status == COMPILE_OK ? what : r->status == COMPILE_CANCELLED ? "no longer wanted" : r->err);
+}
 
 static struct region_recipe *copy_recipe(const struct region_recipe *recipe)
 {
@@ -60,24 +88,41 @@ static void done(void *opaque, const struct compile_result *r)
 {
     struct tier *t = opaque;
     struct request *req = r->cookie;
+    note_result(t, req->va, r);
     if (r->status == COMPILE_OK && install(t, r->recipe, req->gpa, req->va, r->image, r->size, r->align, r->entry))
         __atomic_add_fetch(&t->compiled, 1, __ATOMIC_RELAXED);
-    else if (r->status != COMPILE_OK && r->status != COMPILE_CANCELLED)
+    else if (r->status == COMPILE_CANCELLED)
+        region_release(t->jit, r->recipe, req->gpa, 0); // it waited for too long
+    else if (r->status != COMPILE_OK)
         log_printf(t->jit->log, LOG_UNIMP, "a region was not compiled: %s\n", r->err);
     free(req);
 }
 
-// Executions since it was asked for last: what was hot a while ago has cooled down. Memory of a
-// block that is gone is still there and may count for another: no harm.
+// Executions a while: what was hot a while ago has cooled down. Of two that are equally hot the one
+// that is compiled sooner comes first. Memory of a block that is gone is still there and may count
+// for another: no harm.
 static uint64_t heat(void *opaque, void *cookie)
 {
     const struct tier *t = opaque;
     struct request *req = cookie;
+    uint64_t now = now_us(), span = now - req->asked;
     if (!req->count)
         return 1;
-    uint32_t now = __atomic_load_n(req->count, __ATOMIC_RELAXED), before = req->seen;
-    req->seen = now;
-    return now - before >= t->policy.hot_again ? now - before : 0;
+    if (span < t->policy.heat_span)
+        return req->heat;
+    uint32_t n = __atomic_load_n(req->count, __ATOMIC_RELAXED);
+    uint64_t rate = (uint64_t)(n - req->seen) * 10000 / span;
+    req->seen = n;
+    req->asked = now;
+    req->heat = 0;
+    if (rate < t->policy.hot_again)
+        return 0;
+    if (now - req->hot > t->policy.heat_gap)
+        req->hot_since = now;
+    req->hot = now;
+    bool lasts = now - req->hot_since >= t->policy.heat_lasts;
+    req->heat = (rate * 64 / (64 + req->n_insns) + 1) | (lasts ? COMPILE_LASTING : 0);
+    return req->heat;
 }
 
 static void unavailable(void *opaque, const char *why)
@@ -147,64 +192,112 @@ static bool from_cache(struct tier *t, struct vcpu *cpu, const struct tb *tb)
 
 // Promotion ---------------------------------------------------------------------------------------
 
+static bool too_early(const struct tier *t, const struct tb *tb, const struct region_recipe *r)
+{
+    return r->n_insns > t->policy.large_insns && RELAXED(tb->patience) < t->policy.large_patience && !t->options.wait;
+}
+
+// It would be given up.
+static bool too_short(const struct tier *t, const struct region_recipe *r, bool loops)
+{
+    return !loops && r->n_insns < t->policy.pays_insns && !t->options.wait;
+}
+
+static void put_off(const struct tier *t, struct tb *tb)
+{
+    RELAXED_SET(tb->looked_from, tb_executions(tb));
+    RELAXED_SET(tb->patience, (uint8_t)(RELAXED(tb->patience) + t->policy.given_up_patience));
+}
+
+static struct request *make_request(gva_t va, const struct tb *tb, const gpa_t *gpa, uint32_t n_insns)
+{
+    struct request *req = malloc(sizeof *req);
+    assert(req);
+    *req = (struct request){ .va = va, .count = tb->quick ? tb->quick_count : NULL, .asked = now_us(), .n_insns = n_insns,
+                             .heat = 1 }; // as little as goes to a worker that has nothing to do
+    req->seen = req->count ? *req->count : 0;
+    req->hot_since = req->hot = req->asked;
+    memcpy(req->gpa, gpa, sizeof req->gpa);
+    return req;
+}
+
+static void submit(struct tier *t, struct vcpu *cpu, const struct tb *tb, const struct region_recipe *recipe, const gpa_t *gpa)
+{
+    gva_t va = cpu->pc_page + tb->off;
+    if (!region_claim(t->jit, recipe, gpa))
+        return;
+    struct request *req = make_request(va, tb, gpa, recipe->n_insns);
+    enum compile_submit answer = compile_service_submit(t->service, recipe, req); // req may be gone by now
+    note(t, va, recipe, answer == COMPILE_ACCEPTED ? "handed in" : answer == COMPILE_FULL ? "too many wait" : "not wanted");
+    if (answer == COMPILE_ACCEPTED) {
+        cpu->stats.regions++;
+        if (t->options.wait)
+            compile_service_drain(t->service);
+        return;
+    }
+    free(req);
+    if (answer == COMPILE_FULL)
+        region_release(t->jit, recipe, gpa, 0);
+}
+
 static void compile(struct tier *t, struct vcpu *cpu, struct tb *tb)
 {
     struct region_recipe *recipe = malloc(sizeof *recipe);
-    struct request *req = malloc(sizeof *req);
-    assert(recipe && req);
-    req->va = cpu->pc_page + tb->off;
-    req->count = tb->quick ? tb->quick_count : NULL;
-    req->seen = 0;
-    bool formed = region_form(cpu, tb, recipe, req->gpa);
-    enum compile_submit answer = formed ? compile_service_submit(t->service, recipe, req) : COMPILE_KNOWN_BAD;
-    free(recipe);
-    if (answer == COMPILE_ACCEPTED)
-        cpu->stats.regions++;
+    gpa_t gpa[REGION_MAX_PAGES];
+    bool loops;
+    assert(recipe);
+    if (!region_form(cpu, tb, recipe, gpa, &loops))
+        RELAXED_SET(tb->looked, TIER_DONE);
+    else if (too_early(t, tb, recipe))
+        RELAXED_SET(tb->patience, t->policy.large_patience);
+    else if (too_short(t, recipe, loops) || region_in_vain(t->jit, recipe, gpa))
+        put_off(t, tb);
     else
-        free(req);
-    if (answer == COMPILE_FULL)
-        return; // the next look tries again
-    tb->looked = TIER_DONE;
-    if (t->options.wait && answer == COMPILE_ACCEPTED)
-        compile_service_drain(t->service);
+        submit(t, cpu, tb, recipe, gpa);
+    free(recipe);
 }
 
 void tier_look(struct vcpu *cpu, struct tb *tb)
 {
     struct tier *t = cpu->jit->tier;
-    if (!t || tb->region || tb->looked == TIER_DONE)
+    unsigned looked = RELAXED(tb->looked), patience = RELAXED(tb->patience);
+    if (!t || RELAXED(tb->region) || looked == TIER_DONE)
         return;
-    uint64_t heat = tb_executions(tb) - tb->looked_from;
+    uint64_t heat = tb_executions(tb) - RELAXED(tb->looked_from);
     // More than once: one of the region's pages may be unknown to the instruction TLB at first.
-    if (t->cache && tb->looked < TIER_MAX_ASKED && heat >= t->policy.cache_at << tb->looked) {
-        tb->looked++;
+    if (t->cache && looked < TIER_MAX_ASKED && heat >= t->policy.cache_at << looked) {
+        RELAXED_SET(tb->looked, (uint8_t)(looked + 1));
         if (from_cache(t, cpu, tb)) {
-            tb->looked = TIER_DONE;
+            RELAXED_SET(tb->looked, TIER_DONE);
             return;
         }
     }
-    if (heat >= t->policy.compile_at)
+    if (patience <= TIER_MAX_PATIENCE && heat >= t->policy.compile_at << patience)
         compile(t, cpu, tb);
 }
 
 void tier_note(struct vcpu *cpu, struct region *region, uint64_t insns)
 {
     const struct tier *t = cpu->jit->tier;
-    region->insns += insns;
-    if (++region->entered < t->policy.pays_entries)
+    uint32_t entered = RELAXED(region->entered) + 1;
+    insns += RELAXED(region->insns);
+    RELAXED_SET(region->insns, insns);
+    RELAXED_SET(region->entered, entered);
+    if (entered < t->policy.pays_entries)
         return;
-    if (region->insns < (uint64_t)t->policy.pays_insns * region->entered && !t->options.wait) {
+    if (insns < (uint64_t)t->policy.pays_insns * entered && !t->options.wait) {
+        note(t, cpu->pc, region->recipe, "given up");
         region_give_up(cpu->jit, region);
         cpu->stats.regions_given_up++;
     }
-    region->entered = 0;
-    region->insns = 0;
+    RELAXED_SET(region->entered, 0);
+    RELAXED_SET(region->insns, 0);
 }
 
 void tier_forget(struct tb *tb)
 {
-    tb->looked = 0;
-    tb->looked_from = tb_executions(tb);
+    RELAXED_SET(tb->looked, 0);
+    RELAXED_SET(tb->looked_from, tb_executions(tb));
 }
 
 // Life --------------------------------------------------------------------------------------------
@@ -215,6 +308,7 @@ struct tier *tier_create(struct jit *jit, const struct tier_options *options, st
     assert(t);
     t->jit = jit;
     t->options = *options;
+    t->begun = now_us();
     t->policy = TIER_POLICY_DEFAULT;
     if (!options->no_cache) {
         struct cache_options c = { .dir = options->cache_dir, .compiler = options->compiler, .say = options->say, .opaque = options->opaque };

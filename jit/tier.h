@@ -32,6 +32,7 @@ struct tier {
     struct codebuf code;
     struct compile_service *service;
     struct cache *cache;
+    uint64_t begun;            // us, for the log
     uint64_t cached, compiled; // regions published; under the jit's lock
 };
 
@@ -76,8 +77,17 @@ void region_free_retired(struct jit *jit);
 void region_fini(struct jit *jit);
 
 // Chooses what belongs to a region around a hot block: its executed neighbours, heaviest first.
-// False: not worth it. page_gpa gets the physical pages. vCPU's thread.
+// False: not worth it. page_gpa gets the physical pages; loops (or NULL), whether its blocks run
+// into each other again and again rather than once. vCPU's thread.
 bool region_form(struct vcpu *cpu, const struct tb *seed, struct region_recipe *recipe,
-                 gpa_t *page_gpa);
+                 gpa_t *page_gpa, bool *loops);
+// The recipe's blocks are as good as in a region. False: another vCPU was first. vCPU's thread.
+bool region_claim(struct jit *jit, const struct region_recipe *recipe, const gpa_t *page_gpa);
+// They are not after all; those that are in no other may get into another when they are
+// 2^patience times hotter. Any thread.
+void region_release(struct jit *jit, const struct region_recipe *recipe, const gpa_t *page_gpa,
+                    unsigned patience);
+// Was a region of the very same blocks given up? Any thread.
+bool region_in_vain(struct jit *jit, const struct region_recipe *recipe, const gpa_t *page_gpa);
 
 #endif

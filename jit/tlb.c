@@ -97,7 +97,7 @@ static bool mmio(struct vcpu *cpu, gpa_t pa, unsigned size, uint8_t *data, bool 
                         : phys->read(phys->opaque, cpu->index, pa + done, n, &v);
         if (!ok)
             return false;
-        if (unlikely(cpu->exit_request & EXIT_REQ_WORK))
+        if (unlikely(RELAXED(cpu->exit_request) & EXIT_REQ_WORK))
             rendezvous_catch_up(cpu);
         if (!write)
             memcpy(data + done, &v, n);
@@ -196,22 +196,52 @@ static inline void *hit(const struct vcpu *cpu, const struct tlb_entry *table, g
     return (void *)(uintptr_t)(va + e->addend);
 }
 
+// An access that crosses into a second page.
+struct halves {
+    uint8_t *host[2];
+    unsigned first; // bytes in the first page
+};
+
+// Does the access cross, and are both pages in the table? What lies across two pages is touched
+// again and again where a stack frame or an array does.
+static bool hit_both(const struct vcpu *cpu, const struct tlb_entry *table, gva_t va, unsigned size,
+                     unsigned attr, struct halves *h)
+{
+    h->first = PAGE_SIZE - (va & ~PAGE_MASK);
+    if (h->first >= size || (attr & MEM_ALIGNED && misaligned(va, size, attr)))
+        return false;
+    h->host[0] = hit(cpu, table, va, h->first, attr & MEM_UNPRIV);
+    h->host[1] = hit(cpu, table, va + h->first, size - h->first, attr & MEM_UNPRIV);
+    return h->host[0] && h->host[1];
+}
+
 bool mem_load(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, void *out)
 {
+    struct halves h;
     const void *host = hit(cpu, cpu->rtlb, va, size, attr);
-    if (unlikely(!host))
+    if (likely(host)) {
+        copy(out, host, size);
+        return true;
+    }
+    if (!hit_both(cpu, cpu->rtlb, va, size, attr, &h))
         return access_slow(cpu, va, size, attr, out, false);
-    copy(out, host, size);
+    copy(out, h.host[0], h.first);
+    copy((uint8_t *)out + h.first, h.host[1], size - h.first);
     return true;
 }
 
 bool mem_store(struct vcpu *cpu, gva_t va, unsigned size, unsigned attr, const void *in)
 {
+    struct halves h;
     void *host = hit(cpu, cpu->wtlb, va, size, attr);
-    if (likely(host))
+    if (likely(host)) {
         copy(host, in, size);
-    else if (!access_slow(cpu, va, size, attr, (void *)(uintptr_t)in, true))
+    } else if (hit_both(cpu, cpu->wtlb, va, size, attr, &h)) {
+        copy(h.host[0], in, h.first);
+        copy(h.host[1], (const uint8_t *)in + h.first, size - h.first);
+    } else if (!access_slow(cpu, va, size, attr, (void *)(uintptr_t)in, true)) {
         return false;
+    }
     if (attr & MEM_RELEASE)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return true;
@@ -224,7 +254,8 @@ bool mem_probe(struct vcpu *cpu, gva_t va, unsigned size, enum mem_access access
         cpu->guest->record_fault(cpu, FAULT_ALIGNMENT, va, access, attr);
         return false;
     }
-    if (likely(hit(cpu, table, va, size, attr)))
+    struct halves h;
+    if (likely(hit(cpu, table, va, size, attr) || hit_both(cpu, table, va, size, attr, &h)))
         return true;
     if (unlikely(cpu->verify))
         return verify_probe(cpu, va, size, access, attr);
@@ -321,6 +352,13 @@ static void flush_slot(struct vcpu *cpu, unsigned n, gva_t va)
         cpu->wtlb[n].tag = TLB_TAG_EMPTY;
 }
 
+static void flush_fetch_slot(struct vcpu *cpu, gva_t va)
+{
+    struct itlb_entry *e = &cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)];
+    if (((e->tag ^ va) << 8) >> 8 < PAGE_SIZE)
+        e->tag = TLB_TAG_EMPTY;
+}
+
 // Does the mapping of 2^log2_size bytes that the tag's entry came from hold va?
 static bool in_mapping(uint64_t tag, unsigned log2_size, gva_t va)
 {
@@ -357,8 +395,7 @@ void tlb_flush_va(struct vcpu *cpu, gva_t va)
     cpu->stats.tlb_flush_page++;
     va &= PAGE_MASK;
     flush_slot(cpu, tlb_index(va), va);
-    // Entries do not say where their mapping's other pages are: all are looked at. Those for
-    // instructions do not even remember its size and all go.
+    // Entries do not say where their mapping's other pages are: all are looked at.
     if (in_big(cpu, va)) {
         for (unsigned n = 0; n < TLB_SIZE; n++) {
             if (in_mapping(cpu->rtlb[n].tag, cpu->rmeta[n].log2_size, va))
@@ -366,9 +403,11 @@ void tlb_flush_va(struct vcpu *cpu, gva_t va)
             if (in_mapping(cpu->wtlb[n].tag, cpu->wmeta[n].log2_size, va))
                 cpu->wtlb[n].tag = TLB_TAG_EMPTY;
         }
-        memset(cpu->itlb, 0xff, sizeof cpu->itlb);
+        for (unsigned n = 0; n < ITLB_SIZE; n++)
+            if (in_mapping(cpu->itlb[n].tag, (unsigned)cpu->itlb[n].log2_size, va))
+                cpu->itlb[n].tag = TLB_TAG_EMPTY;
     } else {
-        cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)].tag = TLB_TAG_EMPTY;
+        flush_fetch_slot(cpu, va);
     }
 }
 
@@ -394,7 +433,7 @@ void tlb_drop_nonglobal(struct vcpu *cpu)
     } else {
         for (unsigned i = 0; i < cpu->nr_nonglobal; i++) {
             flush_slot(cpu, tlb_index(cpu->nonglobal[i]), cpu->nonglobal[i]);
-            cpu->itlb[cpu->nonglobal[i] >> PAGE_BITS & (ITLB_SIZE - 1)].tag = TLB_TAG_EMPTY;
+            flush_fetch_slot(cpu, cpu->nonglobal[i]);
         }
     }
     cpu->nr_nonglobal = 0;

@@ -21,12 +21,17 @@ void worker_wake(struct compile_service *s)
     (void)!write(s->wake, &one, sizeof one);
 }
 
+static bool has_deadline(const struct slot *slot)
+{
+    return slot->state != SLOT_EMPTY && slot->state != SLOT_ASIDE && slot->state != SLOT_DYING;
+}
+
 // Kills who is late, lets go who is idle.
 static void check_deadlines(struct compile_service *s, int64_t now)
 {
-    for (unsigned i = 0; i < s->options.nr_workers; i++) {
+    for (unsigned i = 0; i < s->nr_slots; i++) {
         struct slot *slot = &s->slots[i];
-        if (slot->state == SLOT_EMPTY || slot->state == SLOT_DYING || now < slot->deadline)
+        if (!has_deadline(slot) || now < slot->deadline)
             continue;
         if (slot->state == SLOT_IDLE) {
             worker_lose(s, slot, true, "");
@@ -43,9 +48,9 @@ static void check_deadlines(struct compile_service *s, int64_t now)
 static int64_t next_deadline(const struct compile_service *s)
 {
     int64_t next = INT64_MAX;
-    for (unsigned i = 0; i < s->options.nr_workers; i++) {
+    for (unsigned i = 0; i < s->nr_slots; i++) {
         const struct slot *slot = &s->slots[i];
-        if (slot->state != SLOT_EMPTY && slot->state != SLOT_DYING && slot->deadline < next)
+        if (has_deadline(slot) && slot->deadline < next)
             next = slot->deadline;
     }
     return next;
@@ -60,12 +65,12 @@ static int poll_timeout(int64_t until, int64_t now)
 
 static void wait_and_serve(struct compile_service *s, int64_t until, int64_t now)
 {
-    struct pollfd fds[COMPILE_MAX_WORKERS + 2];
-    struct slot *who[COMPILE_MAX_WORKERS + 2] = {NULL};
+    struct pollfd fds[MAX_SLOTS + 2];
+    struct slot *who[MAX_SLOTS + 2] = {NULL};
     nfds_t n = 0;
     fds[n++] = (struct pollfd){s->wake, POLLIN, 0};
     fds[n++] = (struct pollfd){s->why_down[0] ? -1 : s->control, POLLIN, 0};
-    for (unsigned i = 0; i < s->options.nr_workers; i++) {
+    for (unsigned i = 0; i < s->nr_slots; i++) {
         struct slot *slot = &s->slots[i];
         if (slot->state == SLOT_EMPTY || slot->state == SLOT_DYING)
             continue;
@@ -151,6 +156,7 @@ struct compile_service *compile_service_create(const struct compile_options *opt
     }
     s->options = *options;
     set_defaults(&s->options);
+    s->nr_slots = s->options.nr_workers + MOST_ASIDE + MOST_DYING;
     s->tail = &s->head;
     mutex_init(&s->lock);
     pthread_cond_init(&s->idle, NULL);

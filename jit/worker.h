@@ -34,7 +34,7 @@ typedef bool compile_fn(const struct guest *guest, const struct region_recipe *c
 struct compile_options {
     const struct guest *guest;
     compile_fn *compile;
-    unsigned nr_workers;    // at most this many processes: 1
+    unsigned nr_workers;    // at most this many compile at once: 1
     unsigned max_batch;     // recipes in one compile: 16
     unsigned max_insns;     // guest instructions in one compile, unless it is one recipe: 4096
     unsigned collect_ms;    // how long a batch that is not full waits for more: 20
@@ -66,15 +66,20 @@ struct compile_result {
     const uint8_t *image;        // for loader_place(); COMPILE_OK only
     uint32_t size, align, entry; // bytes, bytes, offset of the region_fn
     uint32_t compile_us;         // this region's share of its batch's CPU time
+    uint32_t waited_us, took_us; // wall clock: in the queue; from there until its result
     const char *err;             // why not, or ""
 };
+
+#define COMPILE_LASTING BIT(63) // in a heat: this has been hot for a while, and so will be for another
 
 struct compile_hooks {
     // A recipe is done with; called once for each that submit accepted. Service thread, or the
     // caller of compile_service_destroy().
     void (*done)(void *opaque, const struct compile_result *result);
-    // How hot the code of a waiting recipe is by now; the hottest goes first, what is cold (0) waits.
-    // Service thread, with the service's lock held: to be quick. NULL: the newest goes first.
+    // How hot the code of a recipe is by now. The hottest goes first, what is cold (0) waits; what has
+    // become cold while it is compiled is set aside for what has COMPILE_LASTING. Asked every few milliseconds
+    // while something waits. Service thread, with the service's lock held: to be quick. NULL: the
+    // newest goes first.
     uint64_t (*heat)(void *opaque, void *cookie);
     // There will be no compiled code; why in one line. At most once, service thread. May be NULL.
     void (*unavailable)(void *opaque, const char *why);
@@ -88,6 +93,7 @@ struct compile_hooks {
 struct compile_stats {
     uint64_t submitted, refused; // recipes; refused: the queue was full
     uint64_t batches, retries;   // sent to workers; of them, halves of one that failed
+    uint64_t set_aside;          // times that a worker was stopped for a hotter batch
     uint64_t compiled, failed, crashed, cancelled; // recipes, by outcome
     uint64_t listed;                               // submissions of recipes known to crash
     uint64_t insns;                                // guest instructions compiled
@@ -95,7 +101,7 @@ struct compile_stats {
     uint64_t workers_started, workers_died, workers_killed, workers_recycled;
     uint64_t cpu_us;       // user and system time of the workers and what they ran
     uint64_t stored;       // cache files written
-    unsigned queued, busy; // now: recipes waiting, workers compiling
+    unsigned queued, busy; // now: recipes waiting, workers with a batch
     unsigned max_queued;
 };
 

@@ -123,6 +123,10 @@ void worker_finish(struct compile_service *s, struct request *r, struct compile_
     result->recipe = r->recipe;
     if (!result->err)
         result->err = "";
+    if (r->begun) {
+        result->waited_us = (uint32_t)((r->begun - r->submitted) / 1000);
+        result->took_us = (uint32_t)((worker_now() - r->begun) / 1000);
+    }
     if (s->hooks.done)
         s->hooks.done(s->hooks.opaque, result);
     mutex_lock(&s->lock);
@@ -239,8 +243,28 @@ void worker_batch_failed(struct compile_service *s, struct batch *b, enum compil
     free(b);
 }
 
-// While nothing that waits is hot a worker had better be free for what will be.
-#define COLD_LOOK_MS 10
+uint64_t worker_heat_of(struct compile_service *s, const struct batch *b)
+{
+    uint64_t sum = 0;
+    mutex_lock(&s->lock);
+    for (unsigned i = 0; i < b->n; i++)
+        sum += s->hooks.heat ? s->hooks.heat(s->hooks.opaque, b->reqs[i]->cookie) : 1;
+    mutex_unlock(&s->lock);
+    return sum;
+}
+
+uint64_t worker_heat_waiting(struct compile_service *s)
+{
+    uint64_t most = s->retry ? UINT64_MAX : 0;
+    mutex_lock(&s->lock);
+    for (const struct request *r = s->head; r && most != UINT64_MAX; r = r->next) {
+        uint64_t heat = s->hooks.heat && !s->flush ? s->hooks.heat(s->hooks.opaque, r->cookie) : UINT64_MAX;
+        if (heat > most)
+            most = heat;
+    }
+    mutex_unlock(&s->lock);
+    return most;
+}
 
 // Puts the hottest request first. False: none is hot. Lock held.
 static bool hottest_first(struct compile_service *s)
@@ -287,10 +311,11 @@ static struct batch *take_queued(struct compile_service *s, int64_t now, int64_t
         if (!s->head)
             s->tail = &s->head;
         s->stats.queued--;
+        r->begun = now;
         b->reqs[b->n++] = r;
     }
     if (b && !b->n) {
-        *due = now + COLD_LOOK_MS * NS_PER_MS;
+        *due = now + HEAT_LOOK_MS * NS_PER_MS; // a worker had better be free for what will be hot
         free(b);
         b = NULL;
     }

@@ -15,6 +15,10 @@
 
 #define KNOWN_BAD_SIZE 4096u // entries, a power of two
 #define NS_PER_MS      INT64_C(1000000)
+#define HEAT_LOOK_MS   3 // between two looks at the heat of what waits and what is compiled
+#define COLD_MS        10 // after which what is compiled may be set aside
+#define MOST_ASIDE     4u // workers; they keep their memory
+#define MOST_DYING     2u // that do not keep another from being started
 
 struct request {
     struct request *next;
@@ -22,7 +26,7 @@ struct request {
     uint32_t size;
     unsigned strikes; // workers lost with it alone
     uint64_t hash;
-    int64_t submitted; // ns
+    int64_t submitted, begun; // ns; handed in, sent to a worker
     void *cookie;
 };
 
@@ -36,6 +40,7 @@ enum slot_state {
     SLOT_EMPTY,
     SLOT_IDLE,
     SLOT_BUSY,
+    SLOT_ASIDE,   // stopped in the middle of a batch, for a hotter one
     SLOT_LEAVING, // it wants to be replaced; its last words are read until it closes
     SLOT_DYING,   // its socket is closed, its end not yet reported
 };
@@ -45,13 +50,17 @@ struct slot {
     uint32_t serial;
     int fd;
     struct batch *batch;
-    int64_t deadline;  // BUSY: ns by which to be done; IDLE: to be let go
+    int64_t deadline;  // BUSY: ns by which to be done; IDLE: to be let go; ASIDE: how long it has left
+    int64_t warm;      // BUSY: when its batch was hot last, or begun, ns
+    int64_t aside;     // ASIDE: since when, ns
     uint64_t cpu_seen; // us, of what it has reported itself
     uint8_t *out;      // rest of what is to be written
     size_t out_at, out_size;
     uint8_t *in; // a message being read
     size_t in_at, in_room;
 };
+
+#define MAX_SLOTS (COMPILE_MAX_WORKERS + MOST_ASIDE + MOST_DYING)
 
 struct compile_service {
     struct compile_options options;
@@ -62,7 +71,8 @@ struct compile_service {
     pthread_t thread;
 
     // The service thread's.
-    struct slot slots[COMPILE_MAX_WORKERS];
+    struct slot slots[MAX_SLOTS];
+    unsigned nr_slots;
     struct batch *retry;
     uint32_t serial;
     unsigned hopeless; // batches failed since the start while nothing succeeded
@@ -103,6 +113,9 @@ void worker_batch_failed(struct compile_service *s, struct batch *b, enum compil
                          const char *text);
 // A batch that it is time for, or NULL; *due is when there will be one, ns.
 struct batch *worker_take_batch(struct compile_service *s, int64_t now, int64_t *due);
+// How hot the hottest is of what waits; 0: nothing that should be compiled now.
+uint64_t worker_heat_waiting(struct compile_service *s);
+uint64_t worker_heat_of(struct compile_service *s, const struct batch *b);
 
 // worker_slots.c. The service thread.
 

@@ -58,7 +58,7 @@ static bool spawn(struct compile_service *s, struct slot *slot)
 static struct slot *find_slot(struct compile_service *s)
 {
     struct slot *empty = NULL;
-    for (unsigned i = 0; i < s->options.nr_workers; i++) {
+    for (unsigned i = 0; i < s->nr_slots; i++) {
         if (s->slots[i].state == SLOT_IDLE)
             return &s->slots[i];
         if (s->slots[i].state == SLOT_EMPTY && !empty)
@@ -147,10 +147,107 @@ void worker_feed(struct compile_service *s, struct slot *slot)
     }
 }
 
+// Set aside -----------------------------------------------------------------------------------------
+
+static unsigned count(const struct compile_service *s, enum slot_state state)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < s->nr_slots; i++)
+        n += s->slots[i].state == state;
+    return n;
+}
+
+// The worker stops where it is; the time that it has left is kept.
+static void set_aside(struct compile_service *s, struct slot *slot, int64_t now)
+{
+    slot->state = SLOT_ASIDE;
+    slot->aside = now;
+    slot->deadline -= now;
+    tell_zygote(s, &(struct zygote_command){.what = ZYGOTE_STOP, .serial = slot->serial}, -1);
+    mutex_lock(&s->lock);
+    s->stats.set_aside++;
+    mutex_unlock(&s->lock);
+}
+
+static void go_on(struct compile_service *s, struct slot *slot, int64_t now)
+{
+    slot->state = SLOT_BUSY;
+    slot->warm = now;
+    slot->deadline += now;
+    tell_zygote(s, &(struct zygote_command){.what = ZYGOTE_GO_ON, .serial = slot->serial}, -1);
+}
+
+// What was set aside first has been cold for the longest: its owner may ask again.
+static void give_up_oldest(struct compile_service *s)
+{
+    struct slot *oldest = NULL;
+    for (unsigned i = 0; i < s->nr_slots; i++)
+        if (s->slots[i].state == SLOT_ASIDE && (!oldest || s->slots[i].aside < oldest->aside))
+            oldest = &s->slots[i];
+    struct batch *b = oldest->batch;
+    oldest->batch = NULL;
+    tell_zygote(s, &(struct zygote_command){.what = ZYGOTE_KILL, .serial = oldest->serial}, -1);
+    worker_close(oldest);
+    mutex_lock(&s->lock);
+    s->stats.busy--;
+    mutex_unlock(&s->lock);
+    worker_cancel_batch(s, b);
+}
+
+// A worker at work on what has been cold for a while.
+static struct slot *find_cold(struct compile_service *s, int64_t now)
+{
+    struct slot *cold = NULL;
+    for (unsigned i = 0; i < s->nr_slots; i++) {
+        struct slot *slot = &s->slots[i];
+        if (slot->state != SLOT_BUSY || slot->out)
+            continue;
+        if (worker_heat_of(s, slot->batch))
+            slot->warm = now;
+        else if (now - slot->warm >= COLD_MS * NS_PER_MS)
+            cold = slot;
+    }
+    return cold;
+}
+
+// Is there a worker for what waits, or one that can be had?
+static bool make_room(struct compile_service *s, int64_t now)
+{
+    if (count(s, SLOT_BUSY) < s->options.nr_workers)
+        return true;
+    struct slot *cold = s->hooks.heat ? find_cold(s, now) : NULL;
+    if (!cold || worker_heat_waiting(s) < COMPILE_LASTING)
+        return false;
+    if (count(s, SLOT_ASIDE) == MOST_ASIDE)
+        give_up_oldest(s);
+    set_aside(s, cold, now);
+    return true;
+}
+
+// Those that were set aside go on while nothing hotter waits.
+static void resume(struct compile_service *s, int64_t now)
+{
+    while (count(s, SLOT_BUSY) < s->options.nr_workers) {
+        struct slot *best = NULL;
+        uint64_t most = 0;
+        for (unsigned i = 0; i < s->nr_slots; i++) {
+            struct slot *slot = &s->slots[i];
+            uint64_t heat = slot->state == SLOT_ASIDE ? worker_heat_of(s, slot->batch) : 0;
+            if (slot->state == SLOT_ASIDE && (!best || heat > most)) {
+                best = slot;
+                most = heat;
+            }
+        }
+        if (!best || worker_heat_waiting(s) > most)
+            return;
+        go_on(s, best, now);
+    }
+}
+
 // Deals out what can be dealt out. Returns when to look again, ns.
 int64_t worker_dispatch(struct compile_service *s, int64_t now)
 {
-    int64_t due = INT64_MAX;
+    int64_t due = INT64_MAX, look = now + HEAT_LOOK_MS * NS_PER_MS;
     for (;;) {
         struct slot *slot = NULL;
         struct batch *b = NULL;
@@ -159,18 +256,20 @@ int64_t worker_dispatch(struct compile_service *s, int64_t now)
         if (!s->head)
             s->flush = false;
         mutex_unlock(&s->lock);
-        if (work)
+        resume(s, now);
+        if (work && make_room(s, now))
             slot = find_slot(s);
         if (slot)
             b = worker_take_batch(s, now, &due);
         if (!b)
-            return due;
+            return work && s->hooks.heat && look < due ? look : due;
         if (!encode(s, slot, b)) {
             worker_cancel_batch(s, b);
             continue;
         }
         slot->batch = b;
         slot->state = SLOT_BUSY;
+        slot->warm = now;
         slot->deadline = now + s->options.time_limit_ms * NS_PER_MS;
         mutex_lock(&s->lock);
         s->stats.batches++;
@@ -243,6 +342,8 @@ static void take_reply(struct compile_service *s, struct slot *slot, const struc
                        const uint8_t *body, int64_t now)
 {
     struct batch *b = slot->batch;
+    if (slot->state == SLOT_ASIDE) // it had just finished
+        go_on(s, slot, now);
     slot->batch = NULL;
     slot->state = r->retiring ? SLOT_LEAVING : SLOT_IDLE;
     slot->deadline =
@@ -342,7 +443,7 @@ static void take_event(struct compile_service *s, const struct zygote_event *e)
         snprintf(s->why_down, sizeof s->why_down, "no assembler (as) is installed");
         return;
     }
-    for (unsigned i = 0; i < s->options.nr_workers; i++) {
+    for (unsigned i = 0; i < s->nr_slots; i++) {
         struct slot *slot = &s->slots[i];
         if (slot->state == SLOT_EMPTY || slot->serial != e->serial)
             continue;

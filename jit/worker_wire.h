@@ -20,7 +20,8 @@
 #define WIRE_MAX_TEXT  256u
 
 struct zygote_command {
-    enum { ZYGOTE_SPAWN, ZYGOTE_KILL } what; // SPAWN carries the worker's socket
+    // SPAWN carries the worker's socket; STOP and GO_ON: the worker and what it runs.
+    enum { ZYGOTE_SPAWN, ZYGOTE_KILL, ZYGOTE_STOP, ZYGOTE_GO_ON } what;
     uint32_t serial;
 };
 

@@ -27,6 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define MAX_PROCESSES (2 * COMPILE_MAX_WORKERS) // those that are set aside or dying among them
 #define TMP_PREFIX "armlet-cc-"
 #define TMP_SPACE  (UINT64_C(16) << 20) // a memory file system with less is not used
 
@@ -42,7 +43,7 @@ struct zygote {
     char tmp[64]; // "": none
     int tmp_lock;
     pid_t tender; // 0: none
-    struct child children[COMPILE_MAX_WORKERS];
+    struct child children[MAX_PROCESSES];
 };
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -193,11 +194,11 @@ static void reap(struct zygote *z)
     }
 }
 
-static void kill_worker(struct zygote *z, uint32_t serial)
+static void signal_worker(struct zygote *z, uint32_t serial, int signo)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(z->children); i++)
         if (z->children[i].pid && z->children[i].serial == serial)
-            kill(-z->children[i].pid, SIGKILL);
+            kill(-z->children[i].pid, signo);
 }
 
 // False: armlet is gone.
@@ -217,10 +218,15 @@ static bool take_command(struct zygote *z)
     int fd = -1;
     if (cm && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS)
         memcpy(&fd, CMSG_DATA(cm), sizeof fd);
-    if (c.what == ZYGOTE_SPAWN && fd >= 0)
-        spawn(z, fd, c.serial);
-    else if (c.what == ZYGOTE_KILL)
-        kill_worker(z, c.serial);
+    switch (c.what) {
+    case ZYGOTE_SPAWN:
+        if (fd >= 0)
+            spawn(z, fd, c.serial);
+        break;
+    case ZYGOTE_KILL: signal_worker(z, c.serial, SIGKILL); break;
+    case ZYGOTE_STOP: signal_worker(z, c.serial, SIGSTOP); break;
+    case ZYGOTE_GO_ON: signal_worker(z, c.serial, SIGCONT); break;
+    }
     return true;
 }
 

@@ -19,6 +19,7 @@
 enum {
     MEMORY_LEAST = 1024, // MiB that a disk's system gets
     MEMORY_MOST = 4096,
+    CPUS_MOST = 8, // as many as a GICv2 has
     NAME_ROOM = 4096,
     SSH_PORT = 2222, // the first of the ports that are tried for the guest's ssh
     SSH_PORTS = 20,
@@ -125,6 +126,27 @@ static uint64_t memory_by_host(void)
     return mib < MEMORY_LEAST ? MEMORY_LEAST : mib > MEMORY_MOST ? MEMORY_MOST : mib;
 }
 
+static bool is_given(const struct options *o, const char *name)
+{
+    for (size_t i = 0; i < o->given_count; i++)
+        if (!strcmp(o->given[i].name, name))
+            return true;
+    return false;
+}
+
+// Half of what the host has: the other half compiles, and is its user's.
+static int cpus_by_host(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+    return n < 1 ? 1 : n > CPUS_MOST ? CPUS_MOST : (int)n;
+}
+
+// Some kinds of runs have one CPU.
+static bool may_have_cpus(const struct options *o)
+{
+    return !is_given(o, "smp") && o->config->machine.accel != CONFIG_ACCEL_VERIFY && !o->config->icount;
+}
+
 static const char *first_readable(const char *const *paths)
 {
     while (*paths && access(*paths, R_OK))
@@ -155,14 +177,6 @@ static bool add_firmware(struct options *o)
         return false;
     return !writable || add(o, "drive", "if=pflash,unit=1,format=raw,create=on,file=%s",
                             escaped(o, o->short_disk, ".efivars"));
-}
-
-static bool is_given(const struct options *o, const char *name)
-{
-    for (size_t i = 0; i < o->given_count; i++)
-        if (!strcmp(o->given[i].name, name))
-            return true;
-    return false;
 }
 
 // A free port of this host for the guest's ssh, or 0.
@@ -207,6 +221,8 @@ bool short_way_complete(struct options *o)
     if (!o->short_disk || o->config->kernel)
         return true;
     if (!is_given(o, "m") && !add(o, "m", "%" PRIu64 "M", memory_by_host()))
+        return false;
+    if (may_have_cpus(o) && cpus_by_host() > 1 && !add(o, "smp", "%d", cpus_by_host()))
         return false;
     bool network = is_given(o, "nic") || is_given(o, "net") || is_given(o, "netdev");
     if (!network && !is_given(o, "nodefaults") && !add_network(o))

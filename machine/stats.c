@@ -116,6 +116,7 @@ static void report_compiler(struct machine *m)
         { "compile_insns", s.insns, "guest instructions in them" },
         { "compile_cpu", s.cpu_us / 1000, "milliseconds of CPU time of the compile workers" },
         { "compile_queue", s.max_queued, "most regions waiting for a compile" },
+        { "compile_set_aside", s.set_aside, "compiles interrupted for what was hotter" },
         { "code_bytes", code.used, "bytes of compiled code in use" },
     };
     for (size_t n = 0; n < ARRAY_SIZE(rows); n++)

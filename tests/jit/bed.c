@@ -5,6 +5,7 @@
 #include "frontend/cpu_state.h"
 #include "jit/exec.h"
 #include "jit/fp_host.h"
+#include "jit/tb.h"
 #include "jit/tlb.h"
 #include "tests/diff/diff.h"
 
@@ -116,6 +117,18 @@ static uint64_t mix(uint64_t v)
     return v ^ v >> 29;
 }
 
+static void kick(struct bed *b)
+{
+    struct vcpu *v = &b->cpu->v;
+    for (unsigned n = 0; b->kick == BED_KICK_IC && n < BED_CODE_PAGES + BED_SPARE; n++)
+        tb_suspect_page(&b->jit, bed_code_pa(n));
+    for (unsigned n = 0; b->kick == BED_KICK_WATCH && n < BED_DATA_PAGES; n++)
+        b->jit.regions[0].page_flags[FIRST_DATA + n] |= PAGE_WATCH;
+    if (b->kick == BED_KICK_WATCH || b->kick == BED_KICK_TLBI)
+        tlb_forget(v);
+    vcpu_kick(v, EXIT_REQ_STOP);
+}
+
 static bool mmio(struct bed *b, gpa_t pa, unsigned size, bool write, uint64_t value)
 {
     if (pa - BED_DEVICE_PA >= BED_DATA_SIZE)
@@ -123,7 +136,7 @@ static bool mmio(struct bed *b, gpa_t pa, unsigned size, bool write, uint64_t va
     b->nr_mmio++;
     b->mmio_hash = mix(b->mmio_hash + pa * 16 + size * 2 + write) + mix(value);
     if (b->in_region && b->nr_mmio == b->kick_at)
-        vcpu_kick(&b->cpu->v, EXIT_REQ_STOP);
+        kick(b);
     return true;
 }
 
@@ -190,6 +203,8 @@ void bed_start(struct bed *b, const struct bed_state *s, unsigned off)
     struct a64_cpu *cpu = b->cpu;
     struct vcpu *v = &cpu->v;
     memcpy(b->ram + FIRST_DATA * PAGE_SIZE, b->seed, BED_DATA_SIZE);
+    for (unsigned n = 0; b->kick == BED_KICK_WATCH && n < BED_DATA_PAGES; n++)
+        b->jit.regions[0].page_flags[FIRST_DATA + n] &= (uint8_t)~PAGE_WATCH;
     memcpy(v->r, b->clean, sizeof v->r);
     memcpy(v->r, s->x, 31 * 8);
     v->r[A64_SP_EL0] = s->x[31];

@@ -32,6 +32,15 @@ enum bed_page {
     BED_NR_PAGES,
 };
 
+// What comes from outside at a device access of a region; always with a request to leave.
+enum bed_kick {
+    BED_KICK_STOP,  // nothing else: an interrupt
+    BED_KICK_TLBI,  // translations are forgotten
+    BED_KICK_IC,    // the code may have changed (it has not)
+    BED_KICK_WATCH, // data pages are watched from now on
+    BED_NR_KICKS,
+};
+
 struct bed_state {
     uint64_t x[32]; // SP is x[31]
     uint64_t v[32][2];
@@ -59,7 +68,8 @@ struct bed {
     uint64_t clean[VCPU_NR_R];   // registers at the start of a run
     bool align;                  // SCTLR_EL1.A
     uint64_t nr_mmio, mmio_hash; // device accesses of this run: kind, address, size, value
-    uint64_t kick_at;            // at this device access of a region EXIT_REQ_STOP is requested
+    uint64_t kick_at;            // at this device access of a region comes `kick`; 0: at none
+    enum bed_kick kick;
     bool in_region;
 };
 

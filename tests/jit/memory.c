@@ -306,7 +306,7 @@ Test(jit_memory, every_row_at_every_alignment, .timeout = 60)
     bench_destroy(b);
 }
 
-// A hit costs no walk; a page-crossing access never becomes one.
+// A hit costs no walk; nor does an access that crosses, once both pages are known.
 Test(jit_memory, walks)
 {
     struct bench *b = bench_create();
@@ -326,6 +326,10 @@ Test(jit_memory, walks)
             check_ram(b, pc, EDGE - 1);
             cr_expect_eq(b->t->nr_translates, walks + 2, "%s: %u walks for a crossing", r->name,
                          b->t->nr_translates - walks);
+            for (unsigned n = 1; n < total(r); n++)
+                check_ram(b, pc, EDGE - n);
+            cr_expect_eq(b->t->nr_translates, walks + 2, "%s: %u walks for a crossing that is known",
+                         r->name, b->t->nr_translates - walks);
         }
     }
     bench_destroy(b);

@@ -270,7 +270,7 @@ Test(jit_region, formed_from_what_ran, .timeout = 60)
     v->pc = BED_CODE;
     v->pc_page = BED_CODE;
     struct tb *tb = tb_find(v, BED_CODE);
-    cr_assert(tb && region_form(v, tb, r, pages));
+    cr_assert(tb && region_form(v, tb, r, pages, NULL));
     cr_assert(region_recipe_valid(r, region_recipe_size(r)));
     cr_expect_eq(r->nr_pages, 2, "%u pages", r->nr_pages);
     struct batch batch;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Random programs as regions against the interpreter. REGION_CASES in the environment changes the
+// Random programs as regions against the interpreter; half of the runs with a device among the data,
+// at one of whose accesses an interrupt, a TLBI, an IC or a watchpoint comes. REGION_CASES in the environment changes the
 // number of regions of each test (2000 for a long run), REGION_SEED where the randomness starts.
 #include "tests/jit/trial.h"
 
@@ -78,6 +79,23 @@ static void make_row(struct trial *t, struct bed *b, const uint16_t *rows, unsig
     cr_assert(trial_form(t, b));
 }
 
+// One of the data pages becomes a device. Which.
+static unsigned disturb(struct bed *b, uint64_t *random)
+{
+    unsigned page = 1 + (unsigned)(diff_random(random) >> 32) % 9;
+    bed_map_data(b, page, BED_MMIO_NORMAL);
+    b->kick = (unsigned)(diff_random(random) >> 32) % BED_NR_KICKS;
+    b->kick_at = 1 + (diff_random(random) >> 32) % 6;
+    return page;
+}
+
+static void calm(struct bed *b, unsigned page)
+{
+    b->kick_at = 0;
+    if (page)
+        bed_map_data(b, page, BED_RW);
+}
+
 static bool run_one(const struct trial *t, struct bed *b, const struct sort *sort, uint64_t *random,
                     struct trial_stats *stats)
 {
@@ -88,11 +106,13 @@ static bool run_one(const struct trial *t, struct bed *b, const struct sort *sor
         // Any other start of the same mode.
         if (!s.fpcr != !t->base.fpcr)
             s.fpcr = t->base.fpcr;
-        if (!trial_run_all(t, b, &s, stats, sort->name)) {
-            if (!sort->graph && t->recipe.nr_blocks == 1)
-                blame(t, b, &s);
+        unsigned page = k & 1 ? disturb(b, random) : 0;
+        bool ok = trial_run_all(t, b, &s, stats, sort->name);
+        if (!ok && !sort->graph && t->recipe.nr_blocks == 1)
+            blame(t, b, &s);
+        calm(b, page);
+        if (!ok)
             return false;
-        }
     }
     return true;
 }

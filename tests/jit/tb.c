@@ -443,8 +443,12 @@ static void *rewrite(void *opaque)
 {
     struct toy *t = opaque;
     uint32_t *code = toy_host(t, TOY_CODE);
-    while (__atomic_load_n(&t->cpu.stats.tb_translated, __ATOMIC_RELAXED) < 1) {
-    }
+    uint64_t translated;
+    do { // it is counted under the lock
+        mutex_lock(&t->jit.lock);
+        translated = t->cpu.stats.tb_translated;
+        mutex_unlock(&t->jit.lock);
+    } while (!translated);
     // A few changes that the loop may or may not see, then the one that ends it.
     for (unsigned n = 0; n < 200; n++) {
         __atomic_store_n(&code[0], W(SET, n), __ATOMIC_RELAXED);
@@ -879,6 +883,7 @@ Test(jit_exec, a_region_that_does_not_pay_is_given_up)
         if (tb->code)
             tb->entry = tb->code;
         quick_attach(tb);
+        tier.jit = &t->jit;
         t->jit.tier = &tier;
         for (unsigned n = 0; n < 6; n++) {
             t->cpu.r[1] = 1;

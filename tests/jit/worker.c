@@ -39,6 +39,7 @@ enum {
     DO_HANG_CHILD, // in a process of its own
     DO_LIE,        // answer in the compiler's place, wrongly: lies[value]
     DO_LOOK,       // fail if the process has what it should not have
+    DO_TOIL,       // 200 ms of CPU time
 };
 #define WEIGHT(action, value) ((uint32_t)(action) << 24 | (value))
 
@@ -148,6 +149,10 @@ static bool misbehave(unsigned action, uint32_t value, struct error *err)
         break;
     case DO_LOOK:
         return look_around(err);
+    case DO_TOIL:
+        for (clock_t begun = clock(); clock() - begun < CLOCKS_PER_SEC / 5;)
+            ;
+        break;
     }
     return true;
 }
@@ -238,6 +243,21 @@ static void take_stored(void *opaque, const char *name)
     b->stored++;
     snprintf(b->last_file, sizeof b->last_file, "%s", name);
     mutex_unlock(&b->lock);
+}
+
+// Waits for so many; returns how many there are, and the last one's name.
+static unsigned wait_stored(struct bench *b, unsigned want, char name[static CACHE_NAME_SIZE])
+{
+    unsigned stored = 0;
+    for (unsigned i = 0; i < 1000 && stored < want; i++) {
+        if (i)
+            sleep_ms(5);
+        mutex_lock(&b->lock);
+        stored = b->stored;
+        memcpy(name, b->last_file, CACHE_NAME_SIZE);
+        mutex_unlock(&b->lock);
+    }
+    return stored;
 }
 
 static void take_not_stored(void *opaque, const char *why)
@@ -503,6 +523,116 @@ Test(worker, what_is_hot_goes_first_and_what_is_cold_waits)
     bench_destroy(b);
 }
 
+static unsigned children_of(pid_t parent, pid_t *out, unsigned max)
+{
+    DIR *d = opendir("/proc");
+    struct dirent *e;
+    unsigned n = 0;
+    while (d && (e = readdir(d)) && n < max) {
+        char path[300];
+        int ppid = 0;
+        snprintf(path, sizeof path, "/proc/%s/stat", e->d_name);
+        FILE *f = e->d_name[0] >= '1' && e->d_name[0] <= '9' ? fopen(path, "r") : NULL;
+        if (!f)
+            continue;
+        if (fscanf(f, "%*d (%*[^)]) %*c %d", &ppid) == 1 && ppid == parent)
+            out[n++] = atoi(e->d_name);
+        fclose(f);
+    }
+    if (d)
+        closedir(d);
+    return n;
+}
+
+// A recipe that is at work by the time this returns.
+static void begin_toil(struct bench *b, unsigned n)
+{
+    uint64_t batches = stats(b).batches;
+    __atomic_store_n(&b->heat[n], COMPILE_LASTING | 5, __ATOMIC_RELAXED);
+    cr_assert_eq(submit(b, n, DO_TOIL), COMPILE_ACCEPTED);
+    for (unsigned i = 0; i < 2000 && stats(b).batches == batches; i++)
+        sleep_ms(1);
+    cr_assert_eq(stats(b).batches, batches + 1, "recipe %u is not begun", n);
+}
+
+static void wait_done(struct bench *b, unsigned n)
+{
+    for (unsigned i = 0; i < 4000 && !__atomic_load_n(&b->done[n], __ATOMIC_ACQUIRE); i++)
+        sleep_ms(5);
+}
+
+Test(worker, what_has_become_cold_is_set_aside, .timeout = 60)
+{
+    struct bench *b = create((struct compile_options){.nr_workers = 1, .max_batch = 1}, true);
+    begin_toil(b, 0);
+    __atomic_store_n(&b->heat[1], COMPILE_LASTING | 9, __ATOMIC_RELAXED);
+    cr_assert_eq(submit(b, 1, DO_COMPILE), COMPILE_ACCEPTED);
+    sleep_ms(50);
+    cr_assert_eq(stats(b).set_aside, 0, "what is still hot was interrupted");
+    __atomic_store_n(&b->heat[0], 0, __ATOMIC_RELAXED);
+    wait_done(b, 1);
+    cr_assert_eq(stats(b).set_aside, 1);
+    cr_assert_eq(b->nr_done, 1, "the one that was interrupted came first");
+    wait_done(b, 0); // nobody asks for it: it goes on by itself
+    expect(b, 0, COMPILE_OK);
+    expect(b, 1, COMPILE_OK);
+    // Nothing is interrupted for what may be over in a moment.
+    begin_toil(b, 2);
+    __atomic_store_n(&b->heat[2], 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&b->heat[3], 9, __ATOMIC_RELAXED);
+    cr_assert_eq(submit(b, 3, DO_COMPILE), COMPILE_ACCEPTED);
+    wait_done(b, 3);
+    cr_assert_eq(b->order[2], 2);
+    cr_assert_eq(stats(b).set_aside, 1);
+    cr_assert_eq(stats(b).busy, 0);
+    bench_destroy(b);
+}
+
+Test(worker, of_many_that_are_set_aside_the_first_is_given_up, .timeout = 60)
+{
+    enum { nr = 6 }; // four wait, one is at work
+    struct bench *b = create((struct compile_options){.nr_workers = 1, .max_batch = 1}, true);
+    for (unsigned n = 0; n < nr; n++) {
+        begin_toil(b, n);
+        __atomic_store_n(&b->heat[n], 0, __ATOMIC_RELAXED);
+    }
+    compile_service_drain(b->s);
+    cr_assert_eq(stats(b).set_aside, nr - 1);
+    cr_assert_eq(stats(b).workers_died, 0);
+    for (unsigned n = 0; n < nr; n++)
+        expect(b, n, n ? COMPILE_OK : COMPILE_CANCELLED);
+    bench_destroy(b);
+}
+
+// Somebody kills the worker that stands still: what it had is compiled by another.
+Test(worker, killed_while_set_aside, .timeout = 60)
+{
+    struct bench *b = create((struct compile_options){.nr_workers = 1, .max_batch = 1}, true);
+    pid_t zygote, worker;
+    cr_assert_eq(children_of(getpid(), &zygote, 1), 1);
+    begin_toil(b, 0);
+    while (children_of(zygote, &worker, 1) != 1)
+        sleep_ms(1);
+    __atomic_store_n(&b->heat[0], 0, __ATOMIC_RELAXED);
+    begin_toil(b, 1);
+    cr_assert_eq(stats(b).set_aside, 1);
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", worker);
+    for (unsigned i = 0; i < 1000 && state != 'T'; i++) {
+        FILE *f = fopen(path, "r");
+        cr_assert(f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1);
+        fclose(f);
+        sleep_ms(1);
+    }
+    cr_assert_eq(state, 'T', "it is in state %c", state);
+    cr_assert_eq(kill(worker, SIGKILL), 0);
+    compile_service_drain(b->s);
+    expect(b, 0, COMPILE_OK);
+    expect(b, 1, COMPILE_OK);
+    cr_assert_eq(stats(b).workers_died, 1);
+    bench_destroy(b);
+}
+
 Test(worker, what_waited_longest_makes_room)
 {
     struct bench *b = create((struct compile_options){.max_queue = 4, .max_batch = 1}, true);
@@ -621,10 +751,9 @@ Test(worker, keeps_its_products)
     for (unsigned n = 0; n < 16; n++)
         submit(b, n, n == 3 ? DO_UNDEFINED : DO_COMPILE);
     compile_service_drain(b->s);
-    for (unsigned i = 0; i < 1000 && stats(b).stored < 2; i++)
-        sleep_ms(5);
-    cr_assert_eq(b->stored, 2);
-    cache_add(c, b->last_file);
+    char last[CACHE_NAME_SIZE];
+    cr_assert_eq(wait_stored(b, 2, last), 2);
+    cache_add(c, last);
     cache_close(c);
     c = cache_open(&co);
     for (unsigned n = 0; n < 16; n++) {
@@ -653,27 +782,6 @@ Test(worker, keeps_its_products)
         sleep_ms(5);
     cr_assert(strstr(b->not_stored, "No such file"), "said: %s", b->not_stored);
     bench_destroy(b);
-}
-
-static unsigned children_of(pid_t parent, pid_t *out, unsigned max)
-{
-    DIR *d = opendir("/proc");
-    struct dirent *e;
-    unsigned n = 0;
-    while (d && (e = readdir(d)) && n < max) {
-        char path[300];
-        int ppid = 0;
-        snprintf(path, sizeof path, "/proc/%s/stat", e->d_name);
-        FILE *f = e->d_name[0] >= '1' && e->d_name[0] <= '9' ? fopen(path, "r") : NULL;
-        if (!f)
-            continue;
-        if (fscanf(f, "%*d (%*[^)]) %*c %d", &ppid) == 1 && ppid == parent)
-            out[n++] = atoi(e->d_name);
-        fclose(f);
-    }
-    if (d)
-        closedir(d);
-    return n;
 }
 
 // Somebody kills workers all the time: everything is compiled all the same.

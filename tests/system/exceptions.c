@@ -522,6 +522,45 @@ Test(exceptions, sp_alignment)
     cr_expect(box_one(&box, 0, ldr_sp, 0) && box_one(&box, 1, ldr_sp, 0), "checks off");
 }
 
+// Whatever moves SP in the middle of a block: the access behind it is checked again.
+Test(exceptions, sp_alignment_after_it_has_moved)
+{
+    // clang-format off
+    static const uint32_t moves[] = {
+        0x0c9f73e0, // st1 {v0.8b}, [sp], #8
+        0x0cdf63e0, // ld1 {v0.8b-v2.8b}, [sp], #24
+        0x0cc273e0, // ld1 {v0.8b}, [sp], x2
+        0x0d9f2fe0, // st3 {v0.b-v2.b}[3], [sp], #3
+        0x0de293e0, // ld2 {v0.s, v1.s}[1], [sp], x2
+        0x0ddfc3e0, // ld1r {v0.8b}, [sp], #1
+        0xf84087e1, // ldr x1, [sp], #8
+        0xf81f8fe1, // str x1, [sp, #-8]!
+        0xfc4087e0, // ldr d0, [sp], #8
+        0x28c10fe1, // ldp w1, w3, [sp], #8
+        0x910023ff, // add sp, sp, #8
+        0xcb2263ff, // sub sp, sp, x2
+        0xb27d007f, // orr sp, x3, #8
+        0x9100007f, // mov sp, x3
+    };
+    // clang-format on
+    for (unsigned n = 0; n < sizeof moves / sizeof *moves; n++) {
+        const uint32_t ldr_sp = 0xf94003e1; // ldr x1, [sp]
+        const uint32_t code[] = { ldr_sp, moves[n], ldr_sp, INSN_WFI };
+        char what[32];
+        map_one(&box, &granules[0], 39, 2, RAM_BASE, RAM_BASE, D_AF, 0);
+        box.cpu->v.r[A64_CPACR_EL1] = 3 << 20;
+        a64_update_mode(box.cpu);
+        box_code(&box, CODE, code, 4);
+        box.cpu->v.r[A64_SP_EL1] = CODE + 0x800;
+        box.cpu->v.r[2] = 8;
+        box.cpu->v.r[3] = CODE + 0x808;
+        box_run(&box, CODE);
+        snprintf(what, sizeof what, "after %08x", moves[n]);
+        expect_esr(what, 0x26, 0);
+        expect_elr(what, CODE + 8);
+    }
+}
+
 // WFI, WFE at EL0 -------------------------------------------------------------------------------
 
 Test(exceptions, wait_traps)
