@@ -93,8 +93,8 @@ static bool mmio(struct vcpu *cpu, gpa_t pa, unsigned size, uint8_t *data, bool 
         uint64_t v = 0;
         if (write)
             memcpy(&v, data + done, n);
-        bool ok = write ? phys->write(phys->opaque, pa + done, n, v)
-                        : phys->read(phys->opaque, pa + done, n, &v);
+        bool ok = write ? phys->write(phys->opaque, cpu->index, pa + done, n, v)
+                        : phys->read(phys->opaque, cpu->index, pa + done, n, &v);
         if (!ok)
             return false;
         if (unlikely(RELAXED(cpu->exit_request) & EXIT_REQ_WORK))

@@ -189,6 +189,7 @@ struct config_screenshot {
 
 struct config_machine_props {
     const char *dumpdtb; // write the device tree here and leave
+    const char *accels;  // -machine accel=: names, ':' between them
     int type;            // only virt
     int gic_version;     // 3
     int accel;           // -accel, or -machine accel=..., its older spelling

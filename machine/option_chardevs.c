@@ -51,6 +51,24 @@ bool opt_chardev(struct options *o, const char *arg)
     return add_chardev(o, &d);
 }
 
+
+bool options_check_monitor(struct options *o)
+{
+    const struct machine_config *c = o->config;
+    if (!o->monitor)
+        return true;
+    for (size_t i = 0; i < c->chardev_count; i++) {
+        const struct config_chardev *d = &c->chardevs[i];
+        if (strcmp(d->id, o->monitor))
+            continue;
+        if (d->backend == CONFIG_CHAR_STDIO && d->mux)
+            return true;
+        return error_set(o->err, "-mon chardev=%s: the monitor is on a terminal with a UART, -chardev stdio,mux=on",
+                         o->monitor);
+    }
+    return error_set(o->err, "-mon chardev=%s: there is no -chardev of that id", o->monitor);
+}
+
 bool opt_serial(struct options *o, const char *arg)
 {
     if (o->serial_count == CONFIG_MAX_SERIALS)

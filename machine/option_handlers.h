@@ -23,6 +23,9 @@ struct options {
     struct given_option *given; // all options, in order; those that armlet has added too
     size_t given_count;
     bool print_config;
+    const char *absent_accel; // QEMU's, which armlet has not
+    bool accel_chosen;        // one that it has
+    const char *monitor;      // -mon chardev=
     bool net_nic, net_user; // -net nic, -net user: a card and what it is plugged into
     uint8_t net_mac[6];
     struct error *err;
@@ -48,6 +51,10 @@ struct option_row {
 // *field = a file's name, which may not be empty.
 bool options_set_file(struct options *o, const char *option, const char **field, const char *arg);
 bool wants_help(const char *arg);
+// Not one of those that are not here, and nothing else.
+bool options_check_accel(struct options *o);
+// The terminal that -mon names has the monitor (Ctrl-A c).
+bool options_check_monitor(struct options *o);
 // Print names and what is said of them; the handler has nothing more to do.
 bool print_choices(struct options *o, const char *title, const struct keyval_choice *c);
 bool print_properties(struct options *o, const struct keyval_group *g);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the control protocol is spoken: -qmp, and QEMU's long way of saying it, -mon with a -chardev.
+// Where the control protocol is spoken: -qmp, and QEMU's long way of saying it, -mon with a -chardev; which may
+// also mean the monitor that one types at (options_check_monitor()).
 #include "machine/option_handlers.h"
 
 #include <string.h>
@@ -73,9 +74,10 @@ bool opt_mon(struct options *o, const char *arg)
         return false;
     if (!p.chardev)
         return error_set(o->err, "-mon %s: no chardev=", arg);
-    if (p.mode != MODE_CONTROL)
-        return error_set(o->err, "-mon %s: only mode=control; the monitor that is typed at is on the terminal (Ctrl-A c)",
-                         arg);
+    if (p.mode == MODE_READLINE) {
+        o->monitor = p.chardev;
+        return true;
+    }
     if (o->mon_chardev)
         return error_set(o->err, "-mon: there is one control socket, for several clients");
     o->mon_chardev = p.chardev;

@@ -174,7 +174,13 @@ Test(options, unknown_names)
     bad("K -device virtio-blk-devise,drive=d", "did you mean virtio-blk-device?");
     bad("K -M vrit", "did you mean 'virt'?");
     bad("K -M virt,gic-versoin=3", "did you mean 'gic-version'?");
-    bad("K -accel tcg", "interp");
+    bad("K -accel kvm", "interp");
+    bad("K -M virt,accel=kvm:hvf", "interp");
+    bad("K -M virt,accel=kvm:nothing", "interp");
+    bad("K -accel tcg,tb_size=1", "tb-size");
+    bad("K -mon chardev=x", "no -chardev");
+    bad("K -chardev null,id=x -mon chardev=x", "mux=on");
+    bad("K -echr 2", "-echr 1");
     bad("K -accel tiered,every=4", "verify");
     bad("K -accel verify,engine=interp", "gccjit");
     bad("K -accel verify,every=few", "every");
@@ -195,7 +201,8 @@ Test(options, wrong_values)
     bad("K -smp 4,cores=3", "does not make 4 CPUs");
     bad("K -smp 2,maxcpus=4", "from the start");
     bad("K -smp 2 -accel verify", "one CPU");
-    bad("K -smp 2 -M gic-version=2", "one CPU");
+    bad("K -smp 9 -M gic-version=2", "at most 8 CPUs");
+    good("K -smp 8 -M gic-version=2");
     bad("K -smp x", "not a number");
     bad("K -M virt,gic-version=4", "gic-version");
     bad("K -M virt,virtualization=on", "only virtualization=off");
@@ -695,7 +702,7 @@ Test(options, displays)
     bad("K -qmp stdio -serial mon:stdio", "used once");
     bad("K -qmp stdio -nographic", "used once");
     bad("K -qmp stdio -qmp unix:a", "one control socket");
-    bad("K -mon a -chardev stdio,id=a", "mode=control");
+    bad("K -mon a -chardev stdio,id=a", "mux=on");
     bad("K -mon mode=control", "no chardev=");
     bad("K -mon a,mode=control", "no -chardev");
     bad("K -mon a,mode=control -chardev socket,id=a,path=/tmp/q", "server=on");
@@ -726,6 +733,10 @@ Test(options, engines)
     cr_expect_eq(config.machine.accel, CONFIG_ACCEL_GCCJIT);
     cr_expect_eq(config.machine.workers, 0);
     good("K -accel accel=interp");
+    good("K -accel kvm -accel hvf -accel tcg,thread=multi");
+    cr_expect_eq(config.machine.accel, CONFIG_ACCEL_TIERED);
+    good("K -M virt,accel=kvm:quick:interp");
+    cr_expect_eq(config.machine.accel, CONFIG_ACCEL_QUICK);
     bad("K -accel tiered,workers=33", "more than 32");
     bad("K -accel tiered,workers=-1", "not a number");
     bad("K -accel interp,workers=1", "no workers");
