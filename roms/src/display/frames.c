@@ -22,6 +22,22 @@ static u32 cpus = 1;
 void cpu1_start(void); // cpu1.S
 void cpu1_main(void);
 
+// Without translation every access is one to Device memory, and slow. RAM as itself, normal; below
+// it devices (the simple framebuffer among them).
+static void mmu_on(void)
+{
+    static const u64 l1[512] __attribute__((aligned(4096))) = {
+        [0] = 1ul << 54 | 1ul << 53 | 1ul << 10 | 1,            // never executed, attribute 0
+        [1] = 0x40000000 | 1ul << 10 | 3ul << 8 | 1ul << 2 | 1, // inner shareable, attribute 1
+    };
+    u64 sctlr;
+    __asm__ volatile("msr mair_el1, %0" : : "r"(0xff00ul));
+    __asm__ volatile("msr tcr_el1, %0" : : "r"(1ul << 23 | 3ul << 12 | 5ul << 8 | 25)); // 39 bits
+    __asm__ volatile("msr ttbr0_el1, %0" : : "r"(l1));
+    __asm__ volatile("isb; mrs %0, sctlr_el1" : "=r"(sctlr));
+    __asm__ volatile("msr sctlr_el1, %0; isb" : : "r"(sctlr | 1ul << 12 | 1ul << 2 | 1) : "memory");
+}
+
 static void draw_lines(u8 *to, u32 first, u32 step, u32 n)
 {
     for (u32 y = first; y < HEIGHT; y += step) {
@@ -36,6 +52,7 @@ static void draw_lines(u8 *to, u32 first, u32 step, u32 n)
 
 void cpu1_main(void)
 {
+    mmu_on();
     for (;;) {
         while (wanted == done)
             __asm__ volatile("wfe" : : : "memory");
@@ -86,6 +103,7 @@ static bool open_screen(char where)
 void rom_main(void)
 {
     static u32 n;
+    mmu_on();
     start_cpu1();
     say("ready");
     say_number(cpus);
