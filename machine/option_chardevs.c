@@ -51,31 +51,6 @@ bool opt_chardev(struct options *o, const char *arg)
     return add_chardev(o, &d);
 }
 
-struct mon_props {
-    const char *chardev;
-    int mode;
-};
-
-static const struct keyval_choice mon_modes[] = { { "readline", 0, NULL }, { NULL } };
-
-static const struct keyval_row mon_rows[] = {
-#define R(type, name, field, ...) ROW(type, mon_props, name, field, __VA_ARGS__)
-    R(STRING, "chardev", chardev, NULL),
-    R(CHOICE, "mode", mode, mon_modes),
-#undef R
-};
-static const struct keyval_group mon_group = GROUP("-mon", "chardev", mon_rows);
-
-bool opt_mon(struct options *o, const char *arg)
-{
-    struct mon_props p = { 0 };
-    if (!keyval_parse(o->config, &mon_group, arg, &p, o->err))
-        return false;
-    if (!p.chardev)
-        return error_set(o->err, "-mon %s: no chardev=", arg);
-    o->monitor = p.chardev;
-    return true;
-}
 
 bool options_check_monitor(struct options *o)
 {
@@ -145,7 +120,10 @@ bool options_resolve_serials(struct options *o)
 {
     static const char *const ids[CONFIG_MAX_SERIALS] = { "serial0", "serial1" };
     if (!o->serial_count)
-        o->serials[o->serial_count++] = o->config->nodefaults && !o->nographic ? "none" : "mon:stdio";
+        o->serials[o->serial_count++] = o->nographic            ? "mon:stdio"
+                                        : o->config->nodefaults ? "none"
+                                        : o->config->qmp_stdio  ? "null"
+                                                                : "mon:stdio";
     for (unsigned n = 0; n < o->serial_count; n++)
         if (!resolve_serial(o, o->serials[n], ids[n]))
             return false;

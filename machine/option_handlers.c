@@ -224,6 +224,7 @@ static bool check_stdio(struct options *o)
     int users = 0;
     for (size_t i = 0; i < o->config->chardev_count; i++)
         users += o->config->chardevs[i].backend == CONFIG_CHAR_STDIO;
+    users += o->config->qmp_stdio;
     users += o->config->gdb && !strcmp(o->config->gdb, "stdio");
     return users < 2 ? true : error_set(o->err, "stdio can be used once");
 }
@@ -241,8 +242,9 @@ bool options_check(struct options *o)
         return error_set(o->err, "-accel verify compares the runs of one CPU (-smp 1)");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
-    if (!options_check_accel(o) || !options_resolve_serials(o) || !options_check_monitor(o) || !check_ids(o) ||
-        !check_stdio(o) || !options_connect_drives(o) || !options_fill_flash(o) || !options_connect_nets(o) || !options_connect_ports(o) || !options_connect_shares(o))
+    if (!options_check_accel(o) || !options_check_monitor(o) || !check_ids(o) || !options_resolve_mon(o) ||
+        !options_resolve_serials(o) || !check_stdio(o) || !options_connect_drives(o) || !options_fill_flash(o) ||
+        !options_connect_nets(o) || !options_connect_ports(o) || !options_connect_shares(o))
         return false;
     if (c->stopped && !c->gdb)
         return error_set(o->err, "-S: nobody could start the guest; add -s or -gdb");

@@ -18,6 +18,7 @@ struct options {
     bool nographic;
     const char *serials[CONFIG_MAX_SERIALS]; // what -serial named, resolved once all -chardev are known
     unsigned serial_count;
+    const char *mon_chardev; // what -mon named
     const char *short_disk;     // the first disk named without an option
     struct given_option *given; // all options, in order; those that armlet has added too
     size_t given_count;
@@ -79,7 +80,8 @@ bool options_host_has_screen(void);
 // After the last option: defaults, references between options, what contradicts.
 bool options_check(struct options *o);
 
-// Parts of it, in files of their own. -serial's -chardevs.
+// Parts of it, in files of their own. -mon's -chardev; -serial's.
+bool options_resolve_mon(struct options *o);
 bool options_resolve_serials(struct options *o);
 // Each -device finds its drive, each if=virtio drive gets its device; -bios and if=pflash drives get banks.
 bool options_connect_drives(struct options *o);
