@@ -19,7 +19,7 @@ _armlet() {
         words=$(_armlet_names "$1" "${prev/#--/-}") ;;
     -serial) words='mon:stdio stdio null none file: chardev:' ;;
     -drive) words='file= if=pflash,format=raw,file=' ;;
-    -display | -monitor) words=none ;;
+    -display | -monitor | -parallel) words=none ;;
     -rtc) words=base=utc ;;
     -kernel | -initrd | -dtb | -bios | -D | -cache-dir)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")

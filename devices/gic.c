@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 #define NO_CPU        (-1)
 
 uint64_t gic_affinity(unsigned cpu)
@@ -41,12 +41,22 @@ static int any_cpu(const struct gic *g, unsigned group)
     return NO_CPU;
 }
 
+// The one CPU that an SPI of GICv3's goes to.
 static int target(const struct gic *g, unsigned intid)
 {
     uint64_t router = g->d.router[intid];
     if (router & GIC_ROUTER_IRM)
         return any_cpu(g, g->d.bank[intid / 32].group >> (intid % 32) & 1);
     return cpu_of_affinity(g, router);
+}
+
+// Whether an SPI may go to that CPU. GICv2's goes to all of a list, and to who acknowledges it
+// first.
+static bool goes_to(const struct gic *g, unsigned intid, unsigned cpu)
+{
+    if (is_v3(g))
+        return target(g, intid) == (int)cpu;
+    return g->cpus == 1 || g->d.router[intid] >> cpu & 1;
 }
 
 // Choice
@@ -78,7 +88,7 @@ static struct gic_best find_best(const struct gic *g, unsigned cpu)
     for (unsigned w = 1; w < GIC_WORDS; w++) {
         for (uint32_t m = candidates(&g->d.bank[w], on); m; m &= m - 1) {
             unsigned intid = w * 32 + ctz64(m);
-            if (target(g, intid) == (int)cpu)
+            if (goes_to(g, intid, cpu))
                 consider(&best, &g->d.bank[w], intid, g->d.prio[intid]);
         }
     }
@@ -110,7 +120,7 @@ void gic_update_intid(struct gic *g, unsigned cpu, unsigned intid)
 {
     if (intid < 32) {
         gic_update_cpu(g, cpu);
-    } else if (g->d.router[intid] & GIC_ROUTER_IRM) {
+    } else if (!is_v3(g) || (g->d.router[intid] & GIC_ROUTER_IRM)) {
         gic_update_all(g);
     } else {
         int t = target(g, intid);
@@ -283,14 +293,26 @@ static bool prios_valid(const uint8_t *prio, size_t n)
     return true;
 }
 
-static bool dist_valid(const struct gic_dist_state *d)
+static bool dist_valid(const struct gic *g, const struct gic_dist_state *d)
 {
+    uint64_t router = is_v3(g) ? GIC_ROUTER_MASK : gicv2_cpu_mask(g);
     for (unsigned i = 0; i < GIC_INTIDS; i++)
-        if (d->router[i] & ~GIC_ROUTER_MASK)
+        if (d->router[i] & ~router)
             return false;
     const struct gic_bank zero = {0};
     return !(d->ctlr & ~3u) && prios_valid(d->prio, GIC_INTIDS) &&
            !memcmp(&d->bank[0], &zero, sizeof zero);
+}
+
+// Who sent an SGI exists, and it is pending if there is one.
+static bool senders_valid(const struct gic *g, const struct gic_cpu_state *s)
+{
+    unsigned mask = is_v3(g) ? 0 : gicv2_cpu_mask(g);
+    for (unsigned i = 0; i < 16; i++)
+        if (s->sgi_from[i] & ~mask ||
+            (!is_v3(g) && (s->sgi_from[i] != 0) != (s->bank.latch >> i & 1)))
+            return false;
+    return true;
 }
 
 static bool cpu_valid(const struct gic *g, const struct gic_cpu_state *s)
@@ -301,7 +323,8 @@ static bool cpu_valid(const struct gic *g, const struct gic_cpu_state *s)
     return prios_valid(s->prio, 32) && !(s->pmr & ~GIC_PRIO_MASK) && !(s->ctlr & ~ctlr) &&
            s->bpr[0] >= GIC_MIN_BPR0 && s->bpr[0] <= 7 && s->bpr[1] >= GIC_MIN_BPR1 &&
            s->bpr[1] <= 7 && s->igrpen[0] <= 1 && s->igrpen[1] <= 1 &&
-           (s->waker == 0 || (s->waker == 6 && is_v3(g))) && (s->bank.edge & 0xffff) == 0xffff;
+           (s->waker == 0 || (s->waker == 6 && is_v3(g))) && (s->bank.edge & 0xffff) == 0xffff &&
+           senders_valid(g, s);
 }
 
 static bool gic_load(void *opaque, struct state_reader *r, struct error *err)
@@ -311,7 +334,7 @@ static bool gic_load(void *opaque, struct state_reader *r, struct error *err)
     struct gic_cpu_state *s = calloc(g->cpus, sizeof *s);
     assert(s);
     bool ok = state_get(r, "gic.dist", STATE_VERSION, &d, sizeof d, err);
-    if (ok && !dist_valid(&d))
+    if (ok && !dist_valid(g, &d))
         ok = error_set(err, "saved state: section \"gic.dist\" is damaged");
     for (unsigned i = 0; ok && i < g->cpus; i++) {
         ok = state_get(r, "gic.cpu", STATE_VERSION, &s[i], sizeof *s, err);
@@ -361,7 +384,8 @@ struct gic *gic_create(const struct gic_config *config)
         .access_max = 4,
     };
     assert(config->cpus && config->cpus <= GIC_MAX_CPUS);
-    assert(config->version != 2 || config->cpus == 1);
+    assert(config->version != 2 || config->cpus <= GICV2_MAX_CPUS);
+    assert(config->version != 2 || config->cpus == 1 || config->accessor);
     struct gic *g = calloc(1, sizeof *g);
     assert(g);
     g->config = *config;

@@ -7,7 +7,7 @@
 // are called back under it, only when one of the two levels has changed.
 //
 // Or GICv2 (Arm IHI 0048), with a memory-mapped CPU interface instead of redistributors and system
-// registers, for one CPU. Group 0 is signalled as IRQ there, unless FIQs are asked for.
+// registers, for up to 8 CPUs. Group 0 is signalled as IRQ there, unless FIQs are asked for.
 #ifndef DEVICES_GIC_H
 #define DEVICES_GIC_H
 
@@ -20,6 +20,7 @@
 #define GIC_SPIS        256
 #define GIC_INTIDS      (32 + GIC_SPIS)
 #define GIC_MAX_CPUS    123     // what fits the virt map's redistributor window
+#define GICV2_MAX_CPUS  8       // bits of a target list
 #define GIC_REDIST_SIZE 0x20000 // bytes of register window a CPU
 
 struct gic;
@@ -51,9 +52,11 @@ enum gic_icc_reg {
 
 struct gic_config {
     unsigned version; // 2 or 3; 0: 3
-    unsigned cpus;    // 1 .. GIC_MAX_CPUS; GICv2: 1
+    unsigned cpus;    // 1 .. GIC_MAX_CPUS; GICv2: 1 .. GICV2_MAX_CPUS
     // The levels at CPU `cpu`'s interrupt inputs.
     void (*cpu_irq)(void *opaque, unsigned cpu, bool irq, bool fiq);
+    // GICv2 with several CPUs: whose access of a register it is that is being made.
+    unsigned (*accessor)(void *opaque);
     void *opaque;
     const struct log *log;
 };

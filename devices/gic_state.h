@@ -49,7 +49,7 @@ struct gic_bank {
 struct gic_dist_state {
     uint32_t ctlr; // the two enables
     uint32_t reserved;
-    uint64_t router[GIC_INTIDS];
+    uint64_t router[GIC_INTIDS]; // GICv2: the list of targets, a bit a CPU
     struct gic_bank bank[GIC_WORDS];
     uint8_t prio[GIC_INTIDS];
 };
@@ -60,6 +60,8 @@ struct gic_cpu_state { // redistributor and CPU interface of one CPU
     uint8_t prio[32];
     uint32_t pmr, ctlr;
     uint32_t bpr[2], apr[2], igrpen[2]; // by group
+    uint8_t
+        sgi_from[16]; // GICv2: who has sent it, a bit a CPU; the bank's latch is set if anybody has
 };
 
 // What a CPU would be given next; not saved, follows from the state.
@@ -96,6 +98,12 @@ static inline struct gic_bank *gic_bank(struct gic *g, unsigned cpu, unsigned in
 static inline uint8_t *gic_prio(struct gic *g, unsigned cpu, unsigned intid)
 {
     return intid < 32 ? &g->cpu[cpu].s.prio[intid] : &g->d.prio[intid];
+}
+
+// A bit a CPU of a GICv2.
+static inline unsigned gicv2_cpu_mask(const struct gic *g)
+{
+    return (1u << g->cpus) - 1;
 }
 
 void gic_update_cpu(struct gic *g, unsigned cpu);

@@ -6,6 +6,7 @@
 // blocks, or in the ERET helper at the end of one.
 #include "frontend/sysreg.h"
 #include "jit/debug.h"
+#include "jit/jit.h"
 
 #include <inttypes.h>
 
@@ -81,6 +82,15 @@ static unsigned turns_sync(const struct a64_cpu *cpu, unsigned ec)
     return DEBUG_CATCH_SYNC | (svc ? DEBUG_CATCH_SVC : 0);
 }
 
+// Where there are several: whose line of the log it is.
+static const char *whose(const struct a64_cpu *cpu, char text[16])
+{
+    text[0] = 0;
+    if (cpu->v.jit->nr_cpus > 1)
+        snprintf(text, 16, "cpu %u: ", cpu->v.index);
+    return text;
+}
+
 // A synchronous exception; ec in its form for the same EL where it has two.
 static void take_sync(struct a64_cpu *cpu, unsigned ec, uint32_t iss, gva_t ret)
 {
@@ -88,10 +98,11 @@ static void take_sync(struct a64_cpu *cpu, unsigned ec, uint32_t iss, gva_t ret)
                   ec == EC_BREAKPOINT_LOWER + 1 || ec == EC_WATCHPOINT_LOWER + 1;
     if (paired && !cpu->el)
         ec--;
+    char who[16];
     if (log_enabled(cpu->log, LOG_INT) && log_wants(cpu->log, ret, cpu->el))
         log_printf(cpu->log, LOG_INT,
-                   "exception %s (ec %#x iss %#x) EL%d pc %#" PRIx64 " far %#" PRIx64 "\n",
-                   class_name(ec), ec, iss, cpu->el, ret, cpu->v.r[A64_FAR_EL1]);
+                   "%sexception %s (ec %#x iss %#x) EL%d pc %#" PRIx64 " far %#" PRIx64 "\n",
+                   whose(cpu, who), class_name(ec), ec, iss, cpu->el, ret, cpu->v.r[A64_FAR_EL1]);
     cpu->v.r[A64_ESR_EL1] = (uint64_t)ec << 26 | ESR_IL | iss;
     unsigned turns = turns_sync(cpu, ec) | (cpu->el ? 0 : DEBUG_CATCH_UP);
     enter_el1(cpu, VECTOR_SYNC, ret);
@@ -228,8 +239,9 @@ void a64_interrupt(struct vcpu *v)
     else
         return;
     v->stats.interrupts++;
+    char who[16];
     if (log_enabled(cpu->log, LOG_INT) && log_wants(cpu->log, v->pc, cpu->el))
-        log_printf(cpu->log, LOG_INT, "interrupt %s EL%d pc %#" PRIx64 "\n",
+        log_printf(cpu->log, LOG_INT, "%sinterrupt %s EL%d pc %#" PRIx64 "\n", whose(cpu, who),
                    vector == VECTOR_FIQ ? "fiq" : "irq", cpu->el, v->pc);
     unsigned turns = DEBUG_CATCH_IRQ | (cpu->el ? 0 : DEBUG_CATCH_UP);
     enter_el1(cpu, vector, v->pc);
@@ -294,11 +306,12 @@ void a64_eret(struct a64_cpu *cpu)
     v->pc = a64_untag_pc(cpu, v->r[A64_ELR_EL1]);
     v->excl_size = 0;
     __atomic_store_n(&cpu->event, true, __ATOMIC_RELAXED);
+    char who[16];
     if (unlikely(illegal))
         log_printf(cpu->log, LOG_GUEST_ERROR, "illegal exception return: SPSR_EL1 %#" PRIx64 "\n",
                    spsr);
     else if (log_enabled(cpu->log, LOG_INT) && log_wants(cpu->log, v->pc, el))
-        log_printf(cpu->log, LOG_INT, "return to EL%u pc %#" PRIx64 "\n", el, v->pc);
+        log_printf(cpu->log, LOG_INT, "%sreturn to EL%u pc %#" PRIx64 "\n", whose(cpu, who), el, v->pc);
     a64_update_mode(cpu);
     a64_check_interrupts(cpu);
     turn(cpu, turns);

@@ -74,6 +74,14 @@ void a64_helper_sys_op(struct vcpu *v, void *d, const void *a, const void *b, co
         named(imm)->write(a64(v), named(imm), *(const uint64_t *)a);
 }
 
+// a: Xt; whether EL0 may is known from the mode. A helper of its own, since guests clear their memory
+// by it: no guest register has to be where a system operation could look at it.
+void a64_helper_dc_zva(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
+                       uint64_t imm)
+{
+    sysop_dc_zva(a64(v), &a64_sysregs[A64_SYSREG_DC_ZVA], *(const uint64_t *)a);
+}
+
 // imm: enum a64_pstate_imm << 4 | operand
 void a64_helper_pstate_set(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
                            uint64_t imm)

@@ -419,7 +419,8 @@ bool tr_sys(struct tr *t, enum a64_op op, const struct a64_system *f)
         return unknown(t, id, false);
     if (refused(t, reg, f, false))
         return true;
-    ir_call(&t->ir, A64_HELPER_sys_op, IR_NONE, tr_x(t, f->rt), IR_NONE, IR_NONE, call_imm(reg, f));
+    unsigned helper = reg->write == sysop_dc_zva ? A64_HELPER_dc_zva : A64_HELPER_sys_op;
+    ir_call(&t->ir, helper, IR_NONE, tr_x(t, f->rt), IR_NONE, IR_NONE, call_imm(reg, f));
     if (ends_block(reg))
         tr_exit_next(t);
     return true;

@@ -25,9 +25,10 @@ enum page_flag {
 };
 
 struct phys_ops {
-    // size is 1, 2, 4 or 8, the address naturally aligned. False: nothing answers there.
-    bool (*read)(void *opaque, gpa_t pa, unsigned size, uint64_t *value);
-    bool (*write)(void *opaque, gpa_t pa, unsigned size, uint64_t value);
+    // An access by vCPU `cpu`. size is 1, 2, 4 or 8, the address naturally aligned. False: nothing
+    // answers there.
+    bool (*read)(void *opaque, unsigned cpu, gpa_t pa, unsigned size, uint64_t *value);
+    bool (*write)(void *opaque, unsigned cpu, gpa_t pa, unsigned size, uint64_t value);
     void *opaque;
 };
 

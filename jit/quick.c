@@ -90,7 +90,7 @@ void quick_destroy(struct quick *q)
 void quick_verify(struct quick *q)
 {
     q->verify = true;
-    q->lookup = q->lookup_slow;
+    q->lookup = q->exit = q->lookup_slow;
 }
 
 void quick_flush(struct quick *q)
@@ -292,6 +292,8 @@ static void init(struct quick_tr *t, struct quick *q, const struct ir *ir, struc
     t->mode_slot = g->mode_r ? g->mode_r(ir->mode) : VCPU_NR_R;
     t->tmp0_in_reg = tmp0_is_integer(ir);
     t->checked_sp = VCPU_NR_R;
+    t->flags_in_rax = NULL;
+    t->constant.d = IR_NONE;
     t->nr_links = t->nr_cold = 0;
     t->next_held = 0;
     quick_vec_forget_all(t);
@@ -312,6 +314,7 @@ bool quick_compile(struct quick *q, const struct ir *ir, struct tb *tb)
     if (!room(q))
         return false;
     init(&t, q, ir, tb);
+    quick_merge(&t);
     emit_entry(&t);
     for (t.n = 0; t.n < ir->nr; t.n++)
         lower(&t, &ir->insn[t.n]);

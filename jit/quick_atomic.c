@@ -24,6 +24,7 @@ static void emit_function(struct quick_tr *t, struct quick_cold *c)
     t->left = quick_where_left(c->where);
     quick_lower_call(t, &t->ir->insn[c->imm]);
     quick_vec_reload(t, c);
+    quick_unmerge(t, c);
     x86_jmp(&t->as, c->back);
 }
 

@@ -214,10 +214,10 @@ bool quick_lower_end(struct quick_tr *t, const struct ir_insn *i)
     case IR_BR_BIT1: test_bit(t, i); branch(t, i, CC_B); return true;
     case IR_BR_IND:
         quick_load(t, true, RAX, i->a);
-        if (i->attr != IR_HINT_RETURN)
-            note_target(t);
-        else if (!t->q->verify)
+        if (i->attr == IR_HINT_RETURN && !t->q->verify)
             within_page(t);
+        else if (i->attr != IR_HINT_RETURN && t->q->jit->tier)
+            note_target(t);
         // Inline, so that each has the processor's own prediction of where it goes.
         if (t->q->verify)
             x86_jmp(as, t->q->lookup);
@@ -226,7 +226,7 @@ bool quick_lower_end(struct quick_tr *t, const struct ir_insn *i)
         return true;
     case IR_EXIT:
         address(t, (int64_t)i->imm);
-        x86_jmp(as, t->q->lookup_slow);
+        x86_jmp(as, t->q->exit);
         return true;
     case IR_EXIT_PC:
         x86_jmp(as, t->q->exit_pc);

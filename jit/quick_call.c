@@ -98,21 +98,6 @@ static uint16_t slot(struct quick_tr *t, ir_val v)
     return (uint16_t)(dest(t, v) / 8);
 }
 
-static void page_relative(struct quick_tr *t, const struct ir_insn *i)
-{
-    struct x86_asm *as = &t->as;
-    int d = quick_dest(t, i->d, IR_NONE, IR_NONE);
-    x86_emit(as, X86_MOV, true, d, Q_STATE(pc_page), 0);
-    if (i->imm == (uint64_t)(int32_t)i->imm) {
-        if (i->imm)
-            x86_alu_imm(as, X86_G_ADD, true, x86_r(d), (int32_t)i->imm);
-    } else {
-        x86_mov_imm(as, RCX, i->imm);
-        x86_rr(as, X86_ADD, true, d, RCX);
-    }
-    quick_store(t, i->d, d);
-}
-
 static void emit_bad_sp(struct quick_tr *t, struct quick_cold *c)
 {
     struct x86_asm *as = &t->as;
@@ -148,7 +133,7 @@ void quick_lower_call(struct quick_tr *t, const struct ir_insn *i)
     const struct helper *h;
     switch (i->op) {
     case IR_INSN_START: return;
-    case IR_PCREL: case IR_PCREL_PAGE: page_relative(t, i); return;
+    case IR_PCREL: case IR_PCREL_PAGE: quick_set_relative(t, i->d, i->imm); return;
     case IR_GET_NZCV: quick_flags_get(t, i->d); return;
     case IR_SET_NZCV: quick_flags_set(t, i->a); return;
     case IR_CHECK_SP: check_sp(t, i); return;

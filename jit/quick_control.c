@@ -29,6 +29,7 @@ static const void *resume(struct vcpu *cpu, const uint8_t *code)
 {
     const struct guest *g = cpu->guest;
     cpu->qflags = quick_flags_from(cpu->nzcv);
+    cpu->hot_mode = cpu->mode;
     cpu->hot_disp = g->mode_r ? Q_DISP(r) + 8 * (int32_t)g->mode_r(cpu->mode) : Q_DISP(sink);
     cpu->slice_end = cpu->icount + QUICK_SLICE;
     return quick_exec(quick_of(cpu), code);
@@ -63,8 +64,29 @@ static struct tb *next_block(struct vcpu *cpu)
     return NULL;
 }
 
+// FAST PATH: the code at vcpu.pc by the instruction TLB and the page's table alone, as compiled code
+// finds it. NULL: it has to be looked for, or something else is to be done first.
+static const uint8_t *known_code(struct vcpu *cpu)
+{
+    const struct quick *q = quick_of(cpu);
+    const struct itlb_entry *e = &cpu->itlb[cpu->pc >> PAGE_BITS & (ITLB_SIZE - 1)];
+    if (cpu->halt || cpu->alone || __atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED) ||
+        e->tag != ((cpu->pc & (PAGE_MASK | 3)) ^ cpu->ictx) || e->mode != cpu->mode)
+        return NULL;
+    cpu->stats.tb_lookup++;
+    const uint8_t *code =
+        q->code.write + __atomic_load_n(&e->page->quick[(cpu->pc & ~PAGE_MASK) >> 2], __ATOMIC_ACQUIRE);
+    if (unlikely(code == q->lookup_slow))
+        return NULL;
+    cpu->pc_page = cpu->pc & PAGE_MASK;
+    return code;
+}
+
 static const void *go_on(struct vcpu *cpu)
 {
+    const uint8_t *code = known_code(cpu);
+    if (likely(code))
+        return resume(cpu, code);
     struct tb *tb = cpu->alone ? NULL : next_block(cpu);
     return tb ? resume(cpu, tb->quick) : leave(cpu);
 }
@@ -111,7 +133,8 @@ static bool may_lead(const struct vcpu *cpu, const struct tb_link *l, const stru
 static void link(struct vcpu *cpu, struct tb *tb, struct tb_link *l, const struct tb *to)
 {
     mutex_lock(&cpu->jit->lock);
-    if (!tb->suspect && !to->suspect && to->quick && may_lead(cpu, l, to)) {
+    bool reached = l->guard || to->page == tb->page; // else the mapping changes while we look
+    if (reached && !tb->suspect && !to->suspect && to->quick && may_lead(cpu, l, to)) {
         l->page = to->page;
         x86_retarget(l->jump, to->quick);
         if (l->guard) // after the jump: who finds the number finds the way

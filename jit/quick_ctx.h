@@ -81,8 +81,8 @@ struct quick {
 
     void (*enter)(struct vcpu *cpu, const void *code, void *state);
     // Called and jumped to by blocks; write view. See quick_thunks.c for their contracts.
-    const uint8_t *leave, *lookup, *lookup_slow, *link, *tick, *exit_pc, *raise, *fault, *region;
-    const uint8_t *access, *call_vec, *call, *call_full;
+    const uint8_t *leave, *lookup, *lookup_slow, *exit, *link, *tick, *exit_pc, *raise, *fault, *region;
+    const uint8_t *access, *look_read, *look_write, *call_vec, *call, *call_full;
 };
 
 enum quick_alone { QUICK_CHAINED, QUICK_ALONE, QUICK_ALONE_BAILED };
@@ -103,11 +103,23 @@ struct quick_cold {
     uint32_t where;
     int8_t reg;
     uint8_t kind;
+    uint8_t merged;       // words of vcpu.merged that were in use: bits
     ir_val held[QUICK_VEC_HELD]; // quick_tr.held where it goes on
 };
 
 // No op leaves more than two pieces of work for later; the entry and the ways out a few.
 #define QUICK_MAX_COLD (2 * IR_MAX_INSNS + 16)
+
+// Accesses that share a look into the TLB (quick_merge.c): ops first .. last, bytes lo .. hi from
+// some value, from which the first one's base is at a distance.
+struct quick_group {
+    int32_t lo, hi, distance;
+    uint16_t first, last;
+    bool store;
+    uint8_t word; // of vcpu.merged; QUICK_NO_WORD: none was free
+};
+#define QUICK_MAX_GROUPS 96
+#define QUICK_NO_WORD    0xff
 
 // The state of one translation.
 struct quick_tr {
@@ -120,9 +132,20 @@ struct quick_tr {
     unsigned mode_slot;    // which slot r10 is; VCPU_NR_R: none
     bool tmp0_in_reg;      // the first temporary is in r11
     unsigned scratch;      // constants in slots, of this op
+    const uint8_t *flags_in_rax; // eax is what vcpu.qflags is, or would be, if this is where we are
+    struct {
+        ir_val d;              // IR_NONE: nothing of the kind
+        bool relative;         // to the page
+        uint64_t value;
+        uint8_t *from, *to;    // its code
+    } constant;            // what the last code that was emitted did: d = value
     unsigned checked_sp;   // the slot whose alignment is known; VCPU_NR_R: none
     ir_val held[QUICK_VEC_HELD]; // vector slots that xmm registers hold too (quick_vec_held.c)
     unsigned next_held;
+    uint8_t group_of[IR_MAX_INSNS]; // of an op; 0: none
+    unsigned nr_groups;             // from 1 up
+    struct quick_group group[QUICK_MAX_GROUPS + 1];
+    uint16_t word_busy[QUICK_NR_MERGED]; // up to which op
     unsigned nr_links;
     unsigned nr_cold;
     struct quick_cold cold[QUICK_MAX_COLD];
@@ -144,6 +167,10 @@ void quick_store(struct quick_tr *t, ir_val d, int reg);
 struct x86_rm quick_mem(struct quick_tr *t, ir_val v);
 bool quick_imm32(const struct quick_tr *t, ir_val v, int32_t *imm);
 bool quick_const(const struct quick_tr *t, ir_val v, uint64_t *value);
+// d = page base + distance (quick_int.c).
+void quick_set_relative(struct quick_tr *t, ir_val d, uint64_t distance);
+// What was emitted since `from` did nothing but d = value (or page base + value).
+void quick_note_constant(struct quick_tr *t, ir_val d, uint64_t value, bool relative, uint8_t *from);
 int quick_host_of(const struct quick_tr *t, ir_val v); // X86_NO_REG: none
 int32_t quick_disp(const struct quick_tr *t, ir_val v); // of its slot, from the state register
 void *quick_data(struct quick *q, size_t size, size_t align); // never NULL: room is kept
@@ -163,10 +190,25 @@ struct quick_look {
 void quick_look(struct quick_tr *t, struct quick_cold *cold, int base, int32_t disp, struct quick_look a);
 struct x86_rm quick_addend(bool store);
 
+// Bytes of an access, all elements.
+unsigned quick_access_size(const struct ir_insn *i);
+
+// Groups of accesses (quick_merge.c). At a block's beginning; thunks.
+void quick_merge(struct quick_tr *t);
+void quick_merge_thunks(struct quick *q, struct x86_asm *as);
+// The word that op n shares with others, as the first of them or not; QUICK_NO_WORD: none.
+unsigned quick_merged(struct quick_tr *t, unsigned n, bool *first);
+struct x86_rm quick_merged_rm(unsigned word);
+// Out of line, where something was done in C: whoever shares a word has to look for itself.
+void quick_unmerge(struct quick_tr *t, const struct quick_cold *c);
+
 // Flags (quick_flags.c) --------------------------------------------------------------------------
 
 // The host's EFLAGS hold the guest's (C inverted: as a borrow); keeps them in the state.
 void quick_flags_keep(struct quick_tr *t);
+// Are the flags of the op at hand only looked at by a conditional comparison that comes next, and
+// sets them anew? Then they need not be kept.
+bool quick_flags_pass(const struct quick_tr *t);
 // EFLAGS hold the guest's from here on. rax is lost.
 void quick_flags_want(struct quick_tr *t);
 // When the condition (a mask of the NZCV values it holds for) holds; rax, rcx, rdx are lost.

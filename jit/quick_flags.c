@@ -16,25 +16,6 @@ uint32_t quick_flags_to(uint32_t qflags)
     return (qflags >> 12 & (NZCV_N | NZCV_Z)) | (qflags >> 8 & 1 ? 0 : NZCV_C) | (qflags & NZCV_V);
 }
 
-void quick_flags_keep(struct quick_tr *t)
-{
-    x86_byte(&t->as, 0x9f); // lahf
-    x86_setcc(&t->as, CC_O, RAX);
-    x86_emit(&t->as, X86_MOV_TO, false, RAX, Q_STATE(qflags), 0);
-    t->as.eflags = true;
-}
-
-void quick_flags_want(struct quick_tr *t)
-{
-    if (t->as.eflags)
-        return;
-    x86_emit(&t->as, X86_MOV, false, RAX, Q_STATE(qflags), 0);
-    x86_byte(&t->as, 0x04); // add al, 0x7f: overflows where bit 0 is set
-    x86_byte(&t->as, 0x7f);
-    x86_byte(&t->as, 0x9e); // sahf
-    t->as.eflags = true;
-}
-
 // On EFLAGS as quick_flags_want() leaves them. CC_NEVER: none of Arm's conditions.
 static enum x86_cc condition(unsigned mask)
 {
@@ -55,6 +36,45 @@ static enum x86_cc condition(unsigned mask)
     case 0xf5fa: return CC_LE;
     }
     return CC_NEVER;
+}
+
+// Are the flags only looked at by a conditional comparison that comes next, and sets them anew?
+bool quick_flags_pass(const struct quick_tr *t)
+{
+    const struct ir *ir = t->ir;
+    unsigned n = t->n + 1, form = ir_op_info[ir->insn[t->n].op].form;
+    if (form != IR_FORM_FLG2 && form != IR_FORM_FLG3)
+        return false; // others may have called a function, whose flags are in the state alone
+    while (n < ir->nr && ir->insn[n].op == IR_INSN_START)
+        n++;
+    if (n == ir->nr || ir_op_info[ir->insn[n].op].form != IR_FORM_FLG3)
+        return false;
+    unsigned mask = ir->insn[n].imm & 0xffff;
+    return mask == 0xffff || condition(mask) != CC_NEVER;
+}
+
+void quick_flags_keep(struct quick_tr *t)
+{
+    if (quick_flags_pass(t)) {
+        t->as.eflags = true;
+        return;
+    }
+    x86_byte(&t->as, 0x9f); // lahf
+    x86_setcc(&t->as, CC_O, RAX);
+    x86_emit(&t->as, X86_MOV_TO, false, RAX, Q_STATE(qflags), 0);
+    t->as.eflags = true;
+}
+
+void quick_flags_want(struct quick_tr *t)
+{
+    if (t->as.eflags)
+        return;
+    if (t->flags_in_rax != t->as.p)
+        x86_emit(&t->as, X86_MOV, false, RAX, Q_STATE(qflags), 0);
+    x86_byte(&t->as, 0x04); // add al, 0x7f: overflows where bit 0 is set
+    x86_byte(&t->as, 0x7f);
+    x86_byte(&t->as, 0x9e); // sahf
+    t->as.eflags = true;
 }
 
 // eax = NZCV as four bits. rcx and rdx are lost.

@@ -225,21 +225,63 @@ static void unary(struct quick_tr *t, const struct ir_insn *i, unsigned op, bool
     quick_store(t, i->d, d);
 }
 
+static void set_constant(struct quick_tr *t, ir_val d, uint64_t value)
+{
+    int host = d == IR_NONE ? X86_NO_REG : quick_host_of(t, d);
+    if (d != IR_NONE && d == t->constant.d && t->constant.to == t->as.p)
+        t->as.p = t->constant.from; // nobody has seen the last one
+    uint8_t *from = t->as.p;
+    if (host == X86_NO_REG && value == (uint64_t)(int32_t)value && d != IR_NONE) {
+        x86_emit(&t->as, X86_MOV_IMM, true, 0, x86_m(QR_STATE, quick_disp(t, d)), 4);
+        x86_imm32(&t->as, (uint32_t)value);
+    } else {
+        host = host == X86_NO_REG ? RAX : host;
+        x86_mov_imm(&t->as, host, value);
+        quick_store(t, d, host);
+    }
+    quick_note_constant(t, d, value, false, from);
+}
+
+// d = page base + distance.
+void quick_set_relative(struct quick_tr *t, ir_val d, uint64_t distance)
+{
+    struct x86_asm *as = &t->as;
+    uint8_t *from = as->p;
+    int r = quick_dest(t, d, IR_NONE, IR_NONE);
+    x86_emit(as, X86_MOV, true, r, Q_STATE(pc_page), 0);
+    if (distance == (uint64_t)(int32_t)distance) {
+        if (distance)
+            x86_alu_imm(as, X86_G_ADD, true, x86_r(r), (int32_t)distance);
+    } else {
+        x86_mov_imm(as, RCX, distance);
+        x86_rr(as, X86_ADD, true, r, RCX);
+    }
+    quick_store(t, d, r);
+    quick_note_constant(t, d, distance, true, from);
+}
+
+// A constant that is made in pieces (MOVZ and MOVK, which the frontend puts together; ADRP and ADD) is
+// made once, by the last of them: nothing can leave the block in between.
+static bool next_piece(struct quick_tr *t, const struct ir_insn *i)
+{
+    uint64_t piece;
+    if (i->op != IR_ADD || i->d != t->constant.d || i->a != i->d || i->d == IR_NONE || t->constant.to != t->as.p ||
+        !wide(i) || !quick_const(t, i->b, &piece))
+        return false;
+    if (t->constant.relative) {
+        t->as.p = t->constant.from;
+        quick_set_relative(t, i->d, t->constant.value + piece);
+    } else {
+        set_constant(t, i->d, t->constant.value + piece);
+    }
+    return true;
+}
+
 static void move(struct quick_tr *t, const struct ir_insn *i)
 {
     uint64_t imm;
     if (quick_const(t, i->a, &imm)) {
-        if (!wide(i))
-            imm = (uint32_t)imm;
-        int d = quick_host_of(t, i->d);
-        if (d == X86_NO_REG && imm == (uint64_t)(int32_t)imm && i->d != IR_NONE) {
-            x86_emit(&t->as, X86_MOV_IMM, true, 0, x86_m(QR_STATE, quick_disp(t, i->d)), 4);
-            x86_imm32(&t->as, (uint32_t)imm);
-            return;
-        }
-        d = d == X86_NO_REG ? RAX : d;
-        x86_mov_imm(&t->as, d, imm);
-        quick_store(t, i->d, d);
+        set_constant(t, i->d, wide(i) ? imm : (uint32_t)imm);
         return;
     }
     int a = quick_host_of(t, i->a);
@@ -558,8 +600,10 @@ static void compare_if(struct quick_tr *t, const struct ir_insn *i)
         x86_mov_imm(as, RAX, quick_flags_from(i->imm >> 16 & 15));
         x86_here_short(as, done);
     }
-    x86_emit(as, X86_MOV_TO, false, RAX, Q_STATE(qflags), 0);
+    if (!quick_flags_pass(t))
+        x86_emit(as, X86_MOV_TO, false, RAX, Q_STATE(qflags), 0);
     as->eflags = false;
+    t->flags_in_rax = as->p;
 }
 
 static void with_carry(struct quick_tr *t, const struct ir_insn *i)
@@ -576,6 +620,8 @@ static void with_carry(struct quick_tr *t, const struct ir_insn *i)
 
 bool quick_lower_int(struct quick_tr *t, const struct ir_insn *i)
 {
+    if (next_piece(t, i))
+        return true;
     switch (i->op) {
     case IR_ADD:
         if (!add_by_lea(t, i, false))

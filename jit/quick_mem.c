@@ -5,7 +5,10 @@
 // page and whatever was never entered (devices, watched pages) miss. Accesses that have to be aligned
 // are looked at for that first.
 //
-// FAST PATH: with a base in a host register, 9 instructions and 2 loads before the access.
+// Accesses through one base share a check where they can (quick_merge.c).
+//
+// FAST PATH: with a base in a host register, 9 instructions and 2 loads before the access; 3 and one
+// where another one's check covers it.
 #include "jit/quick_vec.h"
 
 #include "jit/tlb.h"
@@ -14,7 +17,7 @@
 #define INDEX_MASK  ((TLB_SIZE - 1) << 4)
 
 // What misses: rax gets the address, the thunk gives host address - address, or leaves.
-enum { BY_REGISTER, BY_SLOT, BY_RAX };
+enum { BY_REGISTER, BY_SLOT, BY_RAX, BY_SLOT_UNREAD };
 
 static void put_value(struct quick_tr *t, const struct ir_insn *i, unsigned size);
 
@@ -30,14 +33,18 @@ static void emit_miss(struct quick_tr *t, struct quick_cold *c)
     if (form == IR_FORM_STORE || form == IR_FORM_STOREP || form == IR_FORM_STOREV || form == IR_FORM_STOREVP) {
         put_value(t, i, c->where & 0x3f); // rax stays
     }
+    if (c->kind == BY_SLOT_UNREAD)
+        quick_load(t, true, RAX, i->a);
     if (c->kind == BY_REGISTER)
         x86_emit(as, X86_LEA, true, RAX, x86_m(c->reg, c->rm.disp), 0);
-    else if (c->kind == BY_SLOT && c->rm.disp)
+    else if (c->kind != BY_RAX && c->rm.disp)
         x86_alu_imm(as, X86_G_ADD, true, x86_r(RAX), c->rm.disp);
     x86_mov_imm(as, RDX, c->where);
-    x86_call(as, t->q->access);
+    bool alone = t->group_of[c->imm] == 0 || t->group[t->group_of[c->imm]].word == QUICK_NO_WORD;
+    x86_call(as, alone ? t->q->access : c->where >> 15 & 1 ? t->q->look_write : t->q->look_read);
     quick_vec_reload(t, c);
-    if (c->kind == BY_SLOT)
+    quick_unmerge(t, c);
+    if (c->kind == BY_SLOT || c->kind == BY_SLOT_UNREAD)
         x86_emit(as, X86_ADD, true, RAX, x86_m(QR_STATE, quick_disp(t, i->a)), 0);
     else if (c->kind == BY_RAX)
         x86_rr(as, X86_ADD, true, RAX, RCX); // the thunk gives the address back there
@@ -57,15 +64,20 @@ void quick_look(struct quick_tr *t, struct quick_cold *cold, int base, int32_t d
     int32_t table = a.store ? Q_DISP(wtlb) : Q_DISP(rtlb);
     // What is aligned to its size does not cross a page.
     int32_t reach = aligned ? disp : disp + (int32_t)a.size - 1;
-    if (disp)
-        x86_emit(as, X86_LEA, false, RCX, x86_m(base, disp), 0);
-    else
-        x86_rr(as, X86_MOV, false, RCX, base);
     if (reach)
         x86_emit(as, X86_LEA, true, RDX, x86_m(base, reach), 0);
     else
         x86_rr(as, X86_MOV, true, RDX, base);
-    x86_shift_imm(as, X86_G_SHR, false, x86_r(RCX), INDEX_SHIFT);
+    if (t->q->bmi2 && (!disp || disp == reach)) { // what it turns in above is masked
+        x86_emit3(as, X86_RORX, false, RCX, 0, x86_r(disp ? RDX : base), 1);
+        x86_byte(as, INDEX_SHIFT);
+    } else {
+        if (disp)
+            x86_emit(as, X86_LEA, false, RCX, x86_m(base, disp), 0);
+        else
+            x86_rr(as, X86_MOV, false, RCX, base);
+        x86_shift_imm(as, X86_G_SHR, false, x86_r(RCX), INDEX_SHIFT);
+    }
     if (aligned && a.size > 1) {
         x86_emit(as, X86_TEST8_IMM, false, 0, x86_r(RDX), 1);
         x86_byte(as, a.size - 1);
@@ -78,14 +90,13 @@ void quick_look(struct quick_tr *t, struct quick_cold *cold, int base, int32_t d
     cold->from[0] = x86_jcc_ahead(as, CC_NE);
 }
 
-// Checks an access of i and says where it is to be made.
-static struct x86_rm check(struct quick_tr *t, const struct ir_insn *i, bool indexed, struct quick_look a)
+// The base register's value; sets how it comes by in `cold`.
+static int get_base(struct quick_tr *t, const struct ir_insn *i, bool indexed, int32_t *disp, struct quick_cold *cold)
 {
     struct x86_asm *as = &t->as;
-    struct quick_cold *cold = quick_cold(t, emit_miss);
-    int32_t disp = indexed ? 0 : (int32_t)i->imm;
     int base = quick_host_of(t, i->a);
     uint64_t absolute;
+    cold->kind = BY_RAX;
     if (indexed) {
         // rax = the whole address
         int b = quick_reg(t, true, i->b, RCX), r = quick_reg(t, true, i->a, RAX);
@@ -96,31 +107,78 @@ static struct x86_rm check(struct quick_tr *t, const struct ir_insn *i, bool ind
             x86_shift_imm(as, X86_G_SHL, true, x86_r(RCX), (unsigned)i->imm);
             x86_emit(as, X86_LEA, true, RAX, x86_mx(r, RCX, 0, 0), 0);
         }
-        cold->kind = BY_RAX;
-        base = RAX;
-    } else if (base != X86_NO_REG) {
-        cold->kind = BY_REGISTER;
-    } else if (quick_const(t, i->a, &absolute)) {
-        x86_mov_imm(as, RAX, absolute + (uint64_t)(int64_t)disp);
-        disp = 0;
-        cold->kind = BY_RAX;
-        base = RAX;
-    } else {
-        quick_load(t, true, RAX, i->a);
-        cold->kind = BY_SLOT;
-        base = RAX;
+        return RAX;
     }
-    quick_look(t, cold, base, disp, a);
-    cold->where |= quick_access(a.size, a.attr, a.store);
+    if (base != X86_NO_REG) {
+        cold->kind = BY_REGISTER;
+        return base;
+    }
+    if (quick_const(t, i->a, &absolute)) {
+        x86_mov_imm(as, RAX, absolute + (uint64_t)(int64_t)*disp);
+        *disp = 0;
+        return RAX;
+    }
+    quick_load(t, true, RAX, i->a);
+    cold->kind = BY_SLOT;
+    return RAX;
+}
+
+// The place of an access that an earlier one's check covers, unless that failed.
+static struct x86_rm covered(struct quick_tr *t, const struct ir_insn *i, unsigned word, struct quick_cold *cold)
+{
+    struct x86_asm *as = &t->as;
+    int base = quick_host_of(t, i->a);
+    x86_emit(as, X86_MOV, true, RAX, quick_merged_rm(word), 0);
+    x86_rr(as, X86_TEST, true, RAX, RAX);
+    cold->from[0] = x86_jcc_ahead(as, CC_E);
     cold->reg = (int8_t)base;
-    cold->rm.disp = disp;
+    if (base != X86_NO_REG) {
+        cold->kind = BY_REGISTER;
+        cold->back = as->p;
+        return x86_mx(RAX, base, 0, cold->rm.disp);
+    }
+    cold->kind = BY_SLOT_UNREAD;
+    x86_emit(as, X86_ADD, true, RAX, x86_m(QR_STATE, quick_disp(t, i->a)), 0);
+    cold->back = as->p;
+    return x86_m(RAX, cold->rm.disp);
+}
+
+// Checks an access of i and says where it is to be made.
+static struct x86_rm check(struct quick_tr *t, const struct ir_insn *i, bool indexed, struct quick_look a)
+{
+    struct x86_asm *as = &t->as;
+    bool first = false;
+    unsigned word = quick_merged(t, t->n, &first);
+    const struct quick_group *g = &t->group[t->group_of[t->n]];
+    struct quick_cold *cold = quick_cold(t, emit_miss);
+    cold->where |= quick_access(a.size, a.attr, a.store);
     cold->imm = (int64_t)t->n;
-    struct x86_rm addend = quick_addend(a.store), at;
-    if (cold->kind == BY_REGISTER) {
-        x86_emit(as, X86_MOV, true, RAX, addend, 0);
+    cold->rm.disp = indexed ? 0 : (int32_t)i->imm;
+    if (word != QUICK_NO_WORD && !first)
+        return covered(t, i, word, cold);
+    int32_t disp = cold->rm.disp;
+    int base = get_base(t, i, indexed, &disp, cold);
+    cold->rm.disp = disp;
+    cold->reg = (int8_t)base;
+    if (word != QUICK_NO_WORD) {
+        struct quick_look all = { .size = (unsigned)(g->hi - g->lo), .store = a.store };
+        quick_look(t, cold, base, g->lo - g->distance, all);
+    } else {
+        quick_look(t, cold, base, disp, a);
+    }
+    struct x86_rm at;
+    if (word != QUICK_NO_WORD && cold->kind != BY_REGISTER) {
+        x86_emit(as, X86_MOV, true, RDX, quick_addend(a.store), 0);
+        x86_emit(as, X86_MOV_TO, true, RDX, quick_merged_rm(word), 0);
+        x86_rr(as, X86_ADD, true, RAX, RDX);
+        at = x86_m(RAX, disp);
+    } else if (cold->kind == BY_REGISTER) {
+        x86_emit(as, X86_MOV, true, RAX, quick_addend(a.store), 0);
+        if (word != QUICK_NO_WORD)
+            x86_emit(as, X86_MOV_TO, true, RAX, quick_merged_rm(word), 0);
         at = x86_mx(RAX, base, 0, disp);
     } else {
-        x86_emit(as, X86_ADD, true, RAX, addend, 0);
+        x86_emit(as, X86_ADD, true, RAX, quick_addend(a.store), 0);
         at = x86_m(RAX, disp);
     }
     cold->back = as->p;
@@ -259,6 +317,14 @@ static void store_vec(struct quick_tr *t, ir_val v, struct x86_rm to, unsigned s
         x86_emit(as, X86_MOV, false, RCX, from, 0);
         x86_emit(as, size == 2 ? X86_MOV16_TO : X86_MOV8_TO, false, RCX, to, 0);
     }
+}
+
+unsigned quick_access_size(const struct ir_insn *i)
+{
+    unsigned form = ir_op_info[i->op].form;
+    bool pair = form == IR_FORM_LOADP || form == IR_FORM_STOREP || form == IR_FORM_LOADVP || form == IR_FORM_STOREVP;
+    unsigned size = form >= IR_FORM_LOADV ? vec_size(i) : int_load[i->op].size | int_store[i->op].size;
+    return pair ? 2 * size : size;
 }
 
 static void vector(struct quick_tr *t, const struct ir_insn *i, unsigned form)

@@ -142,15 +142,33 @@ static void make_lookup(struct maker *m)
     quick_emit_lookup(m->q, &m->as);
 }
 
-// FAST PATH: 20 instructions from the address in rax to the block there.
+// rax: where to, behind a helper that may have changed contexts or the mode, or may halt. In the mode
+// that everything is loaded for it is found as any address is. Requests to leave end the slice at
+// once: look_soon().
+static void make_exit(struct maker *m)
+{
+    struct x86_asm *as = &m->as;
+    m->q->exit = begin(m);
+    x86_emit(as, X86_CMP8_IMM, false, X86_G_CMP, Q_STATE(halt), 1);
+    x86_byte(as, 0);
+    x86_jcc(as, CC_NE, m->q->lookup_slow);
+    x86_emit(as, X86_MOV, true, RCX, Q_STATE(hot_mode), 0);
+    x86_emit(as, X86_CMP, true, RCX, Q_STATE(mode), 0);
+    x86_jcc(as, CC_NE, m->q->lookup_slow);
+    quick_emit_lookup(m->q, as);
+}
+
+// FAST PATH: 19 instructions from the address in rax to the block there.
 void quick_emit_lookup(const struct quick *q, struct x86_asm *as)
 {
     int32_t itlb = Q_DISP(itlb);
-    x86_rr(as, X86_MOV, false, RCX, RAX);
     x86_rr(as, X86_MOV, true, RDX, RAX);
-    x86_shift_imm(as, X86_G_SHR, false, x86_r(RCX), PAGE_BITS - 5);
+    x86_rr(as, X86_MOV, false, RCX, RAX);
     x86_alu_imm(as, X86_G_AND, true, x86_r(RDX), -(int32_t)PAGE_SIZE | 3);
+    x86_shift_imm(as, X86_G_SHR, false, x86_r(RCX), PAGE_BITS - 5);
     x86_alu_imm(as, X86_G_AND, false, x86_r(RCX), (ITLB_SIZE - 1) << 5);
+    // Where that is wrong, in its two low bits, nobody asks before it is set again.
+    x86_emit(as, X86_MOV_TO, true, RDX, Q_STATE(pc_page), 0);
     x86_emit(as, X86_XOR, true, RDX, Q_STATE(ictx), 0);
     x86_emit(as, X86_CMP, true, RDX, x86_mx(QR_STATE, RCX, 0, itlb), 0);
     x86_jcc(as, CC_NE, q->lookup_slow);
@@ -161,9 +179,6 @@ void quick_emit_lookup(const struct quick *q, struct x86_asm *as)
     x86_rr(as, X86_MOV, false, RDX, RAX);
     x86_alu_imm(as, X86_G_AND, false, x86_r(RDX), PAGE_SIZE - 4);
     x86_emit(as, X86_MOV, false, RCX, x86_mx(RCX, RDX, 0, offsetof(struct code_page, quick)), 0);
-    x86_rr(as, X86_MOV, true, RDX, RAX);
-    x86_alu_imm(as, X86_G_AND, true, x86_r(RDX), -(int32_t)PAGE_SIZE);
-    x86_emit(as, X86_MOV_TO, true, RDX, Q_STATE(pc_page), 0);
     x86_emit(as, X86_LEA, true, RDX, x86_at(q->code.write), 0); // the buffer's start, in the view that runs
     x86_rr(as, X86_ADD, true, RDX, RCX);
     x86_emit(as, X86_JMP_RM, false, 4, x86_r(RDX), 0);
@@ -294,10 +309,12 @@ void quick_thunks(struct quick *q)
     q->fault = control(&m, FN(quick_do_fault));
     q->region = control(&m, FN(quick_do_region));
     make_lookup(&m);
+    make_exit(&m);
     make_call_vec(&m);
     q->call = make_call(&m, FN(quick_do_call), false);
     q->call_full = make_call(&m, FN(quick_do_call_full), true);
     make_access(&m);
+    quick_merge_thunks(q, &m.as);
 #undef FN
     begin(&m);
     q->top = m.as.p;

@@ -111,6 +111,15 @@ struct x86_rm quick_mem(struct quick_tr *t, ir_val v)
     return rm;
 }
 
+void quick_note_constant(struct quick_tr *t, ir_val d, uint64_t value, bool relative, uint8_t *from)
+{
+    t->constant.d = d;
+    t->constant.value = value;
+    t->constant.relative = relative;
+    t->constant.from = from;
+    t->constant.to = t->as.p;
+}
+
 void *quick_data(struct quick *q, size_t size, size_t align)
 {
     uint8_t *p = (uint8_t *)ALIGN_UP((uintptr_t)q->data_top, align);
@@ -131,5 +140,7 @@ struct quick_cold *quick_cold(struct quick_tr *t, void (*emit)(struct quick_tr *
     struct quick_cold *c = &t->cold[t->nr_cold++];
     *c = (struct quick_cold){ .emit = emit, .where = quick_where(t->off, t->left) };
     memcpy(c->held, t->held, sizeof c->held);
+    for (unsigned w = 0; w < QUICK_NR_MERGED; w++)
+        c->merged |= (uint8_t)((t->word_busy[w] > t->n) << w);
     return c;
 }

@@ -21,6 +21,8 @@ int quick_vec_held(const struct quick_tr *t, ir_val v)
 
 void quick_vec_forget(struct quick_tr *t, ir_val v)
 {
+    if (v == IR_NONE || (ir_kind(v) == IR_KIND_R && !ir_is_v(v)))
+        return; // never held
     for (int n = 0; n < QUICK_VEC_HELD; n++)
         if (t->held[n] == v)
             t->held[n] = IR_NONE;

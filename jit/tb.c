@@ -219,7 +219,8 @@ static void retire(struct jit *jit, struct tb **link)
 // A suspect block for this offset whose bytes still stand; changed ones are retired.
 static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off)
 {
-    for (struct tb **link = &p->all; *link;) {
+    // Most pages are never suspect, and may have many blocks.
+    for (struct tb **link = &p->all; p->nr_suspect && *link;) {
         struct tb *tb = *link;
         if (tb->off != off || !tb->suspect) {
             link = &tb->next;
@@ -229,12 +230,14 @@ static struct tb *revalidate(struct vcpu *cpu, struct code_page *p, unsigned off
         tb_protect(cpu->jit, cpu, p);
         if (memcmp(tb->insns, p->host + off, tb->n_insns * 4)) {
             cpu->stats.tb_retired++;
+            p->nr_suspect--;
             retire(cpu->jit, link);
             region_changed(cpu, p);
             continue;
         }
         cpu->stats.tb_revalidated++;
         tb->suspect = false;
+        p->nr_suspect--;
         enter(cpu->jit, tb);
         region_revalidate(cpu, p, tb);
         return tb;
@@ -275,7 +278,7 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
             fault(cpu, FAULT_BUS, pc);
             return NULL;
         }
-        *e = (struct itlb_entry){ .tag = (pc & PAGE_MASK) | cpu->ictx, .mode = cpu->mode, .page = p };
+        *e = (struct itlb_entry){ .tag = (pc & PAGE_MASK) | cpu->ictx, .mode = cpu->mode, .page = p, .log2_size = t.log2_size };
         if (t.log2_size > PAGE_BITS)
             tlb_note_big(cpu, pc, t.log2_size);
         if (!t.global)
@@ -295,7 +298,9 @@ struct tb *tb_find_slow(struct vcpu *cpu, gva_t pc)
 static void suspect(struct jit *jit, struct code_page *p)
 {
     __atomic_and_fetch(p->flags, (uint8_t)~PAGE_CODE, __ATOMIC_SEQ_CST);
+    p->nr_suspect = 0;
     for (struct tb *tb = p->all; tb; tb = tb->next) {
+        p->nr_suspect++;
         tb->suspect = true;
         interp_unchain(tb);
         if (tb->quick)

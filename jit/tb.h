@@ -82,6 +82,7 @@ struct code_page {
     struct tb *all;
     struct region_link *regions; // compiled regions with blocks in this page
     uint32_t id;               // of what is in it: another after every suspicion; never 0
+    uint32_t nr_suspect;       // of its blocks
     struct tb *entry[PAGE_WORDS];
     uint32_t quick[PAGE_WORDS]; // where a block's quick code is, from the buffer's start
 };

@@ -93,8 +93,8 @@ static bool mmio(struct vcpu *cpu, gpa_t pa, unsigned size, uint8_t *data, bool 
         uint64_t v = 0;
         if (write)
             memcpy(&v, data + done, n);
-        bool ok = write ? phys->write(phys->opaque, pa + done, n, v)
-                        : phys->read(phys->opaque, pa + done, n, &v);
+        bool ok = write ? phys->write(phys->opaque, cpu->index, pa + done, n, v)
+                        : phys->read(phys->opaque, cpu->index, pa + done, n, &v);
         if (!ok)
             return false;
         if (unlikely(RELAXED(cpu->exit_request) & EXIT_REQ_WORK))
@@ -352,6 +352,13 @@ static void flush_slot(struct vcpu *cpu, unsigned n, gva_t va)
         cpu->wtlb[n].tag = TLB_TAG_EMPTY;
 }
 
+static void flush_fetch_slot(struct vcpu *cpu, gva_t va)
+{
+    struct itlb_entry *e = &cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)];
+    if (((e->tag ^ va) << 8) >> 8 < PAGE_SIZE)
+        e->tag = TLB_TAG_EMPTY;
+}
+
 // Does the mapping of 2^log2_size bytes that the tag's entry came from hold va?
 static bool in_mapping(uint64_t tag, unsigned log2_size, gva_t va)
 {
@@ -388,8 +395,7 @@ void tlb_flush_va(struct vcpu *cpu, gva_t va)
     cpu->stats.tlb_flush_page++;
     va &= PAGE_MASK;
     flush_slot(cpu, tlb_index(va), va);
-    // Entries do not say where their mapping's other pages are: all are looked at. Those for
-    // instructions do not even remember its size and all go.
+    // Entries do not say where their mapping's other pages are: all are looked at.
     if (in_big(cpu, va)) {
         for (unsigned n = 0; n < TLB_SIZE; n++) {
             if (in_mapping(cpu->rtlb[n].tag, cpu->rmeta[n].log2_size, va))
@@ -397,9 +403,11 @@ void tlb_flush_va(struct vcpu *cpu, gva_t va)
             if (in_mapping(cpu->wtlb[n].tag, cpu->wmeta[n].log2_size, va))
                 cpu->wtlb[n].tag = TLB_TAG_EMPTY;
         }
-        memset(cpu->itlb, 0xff, sizeof cpu->itlb);
+        for (unsigned n = 0; n < ITLB_SIZE; n++)
+            if (in_mapping(cpu->itlb[n].tag, (unsigned)cpu->itlb[n].log2_size, va))
+                cpu->itlb[n].tag = TLB_TAG_EMPTY;
     } else {
-        cpu->itlb[va >> PAGE_BITS & (ITLB_SIZE - 1)].tag = TLB_TAG_EMPTY;
+        flush_fetch_slot(cpu, va);
     }
 }
 
@@ -425,7 +433,7 @@ void tlb_drop_nonglobal(struct vcpu *cpu)
     } else {
         for (unsigned i = 0; i < cpu->nr_nonglobal; i++) {
             flush_slot(cpu, tlb_index(cpu->nonglobal[i]), cpu->nonglobal[i]);
-            cpu->itlb[cpu->nonglobal[i] >> PAGE_BITS & (ITLB_SIZE - 1)].tag = TLB_TAG_EMPTY;
+            flush_fetch_slot(cpu, cpu->nonglobal[i]);
         }
     }
     cpu->nr_nonglobal = 0;

@@ -19,8 +19,10 @@
 #define TLB_BITS    11
 #define TLB_SIZE    (1u << TLB_BITS)
 #define TLB_BIG_BITS 4096u
-#define ITLB_BITS   9
+#define ITLB_BITS   11
 #define ITLB_SIZE   (1u << ITLB_BITS)
+
+#define QUICK_NR_MERGED 4
 
 // A vector register, or a temporary of any type. Scalars are the low bits, the rest zero.
 union vec {
@@ -81,7 +83,7 @@ struct itlb_entry {
     uint64_t tag;  // virtual page | fetch context id
     uint64_t mode; // mode bits the page's blocks were made for
     struct code_page *page;
-    uint64_t unused; // generated code indexes by shifting
+    uint64_t log2_size; // of the mapping; generated code indexes by shifting, so there is room
 };
 
 // Cold facts about the TLB entry with the same index.
@@ -145,6 +147,8 @@ struct vcpu {
     uint32_t qflags;    // the four flags as the host keeps them
     int32_t hot_disp;   // which of r[] is in the host register for the mode's own one
     uint64_t slice_end; // icount at which it looks up
+    uint64_t merged[QUICK_NR_MERGED]; // of a page: host address - guest address; 0: look for yourself
+    uint64_t hot_mode;  // the mode that it is for
     uint8_t alone;      // enum quick_alone: a block runs, and no other after it
 
     // The local exclusive monitor: address, the bytes seen, their number (0: open).

@@ -87,7 +87,8 @@ static bool index_types(struct btf *b, const uint8_t *at, size_t size, uint32_t 
 struct btf *btf_create(const void *data, size_t size)
 {
     const struct header *h = data;
-    if (size < sizeof *h || h->magic != 0xeb9f || h->version != 1 || h->length < sizeof *h || h->length > size)
+    if (size < sizeof *h || h->magic != 0xeb9f || h->version != 1 || h->length < sizeof *h || h->length > size ||
+        h->length & 3)
         return NULL;
     uint64_t room = size - h->length;
     if ((uint64_t)h->type_off + h->type_len > room || (uint64_t)h->str_off + h->str_len > room ||

@@ -177,6 +177,7 @@ enum config_scaling {
 struct config_display_props {
     int type; // enum config_display
     bool full_screen;
+    bool gl; // never
     int scaling;      // enum config_scaling
     const char *vnc;  // [HOST]:DISPLAY
 };
@@ -188,6 +189,7 @@ struct config_screenshot {
 
 struct config_machine_props {
     const char *dumpdtb; // write the device tree here and leave
+    const char *accels;  // -machine accel=: names, ':' between them
     int type;            // only virt
     int gic_version;     // 3
     int accel;           // -accel, or -machine accel=..., its older spelling
@@ -233,6 +235,7 @@ struct machine_config {
     struct config_display_props display;
     bool console; // the serial port is shown too where pictures are, until the guest draws
     const char *qmp; // path of the control socket
+    bool qmp_stdio;  // no socket: its protocol on stdin and stdout
     struct config_screenshot screenshots[CONFIG_MAX_SCREENSHOTS];
     size_t screenshot_count;
 

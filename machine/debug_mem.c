@@ -15,7 +15,7 @@ bool debug_mem_translate(const struct a64_cpu *cpu, gva_t va, bool el0, gpa_t *p
 }
 
 // A device's bytes, in naturally aligned pieces.
-static size_t device(struct machine *m, gpa_t pa, uint8_t *bytes, size_t n, bool write)
+static size_t device(struct machine *m, unsigned cpu, gpa_t pa, uint8_t *bytes, size_t n, bool write)
 {
     const struct phys_ops *phys = &m->jit.phys;
     for (size_t done = 0; done < n;) {
@@ -25,8 +25,8 @@ static size_t device(struct machine *m, gpa_t pa, uint8_t *bytes, size_t n, bool
         uint64_t v = 0;
         if (write)
             memcpy(&v, bytes + done, size);
-        if (!(write ? phys->write(phys->opaque, pa + done, size, v)
-                    : phys->read(phys->opaque, pa + done, size, &v)))
+        if (!(write ? phys->write(phys->opaque, cpu, pa + done, size, v)
+                    : phys->read(phys->opaque, cpu, pa + done, size, &v)))
             return done;
         if (!write)
             memcpy(bytes + done, &v, size);
@@ -35,11 +35,11 @@ static size_t device(struct machine *m, gpa_t pa, uint8_t *bytes, size_t n, bool
     return n;
 }
 
-static size_t piece(struct machine *m, gpa_t pa, uint8_t *bytes, size_t n, bool write)
+static size_t piece(struct machine *m, unsigned cpu, gpa_t pa, uint8_t *bytes, size_t n, bool write)
 {
     const struct ram_region *r = jit_region(&m->jit, pa);
     if (!r)
-        return device(m, pa, bytes, n, write);
+        return device(m, cpu, pa, bytes, n, write);
     uint8_t *host = r->host + (pa - r->base);
     if (!write) {
         memcpy(bytes, host, n);
@@ -59,7 +59,7 @@ static size_t copy(struct machine *m, const struct a64_cpu *cpu, uint64_t addr, 
         size_t room = PAGE_SIZE - (pa & ~PAGE_MASK), now = n - done < room ? n - done : room;
         if (!physical && !debug_mem_translate(cpu, addr + done, false, &pa))
             break;
-        size_t got = piece(m, pa, bytes + done, now, write);
+        size_t got = piece(m, cpu->v.index, pa, bytes + done, now, write);
         done += got;
         if (got < now)
             break;

@@ -28,9 +28,9 @@ struct debugger {
     bool stepping;      // actions hold at least one step, which is being made
     bool started;       // the machine has run before
     bool restarted;     // the guest was reset under a step: the client is to be told where it is
-    bool until_is_set;  // a breakpoint of monitor's cont-until
+    uint64_t met;       // vCPUs that have left for the debugger, nobody having been told
+    bool until_is_set, until_physical; // a breakpoint of monitor's cont-until
     uint64_t until;
-    bool until_physical;
     struct gdb_action actions[GDB_MAX_THREADS];
 };
 

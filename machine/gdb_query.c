@@ -11,6 +11,9 @@
 // A client may ask for so many bytes of a search or a checksum; more would keep it waiting.
 #define SEARCH_MAX (UINT64_C(1) << 30)
 
+// No qXfer:memory-map: GDB takes its addresses for the virtual ones that it uses itself, refuses all
+// others, and forbids writes to a program's that happen to be the flash's. No qXfer:auxv: no loader has
+// made a machine's first program a vector of this kind.
 static void supported(struct gdb *g, const char *s)
 {
     struct gdb_target *t = g->target;
@@ -251,59 +254,6 @@ static void no_ack_mode(struct gdb *g, const char *s)
 
 // v ----------------------------------------------------------------------------------------------
 
-static bool take_action(const char **s, struct gdb_action *a)
-{
-    uint64_t signal;
-    char verb = **s ? *(*s)++ : 0;
-    *a = (struct gdb_action){ GDB_CONTINUE };
-    switch (verb) {
-    case 'c':
-        return true;
-    case 'C':
-        return gdb_take_number(s, &signal);
-    case 's':
-        a->verb = GDB_STEP;
-        return true;
-    case 'S':
-        a->verb = GDB_STEP;
-        return gdb_take_number(s, &signal);
-    case 'r':
-        a->verb = GDB_STEP;
-        return gdb_take_number(s, &a->start) && gdb_take_char(s, ',') && gdb_take_number(s, &a->end);
-    default:
-        return false;
-    }
-}
-
-static void vcont(struct gdb *g, const char *s)
-{
-    struct gdb_action actions[GDB_MAX_THREADS] = { { GDB_STAY } };
-    bool named[GDB_MAX_THREADS] = { false }, any = false;
-    while (gdb_take_char(&s, ';')) {
-        struct gdb_action a;
-        int thread = -1;
-        if (!take_action(&s, &a) || (gdb_take_char(&s, ':') && !gdb_take_thread(g, &s, &thread))) {
-            gdb_ok(g, false);
-            return;
-        }
-        // The first action that names a thread is the one it does.
-        for (unsigned n = 0; n < g->target->nr_threads; n++)
-            if (!named[n] && (thread < 0 || n == (unsigned)thread)) {
-                named[n] = any = true;
-                actions[n] = a;
-            }
-    }
-    if (*s || !any)
-        gdb_ok(g, false);
-    else
-        gdb_resume(g, actions);
-}
-
-static void vcont_actions(struct gdb *g, const char *s)
-{
-    gdb_reply(g, "vCont;c;C;s;S;r");
-}
-
 static void vattach(struct gdb *g, const char *s)
 {
     gdb_reply_stop(g);
@@ -340,7 +290,7 @@ static const struct word settings[] = {
 };
 
 static const struct word verbs[] = {
-    { "Cont?", vcont_actions }, { "Cont", vcont }, { "Attach;", vattach }, { "Kill;", vkill },
+    { "Cont?", gdb_vcont_actions }, { "Cont", gdb_vcont }, { "Attach;", vattach }, { "Kill;", vkill },
 };
 
 // The longest words come first where one is the beginning of another.

@@ -40,19 +40,21 @@
 
 // Doors between the layers -----------------------------------------------------------------------
 
-static bool phys_read(void *opaque, gpa_t pa, unsigned size, uint64_t *value)
+static bool phys_read(void *opaque, unsigned cpu, gpa_t pa, unsigned size, uint64_t *value)
 {
     struct machine *m = opaque;
     mutex_lock(&m->lock);
+    m->accessor = cpu;
     bool ok = bus_read(&m->bus, pa, size, value);
     mutex_unlock(&m->lock);
     return ok;
 }
 
-static bool phys_write(void *opaque, gpa_t pa, unsigned size, uint64_t value)
+static bool phys_write(void *opaque, unsigned cpu, gpa_t pa, unsigned size, uint64_t value)
 {
     struct machine *m = opaque;
     mutex_lock(&m->lock);
+    m->accessor = cpu;
     bool ok = bus_write(&m->bus, pa, size, value);
     mutex_unlock(&m->lock);
     return ok;

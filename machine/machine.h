@@ -58,6 +58,7 @@ struct machine {
     const struct machine_config *config;
     struct log log;
     struct mutex lock;   // devices
+    unsigned accessor;   // index of the vCPU whose access of a device this is; under lock
     struct clock clock;
     struct entropy entropy; // machine lock
     struct bus bus;

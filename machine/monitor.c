@@ -2,8 +2,6 @@
 #include "machine/monitor.h"
 
 #include "devices/virtio/balloon.h"
-#include "jit/debug.h"
-#include "machine/debug_mem.h"
 #include "machine/kernel.h"
 #include "machine/trace.h"
 
@@ -13,8 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-// A number, alone. Without 0x it is decimal, or hexadecimal if it cannot be anything else.
-static bool number(const char *s, uint64_t *value)
+bool monitor_number(const char *s, uint64_t *value)
 {
     char *end;
     *value = strtoull(s, &end, 0);
@@ -24,76 +21,27 @@ static bool number(const char *s, uint64_t *value)
     return *s && !*end;
 }
 
-// The first word into `first`, the rest behind it.
-static const char *split(const char *s, char *first, size_t size)
+const char *monitor_split(const char *s, char *first, size_t size)
 {
     size_t n = strcspn(s, " \t");
     snprintf(first, size, "%.*s", (int)(n < size ? n : size - 1), s);
     return s + n + strspn(s + n, " \t");
 }
 
-// A number or a symbol.
-static bool at(struct monitor *m, const char *s, uint64_t *value)
+bool monitor_address(struct monitor *m, const char *s, uint64_t *value)
 {
-    return kernel_address(m->d->m, m->cpu, s, value) || number(s, value);
-}
-
-static void translate(struct monitor *m, const char *arg)
-{
-    char address[32];
-    const char *as = split(arg, address, sizeof address);
-    uint64_t va;
-    gpa_t pa;
-    bool el0 = !strcasecmp(as, "as el0"), el1 = !*as || !strcasecmp(as, "as el1");
-    if (!at(m, address, &va) || (!el0 && !el1)) {
-        fprintf(m->out, "translate ADDR [as el0|el1]\n");
-        return;
-    }
-    struct a64_walk w;
-    bool ok = a64_walk(m->cpu, va, MEM_READ, el0 ? 0 : WALK_EL1, &w);
-    if (!debug_mem_translate(m->cpu, va, false, &pa)) {
-        fprintf(m->out, "%#" PRIx64 ": not mapped (fault status %#x)\n", va, w.fsc);
-        return;
-    }
-    const struct ram_region *r = jit_region(&m->d->m->jit, pa);
-    fprintf(m->out, "%#" PRIx64 " -> %#" PRIx64 " %s, 2^%u bytes", va, pa, r ? "RAM" : "device", w.log2_size);
-    if (ok)
-        fprintf(m->out, ", as EL%d %c%c%c, %s, MAIR %#x\n", !el0, w.read ? 'r' : '-', w.write ? 'w' : '-',
-                w.exec ? 'x' : '-', w.global ? "global" : "not global", w.attr);
-    else
-        fprintf(m->out, ", EL%d may not read it (fault status %#x)\n", !el0, w.fsc);
-}
-
-static void xp(struct monitor *m, const char *arg)
-{
-    uint64_t pa, words = 4;
-    char address[32];
-    const char *count = split(arg, address, sizeof address);
-    if (!number(address, &pa) || (*count && !number(count, &words)) || words > 4096) {
-        fprintf(m->out, "xp ADDR [WORDS]: physical memory, in words of 4 bytes\n");
-        return;
-    }
-    for (uint64_t n = 0; n < words; n++, pa += 4) {
-        uint32_t word;
-        if (debug_mem_read(m->d->m, m->cpu, pa, true, &word, sizeof word) != sizeof word) {
-            fprintf(m->out, "%s%#" PRIx64 ": nothing answers\n", n & 3 ? "\n" : "", pa);
-            return;
-        }
-        if (!(n & 3))
-            fprintf(m->out, "%016" PRIx64 ":", pa);
-        fprintf(m->out, " %08x%s", word, (n & 3) == 3 || n + 1 == words ? "\n" : "");
-    }
+    return kernel_address(m->d->m, m->cpu, s, value) || monitor_number(s, value);
 }
 
 static void sysreg(struct monitor *m, const char *arg)
 {
     char name[40];
-    const char *text = split(arg, name, sizeof name);
+    const char *text = monitor_split(arg, name, sizeof name);
     const struct sysreg *reg = gdb_regs_find(m->cpu, name);
     uint64_t value;
     if (!reg)
         fprintf(m->out, "%s: this CPU has no such system register\n", name);
-    else if (*text && !number(text, &value))
+    else if (*text && !monitor_number(text, &value))
         fprintf(m->out, "%s: not a number\n", text);
     else if (*text && !gdb_regs_poke(m->cpu, reg, value))
         fprintf(m->out, "%s cannot be written\n", reg->name);
@@ -101,92 +49,6 @@ static void sysreg(struct monitor *m, const char *arg)
         fprintf(m->out, "%s = %#" PRIx64 "\n", reg->name, value);
     else if (!*text)
         fprintf(m->out, "%s cannot be read\n", reg->name);
-}
-
-// Turns of the guest -----------------------------------------------------------------------------
-
-static void catch_turns(struct monitor *m, unsigned turns, bool once)
-{
-    struct machine *machine = m->d->m;
-    for (unsigned n = 0; n < machine->nr_cpus; n++) {
-        machine->cpus[n]->v.debug.catches |= (uint8_t)turns;
-        if (once)
-            machine->cpus[n]->v.debug.once |= (uint8_t)turns;
-        else
-            machine->cpus[n]->v.debug.once &= (uint8_t)~turns;
-    }
-}
-
-// A breakpoint for the next stop alone. A kernel that has not yet found its place is met by the
-// physical address.
-static bool until(struct monitor *m, const char *arg)
-{
-    struct debugger *d = m->d;
-    struct jit *jit = &d->m->jit;
-    uint64_t pc;
-    bool physical = false;
-    if (!at(m, arg, &pc) && !(physical = kernel_physical(d->m, arg, &pc)))
-        return false;
-    if (pc & 3)
-        return false;
-    if (d->until_is_set)
-        debug_break_remove(jit, d->until, d->until_physical, DEBUG_BY_MONITOR);
-    debug_break_add(jit, pc, physical, DEBUG_BY_MONITOR);
-    d->until = pc;
-    d->until_physical = physical;
-    return d->until_is_set = true;
-}
-
-static void cont_until(struct monitor *m, const char *arg)
-{
-    if (!strcasecmp(arg, "el0")) {
-        catch_turns(m, DEBUG_CATCH_DOWN, true);
-    } else if (!strcasecmp(arg, "el1")) {
-        catch_turns(m, DEBUG_CATCH_UP, true);
-    } else if (!until(m, arg)) {
-        fprintf(m->out, "cont-until EL0|EL1|PC|SYMBOL\n");
-        return;
-    }
-    fprintf(m->out, "the next `continue` runs until then\n");
-}
-
-static void break_on(struct monitor *m, const char *arg)
-{
-    char what[32];
-    const char *rest = split(arg, what, sizeof what);
-    uint64_t nr = DEBUG_ANY_SVC;
-    bool svc = !strcmp(what, "svc") && (!*rest || number(rest, &nr));
-    unsigned turns = svc ? DEBUG_CATCH_SVC
-                     : !strcmp(what, "exception") ? DEBUG_CATCH_SYNC
-                     : !strcmp(what, "irq") ? DEBUG_CATCH_IRQ
-                     : !strcmp(what, "el-change") ? DEBUG_CATCH_UP | DEBUG_CATCH_DOWN : 0;
-    struct machine *machine = m->d->m;
-    for (unsigned n = 0; n < machine->nr_cpus; n++) {
-        if (svc)
-            machine->cpus[n]->v.debug.svc = nr;
-        if (!strcmp(what, "off"))
-            machine->cpus[n]->v.debug.catches = 0;
-    }
-    if (turns && (svc || !*rest))
-        catch_turns(m, turns, false);
-    else if (strcmp(arg, "off"))
-        fprintf(m->out, "break-on exception|irq|svc [NUMBER]|el-change|off\n");
-}
-
-static void break_physical(struct monitor *m, const char *arg)
-{
-    uint64_t pa;
-    if (number(arg, &pa) && !(pa & 3))
-        debug_break_add(&m->d->m->jit, pa, true, DEBUG_BY_MONITOR);
-    else
-        fprintf(m->out, "break-phys ADDR\n");
-}
-
-static void delete_physical(struct monitor *m, const char *arg)
-{
-    uint64_t pa;
-    if (!number(arg, &pa) || !debug_break_remove(&m->d->m->jit, pa, true, DEBUG_BY_MONITOR))
-        fprintf(m->out, "there is no physical breakpoint at %s\n", arg);
 }
 
 // What GDB is to be told so that its symbols are where the kernel is.
@@ -213,26 +75,6 @@ static void trace(struct monitor *m, const char *arg)
         fprintf(m->out, "tracing is %s\n", trace_is_on(t) ? "on" : "off");
 }
 
-static void step_irq(struct monitor *m, const char *arg)
-{
-    struct gdb_target *t = &m->d->target;
-    if (!strcmp(arg, "on"))
-        t->step_mode &= ~(unsigned)GDB_STEP_NOIRQ;
-    else if (!strcmp(arg, "off"))
-        t->step_mode |= GDB_STEP_NOIRQ;
-    else
-        fprintf(m->out, "a step %s interrupts\n", t->step_mode & GDB_STEP_NOIRQ ? "does not take" : "takes");
-}
-
-static void physical(struct monitor *m, const char *arg)
-{
-    struct gdb_target *t = &m->d->target;
-    if (!strcmp(arg, "on") || !strcmp(arg, "off"))
-        t->physical = !strcmp(arg, "on");
-    else
-        fprintf(m->out, "GDB's addresses are %s\n", t->physical ? "physical" : "virtual");
-}
-
 // In MiB, as QEMU's.
 static void balloon(struct monitor *m, const char *arg)
 {
@@ -244,7 +86,7 @@ static void balloon(struct monitor *m, const char *arg)
     else if (!*arg)
         fprintf(m->out, "the guest has %" PRIu64 " MiB of %" PRIu64 "\n",
                 ram - (virtio_balloon_actual(machine->balloon) >> 8), ram);
-    else if (!number(arg, &mib) || !mib || mib > ram)
+    else if (!monitor_number(arg, &mib) || !mib || mib > ram)
         fprintf(m->out, "%s: between 1 and %" PRIu64 " MiB\n", arg, ram);
     else
         virtio_balloon_set_target(machine->balloon, (uint32_t)((ram - mib) << 8));
@@ -270,21 +112,22 @@ static const struct {
 } commands[] = {
     { "help", "", "shows this", help },
     { "info", "cpus|registers|tlb|mtree|irq|stats", "the machine's state", monitor_info },
-    { "translate", "ADDR|SYMBOL [as el0|el1]", "what a virtual address leads to", translate },
-    { "xp", "ADDR [WORDS]", "shows physical memory", xp },
-    { "physical", "on|off", "GDB's addresses are physical from here on", physical },
+    { "translate", "ADDR|SYMBOL [as el0|el1]", "what a virtual address leads to", monitor_translate },
+    { "bt", "", "who called whom, through exceptions into user space", monitor_bt },
+    { "xp", "ADDR [WORDS]", "shows physical memory", monitor_xp },
+    { "physical", "on|off", "GDB's addresses are physical from here on", monitor_physical },
     { "sysreg", "NAME [VALUE]", "shows or sets a system register", sysreg },
     { "symbol-file", "", "the GDB command for the kernel's symbols, moved to where it is", symbol_file },
-    { "cont-until", "EL0|EL1|PC|SYMBOL", "where the next `continue` is to end", cont_until },
-    { "break-on", "exception|irq|svc [N]|el-change|off", "stops whenever it happens", break_on },
-    { "break-phys", "ADDR", "a breakpoint at a physical address", break_physical },
-    { "delete-phys", "ADDR", "removes it", delete_physical },
+    { "cont-until", "EL0|EL1|PC|SYMBOL", "where the next `continue` is to end", monitor_cont_until },
+    { "break-on", "exception|irq|svc [N]|el-change|off", "stops whenever it happens", monitor_break_on },
+    { "break-phys", "ADDR", "a breakpoint at a physical address", monitor_break_physical },
+    { "delete-phys", "ADDR", "removes it", monitor_delete_physical },
     { "lx-dmesg", "", "the Linux kernel's log", monitor_lx_dmesg },
     { "lx-ps", "", "its tasks", monitor_lx_ps },
     { "lx-lsmod", "", "its modules", monitor_lx_lsmod },
     { "lx-symbols", "[DIRECTORY/]", "GDB commands for the modules' symbols", monitor_lx_symbols },
     { "trace", "on|off", "-d exec, -d cpu and --trace-file", trace },
-    { "step-irq", "on|off", "whether a step takes interrupts", step_irq },
+    { "step-irq", "on|off", "whether a step takes interrupts", monitor_step_irq },
     { "balloon", "[MIB]", "how much memory the guest has, or is to have", balloon },
     { "system_reset", "", "resets the machine", system_reset },
     { "quit", "", "ends armlet", quit },
@@ -301,7 +144,7 @@ static void help(struct monitor *m, const char *arg)
 static void run(struct monitor *m, const char *line)
 {
     char name[32];
-    const char *arg = split(line, name, sizeof name);
+    const char *arg = monitor_split(line, name, sizeof name);
     for (size_t n = 0; n < ARRAY_SIZE(commands); n++)
         if (!strcmp(commands[n].name, name)) {
             commands[n].run(m, arg);

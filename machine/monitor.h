@@ -20,6 +20,16 @@ void monitor_run(struct debugger *d, struct gdb *g, unsigned thread, const char 
 typedef void monitor_fn(struct monitor *m, const char *arg);
 
 monitor_fn monitor_info; // monitor_info.c
+monitor_fn monitor_translate, monitor_xp, monitor_physical, monitor_bt; // monitor_memory.c
+monitor_fn monitor_cont_until, monitor_break_on, monitor_break_physical, monitor_delete_physical, // monitor_stops.c
+    monitor_step_irq;
 monitor_fn monitor_lx_dmesg, monitor_lx_ps, monitor_lx_lsmod, monitor_lx_symbols; // monitor_linux.c
+
+// A number, alone. Without 0x it is decimal, or hexadecimal if it cannot be anything else.
+bool monitor_number(const char *s, uint64_t *value);
+// A number or a symbol.
+bool monitor_address(struct monitor *m, const char *s, uint64_t *value);
+// Copies the first word; returns the rest behind it.
+const char *monitor_split(const char *s, char *first, size_t size);
 
 #endif

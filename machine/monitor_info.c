@@ -12,8 +12,8 @@ static void cpus(struct monitor *m)
     const struct machine *machine = m->d->m;
     for (unsigned n = 0; n < machine->nr_cpus; n++) {
         const struct a64_cpu *cpu = machine->cpus[n];
-        fprintf(m->out, "%c CPU#%u: pc %#018" PRIx64 " EL%u, lines%s%s, %" PRIu64 " instructions\n",
-                cpu == m->cpu ? '*' : ' ', n, cpu->v.pc, cpu->el,
+        fprintf(m->out, "%c CPU#%u: %spc %#018" PRIx64 " EL%u, lines%s%s, %" PRIu64 " instructions\n",
+                cpu == m->cpu ? '*' : ' ', n, cpu->off ? "off, " : "", cpu->v.pc, cpu->el,
                 cpu->irq_lines & A64_LINE_IRQ ? " IRQ" : "",
                 cpu->irq_lines & A64_LINE_FIQ ? " FIQ" : cpu->irq_lines ? "" : " none", cpu->v.icount);
     }
@@ -83,7 +83,7 @@ static uint32_t gic_word(struct monitor *m, gpa_t at)
 {
     const struct phys_ops *phys = &m->d->m->jit.phys;
     uint64_t v = 0;
-    phys->read(phys->opaque, at, 4, &v);
+    phys->read(phys->opaque, m->cpu->v.index, at, 4, &v);
     return (uint32_t)v;
 }
 
@@ -112,7 +112,8 @@ static void irq(struct monitor *m)
     enum { SGI_BASE = 0x10000, REDIST_SIZE = 0x20000, TYPER = 4 };
     gpa_t redist = VIRT_GIC_REDIST_BASE + (gpa_t)REDIST_SIZE * m->cpu->v.index;
     unsigned words = (gic_word(m, VIRT_GIC_DIST_BASE + TYPER) & 31) + 1;
-    unsigned shown = irq_word(m, redist + SGI_BASE, 0);
+    bool v2 = m->d->m->config->machine.gic_version == 2;
+    unsigned shown = irq_word(m, v2 ? VIRT_GIC_DIST_BASE : redist + SGI_BASE, 0);
     for (unsigned n = 1; n < words; n++)
         shown += irq_word(m, VIRT_GIC_DIST_BASE, 32 * n);
     if (!shown)

@@ -51,6 +51,24 @@ bool opt_chardev(struct options *o, const char *arg)
     return add_chardev(o, &d);
 }
 
+
+bool options_check_monitor(struct options *o)
+{
+    const struct machine_config *c = o->config;
+    if (!o->monitor)
+        return true;
+    for (size_t i = 0; i < c->chardev_count; i++) {
+        const struct config_chardev *d = &c->chardevs[i];
+        if (strcmp(d->id, o->monitor))
+            continue;
+        if (d->backend == CONFIG_CHAR_STDIO && d->mux)
+            return true;
+        return error_set(o->err, "-mon chardev=%s: the monitor is on a terminal with a UART, -chardev stdio,mux=on",
+                         o->monitor);
+    }
+    return error_set(o->err, "-mon chardev=%s: there is no -chardev of that id", o->monitor);
+}
+
 bool opt_serial(struct options *o, const char *arg)
 {
     if (o->serial_count == CONFIG_MAX_SERIALS)
@@ -102,7 +120,10 @@ bool options_resolve_serials(struct options *o)
 {
     static const char *const ids[CONFIG_MAX_SERIALS] = { "serial0", "serial1" };
     if (!o->serial_count)
-        o->serials[o->serial_count++] = o->config->nodefaults && !o->nographic ? "none" : "mon:stdio";
+        o->serials[o->serial_count++] = o->nographic            ? "mon:stdio"
+                                        : o->config->nodefaults ? "none"
+                                        : o->config->qmp_stdio  ? "null"
+                                                                : "mon:stdio";
     for (unsigned n = 0; n < o->serial_count; n++)
         if (!resolve_serial(o, o->serials[n], ids[n]))
             return false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The options of what stands between the machine and its user: pictures, and the control socket.
+// The options of what stands between the machine and its user: pictures.
 #include "base/bits.h"
 #include "machine/keyval.h"
 #include "machine/option_handlers.h"
@@ -12,6 +12,7 @@
 static const struct keyval_choice types[] = {
     {"none", CONFIG_DISPLAY_NONE, "no window"},
     {"sdl", CONFIG_DISPLAY_SDL, "a window (the default where there are a display and a screen)"},
+    {"gtk", CONFIG_DISPLAY_SDL, "the same, by the name of QEMU's own"},
     {NULL},
 };
 
@@ -22,6 +23,7 @@ static const struct keyval_row rows[] = {
     {"type", KEYVAL_CHOICE, offsetof(struct config_display_props, type), types},
     {"full-screen", KEYVAL_BOOL, offsetof(struct config_display_props, full_screen)},
     {"scaling", KEYVAL_CHOICE, offsetof(struct config_display_props, scaling), scalings},
+    {"gl", KEYVAL_ABSENT, offsetof(struct config_display_props, gl)},
 };
 static const struct keyval_group group = {"-display", "type", rows, ARRAY_SIZE(rows)};
 
@@ -41,6 +43,12 @@ bool opt_display(struct options *o, const char *arg)
     if (!strncmp(arg, "vnc=", 4))
         return opt_vnc(o, arg + 4);
     return keyval_parse(o->config, &group, arg, d, o->err);
+}
+
+bool opt_full_screen(struct options *o, const char *arg)
+{
+    o->config->display.full_screen = true;
+    return true;
 }
 
 bool opt_vnc(struct options *o, const char *arg)
@@ -95,38 +103,6 @@ bool opt_screenshot(struct options *o, const char *arg)
     return true;
 }
 
-struct qmp_props {
-    const char *path;
-    bool server, wait;
-};
-
-// unix:PATH, and what scripts say to QEMU to mean what armlet does anyway.
-bool opt_qmp(struct options *o, const char *arg)
-{
-    static const struct keyval_row qmp_rows[] = {
-        {"path", KEYVAL_STRING, offsetof(struct qmp_props, path)},
-        {"server", KEYVAL_BOOL, offsetof(struct qmp_props, server)},
-        {"wait", KEYVAL_BOOL, offsetof(struct qmp_props, wait)},
-    };
-    static const struct keyval_group qmp_group = {"-qmp", "path", qmp_rows, ARRAY_SIZE(qmp_rows)};
-    struct qmp_props p = {.server = true};
-    if (!strcmp(arg, "none"))
-        return true;
-    if (strncmp(arg, "unix:", 5) || !arg[5])
-        return error_set(o->err, "-qmp %s: it is unix:PATH", arg);
-    if (o->config->qmp)
-        return error_set(o->err, "-qmp: one socket is enough for several clients");
-    if (!keyval_parse(o->config, &qmp_group, arg + 5, &p, o->err))
-        return false;
-    if (!p.path || !*p.path)
-        return error_set(o->err, "-qmp %s: it is unix:PATH", arg);
-    if (!p.server || p.wait)
-        return error_set(
-            o->err, "-qmp: the socket is armlet's (server=on) and waits for nobody (wait=off)");
-    o->config->qmp = p.path;
-    return true;
-}
-
 bool options_host_has_screen(void)
 {
     const char *x = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
@@ -138,5 +114,5 @@ void options_check_display(struct options *o)
     struct machine_config *c = o->config;
     bool window = c->display.type == CONFIG_DISPLAY_DEFAULT && options_host_has_screen();
     c->console = window || c->display.type == CONFIG_DISPLAY_SDL ||
-                 c->display.type == CONFIG_DISPLAY_VNC || c->qmp || c->screenshot_count;
+                 c->display.type == CONFIG_DISPLAY_VNC || c->qmp || c->qmp_stdio || c->screenshot_count;
 }

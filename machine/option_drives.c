@@ -39,6 +39,7 @@ static const struct keyval_row drive_rows[] = {
     R(BOOL, "snapshot", snapshot, NULL),
     R(CHOICE, "discard", discard, drive_discards),
     R(NUMBER, "unit", unit, NULL),
+    R(NUMBER, "index", unit, NULL),
     R(BOOL, "create", create, NULL),
     R(BOOL, "backing", backing, NULL),
 #undef R

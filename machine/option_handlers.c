@@ -3,6 +3,7 @@
 // looked at when all are known. Others: option_*.c.
 #include "machine/option_handlers.h"
 
+#include "devices/gic.h"
 #include "machine/keyval.h"
 #include "machine/short_way.h"
 #include "machine/suggest.h"
@@ -92,6 +93,21 @@ static bool only(struct options *o, const char *option, const char *arg, const c
 bool opt_monitor(struct options *o, const char *arg)
 {
     return only(o, "-monitor", arg, "none");
+}
+
+bool opt_parallel(struct options *o, const char *arg)
+{
+    return only(o, "-parallel", arg, "none");
+}
+
+bool opt_echr(struct options *o, const char *arg)
+{
+    return !strcmp(arg, "0x1") || only(o, "-echr", arg, "1");
+}
+
+bool opt_no_user_config(struct options *o, const char *arg)
+{
+    return true; // there is none
 }
 
 bool opt_rtc(struct options *o, const char *arg)
@@ -208,6 +224,7 @@ static bool check_stdio(struct options *o)
     int users = 0;
     for (size_t i = 0; i < o->config->chardev_count; i++)
         users += o->config->chardevs[i].backend == CONFIG_CHAR_STDIO;
+    users += o->config->qmp_stdio;
     users += o->config->gdb && !strcmp(o->config->gdb, "stdio");
     return users < 2 ? true : error_set(o->err, "stdio can be used once");
 }
@@ -217,15 +234,16 @@ bool options_check(struct options *o)
     struct machine_config *c = o->config;
     if (c->initrd && !c->kernel)
         return error_set(o->err, "-initrd goes with -kernel");
-    if (c->machine.gic_version == 2 && c->smp > 1)
-        return error_set(o->err, "-machine gic-version=2: armlet's has one CPU (-smp 1)");
+    if (c->machine.gic_version == 2 && c->smp > GICV2_MAX_CPUS)
+        return error_set(o->err, "-machine gic-version=2: a GICv2 has at most %d CPUs, not %d (-smp)", GICV2_MAX_CPUS, c->smp);
     if (c->smp > 1 && c->icount)
         return error_set(o->err, "-icount counts the instructions of one CPU (-smp 1)");
     if (c->smp > 1 && c->machine.accel == CONFIG_ACCEL_VERIFY)
         return error_set(o->err, "-accel verify compares the runs of one CPU (-smp 1)");
     if (c->append && !c->kernel)
         return error_set(o->err, "-append goes with -kernel");
-    if (!options_resolve_serials(o) || !check_ids(o) || !check_stdio(o) || !options_connect_drives(o) || !options_fill_flash(o) ||
+    if (!options_check_accel(o) || !options_check_monitor(o) || !check_ids(o) || !options_resolve_mon(o) ||
+        !options_resolve_serials(o) || !check_stdio(o) || !options_connect_drives(o) || !options_fill_flash(o) ||
         !options_connect_nets(o) || !options_connect_ports(o) || !options_connect_shares(o))
         return false;
     if (c->stopped && !c->gdb)

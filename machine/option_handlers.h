@@ -18,10 +18,14 @@ struct options {
     bool nographic;
     const char *serials[CONFIG_MAX_SERIALS]; // what -serial named, resolved once all -chardev are known
     unsigned serial_count;
+    const char *mon_chardev; // what -mon named
     const char *short_disk;     // the first disk named without an option
     struct given_option *given; // all options, in order; those that armlet has added too
     size_t given_count;
     bool print_config;
+    const char *absent_accel; // QEMU's, which armlet has not
+    bool accel_chosen;        // one that it has
+    const char *monitor;      // -mon chardev=
     bool net_nic, net_user; // -net nic, -net user: a card and what it is plugged into
     uint8_t net_mac[6];
     struct error *err;
@@ -47,6 +51,10 @@ struct option_row {
 // *field = a file's name, which may not be empty.
 bool options_set_file(struct options *o, const char *option, const char **field, const char *arg);
 bool wants_help(const char *arg);
+// Not one of those that are not here, and nothing else.
+bool options_check_accel(struct options *o);
+// The terminal that -mon names has the monitor (Ctrl-A c).
+bool options_check_monitor(struct options *o);
 // Print names and what is said of them; the handler has nothing more to do.
 bool print_choices(struct options *o, const char *title, const struct keyval_choice *c);
 bool print_properties(struct options *o, const struct keyval_group *g);
@@ -72,7 +80,8 @@ bool options_host_has_screen(void);
 // After the last option: defaults, references between options, what contradicts.
 bool options_check(struct options *o);
 
-// Parts of it, in files of their own. -serial's -chardevs.
+// Parts of it, in files of their own. -mon's -chardev; -serial's.
+bool options_resolve_mon(struct options *o);
 bool options_resolve_serials(struct options *o);
 // Each -device finds its drive, each if=virtio drive gets its device; -bios and if=pflash drives get banks.
 bool options_connect_drives(struct options *o);

@@ -8,6 +8,7 @@
 #include "jit/worker.h"
 #include "machine/suggest.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ static const struct keyval_row machine_rows[] = {
 #define R(type, name, field, ...) ROW(type, config_machine_props, name, field, __VA_ARGS__)
     R(CHOICE, "type", type, machine_types),
     R(CHOICE, "gic-version", gic_version, gic_versions),
-    R(CHOICE, "accel", accel, accels),
+    R(STRING, "accel", accels, NULL),
     R(STRING, "dumpdtb", dumpdtb, NULL),
     R(ABSENT, "virtualization", virtualization, NULL),
     R(ABSENT, "secure", secure, NULL),
@@ -60,15 +61,61 @@ static const struct keyval_row machine_rows[] = {
 };
 static const struct keyval_group machine_group = GROUP("-machine", "type", machine_rows);
 
+// QEMU's names. Its tcg stands for the default engine; the others are not to be had, and scripts name
+// them before one that is.
+static bool is_absent_accel(const char *name)
+{
+    static const char *const names[] = { "kvm", "hvf", "xen", "whpx", "nvmm" };
+    for (size_t n = 0; n < ARRAY_SIZE(names); n++)
+        if (!strcmp(name, names[n]))
+            return true;
+    return false;
+}
+
+static bool choose_accel(struct options *o, const char *option, const char *name)
+{
+    if (is_absent_accel(name)) {
+        o->absent_accel = name;
+        return true;
+    }
+    o->accel_chosen = true;
+    if (!strcmp(name, "tcg"))
+        name = "tiered";
+    return keyval_choose(accels, option, name, &o->config->machine.accel, o->err);
+}
+
+bool options_check_accel(struct options *o)
+{
+    int accel;
+    return !o->absent_accel || o->accel_chosen || keyval_choose(accels, "-accel", o->absent_accel, &accel, o->err);
+}
+
+// "kvm:tcg": the first that there is.
+static bool choose_accels(struct options *o, const char *names)
+{
+    char name[32];
+    for (bool chosen = false; *names && !chosen; names += *names == ':') {
+        size_t n = strcspn(names, ":");
+        snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), names);
+        names += n;
+        chosen = !is_absent_accel(name);
+        if (!choose_accel(o, "-machine accel", chosen ? name : "kvm"))
+            return false;
+    }
+    return true;
+}
+
 bool opt_machine(struct options *o, const char *arg)
 {
+    struct config_machine_props *p = &o->config->machine;
     if (!strcmp(arg, "?"))
         return print_choices(o, "Supported machines are:", machine_types);
     if (!strcmp(arg, "help")) {
         print_choices(o, "Supported machines are:", machine_types);
         return print_properties(o, &machine_group);
     }
-    return keyval_parse(o->config, &machine_group, arg, &o->config->machine, o->err);
+    p->accels = NULL;
+    return keyval_parse(o->config, &machine_group, arg, p, o->err) && (!p->accels || choose_accels(o, p->accels));
 }
 
 static const struct keyval_row accel_rows[] = {
@@ -82,10 +129,48 @@ static const struct keyval_row accel_rows[] = {
 };
 static const struct keyval_group accel_group = GROUP("-accel", "accel", accel_rows);
 
+// What tcg may be told: all of it is decided otherwise here.
+struct tcg_props {
+    const char *accel, *thread;
+    int tb_size;
+    bool one_insn_per_tb, split_wx;
+};
+
+static const struct keyval_row tcg_rows[] = {
+#define R(type, name, field, ...) ROW(type, tcg_props, name, field, __VA_ARGS__)
+    R(STRING, "accel", accel, NULL),
+    R(STRING, "thread", thread, NULL),
+    R(NUMBER, "tb-size", tb_size, NULL),
+    R(ABSENT, "one-insn-per-tb", one_insn_per_tb, NULL),
+    R(ABSENT, "split-wx", split_wx, NULL),
+#undef R
+};
+static const struct keyval_group tcg_group = GROUP("-accel tcg", "accel", tcg_rows);
+
+// True when it was one of QEMU's names and has been dealt with; *ok is then whether it was right.
+static bool qemu_accel(struct options *o, const char *arg, bool *ok)
+{
+    char name[8];
+    struct tcg_props p = { 0 };
+    arg += !strncmp(arg, "accel=", 6) ? 6 : 0;
+    size_t n = strcspn(arg, ",");
+    if (n >= sizeof name)
+        return false;
+    snprintf(name, sizeof name, "%.*s", (int)n, arg);
+    bool tcg = !strcmp(name, "tcg");
+    if (!tcg && !is_absent_accel(name))
+        return false;
+    *ok = choose_accel(o, "-accel", tcg ? "tcg" : arg) && (!tcg || keyval_parse(o->config, &tcg_group, arg, &p, o->err));
+    return true;
+}
+
 bool opt_accel(struct options *o, const char *arg)
 {
+    bool ok;
     if (wants_help(arg))
         return print_choices(o, "Engines that run guest code:", accels);
+    if (qemu_accel(o, arg, &ok))
+        return ok;
     const char *equals = memchr(arg, '=', strcspn(arg, ","));
     if (equals && strncmp(arg, "accel=", 6))
         return error_set(o->err, "-accel %s: the engine's name comes first", arg);
@@ -93,6 +178,7 @@ bool opt_accel(struct options *o, const char *arg)
     given->workers = given->verify_engine = given->verify_how = given->verify_every = 0;
     if (!keyval_parse(o->config, &accel_group, arg, &o->config->machine, o->err))
         return false;
+    o->accel_chosen = true;
     const struct config_machine_props *p = &o->config->machine;
     if (p->accel != CONFIG_ACCEL_VERIFY && (p->verify_engine || p->verify_how || p->verify_every))
         return error_set(o->err, "-accel: engine=, how= and every= are verify's");
@@ -124,6 +210,7 @@ bool opt_no_cache(struct options *o, const char *arg)
 // Features that scripts written for QEMU switch off; armlet's CPUs do not have them.
 struct cpu_props {
     bool sve, sme, pauth;
+    bool pauth_impdef; // how pointers are signed, if they are: nobody asks
 };
 
 static const struct keyval_row cpu_rows[] = {
@@ -131,6 +218,7 @@ static const struct keyval_row cpu_rows[] = {
     R(ABSENT, "sve", sve, NULL),
     R(ABSENT, "sme", sme, NULL),
     R(ABSENT, "pauth", pauth, NULL),
+    R(BOOL, "pauth-impdef", pauth_impdef, NULL),
 #undef R
 };
 static const struct keyval_group cpu_group = GROUP("-cpu", NULL, cpu_rows);

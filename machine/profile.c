@@ -2,8 +2,8 @@
 #include "machine/profile.h"
 
 #include "frontend/sysreg.h"
+#include "machine/backtrace.h"
 #include "machine/btf.h"
-#include "machine/debug_mem.h"
 #include "machine/kernel.h"
 
 #include <assert.h>
@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define PERIOD_NS   1003009 // no multiple of the guest's own ticks
-#define MAX_FRAMES  64
 #define BUCKETS     4096u
 #define MAX_STACKS  262144u // beyond them new ones are counted together
 
@@ -65,22 +64,14 @@ static void count_stack(struct profile *p, const char *text)
 
 // Taking a sample --------------------------------------------------------------------------------
 
-static bool read_word(const struct profile *p, const struct a64_cpu *cpu, uint64_t va, uint64_t *word)
-{
-    gpa_t pa;
-    // RAM alone: a stack pointer may point anywhere.
-    return !(va & 7) && debug_mem_translate(cpu, va, false, &pa) && jit_region(&p->m->jit, pa) &&
-           jit_phys_read64(&p->m->jit, pa, word);
-}
-
 // What runs: the task's name, where the kernel can be asked.
 static void put_root(const struct profile *p, const struct a64_cpu *cpu, char *text, size_t size)
 {
     uint64_t offset, task, words[2] = { 0 };
     snprintf(text, size, "EL%u", cpu->el);
     if (!p->has_task || !kernel_offset(p->m, cpu, &offset) ||
-        !read_word(p, cpu, p->entry_task + offset + cpu->v.r[A64_TPIDR_EL1], &task) ||
-        !read_word(p, cpu, task + p->comm, &words[0]) || !read_word(p, cpu, task + p->comm + 8, &words[1]))
+        !backtrace_word(p->m, cpu, p->entry_task + offset + cpu->v.r[A64_TPIDR_EL1], &task) ||
+        !backtrace_word(p->m, cpu, task + p->comm, &words[0]) || !backtrace_word(p->m, cpu, task + p->comm + 8, &words[1]))
         return;
     char comm[17];
     memcpy(comm, words, 16);
@@ -98,33 +89,19 @@ static void put_frame(const struct profile *p, const struct a64_cpu *cpu, uint64
     text[strcspn(text, "+")] = 0;
 }
 
-// Return addresses from the innermost frame outwards.
-static unsigned unwind(const struct profile *p, const struct a64_cpu *cpu, uint64_t *frames)
-{
-    uint64_t fp = cpu->v.r[29], next;
-    unsigned n = 0;
-    frames[n++] = cpu->v.pc;
-    while (n < MAX_FRAMES && read_word(p, cpu, fp, &next) && read_word(p, cpu, fp + 8, &frames[n]) && frames[n]) {
-        frames[n] -= 4; // the call
-        n++;
-        if (next <= fp)
-            break;
-        fp = next;
-    }
-    return n;
-}
-
 static void sample(void *opaque, struct vcpu *v)
 {
     struct profile *p = opaque;
     const struct a64_cpu *cpu = a64(v);
-    uint64_t frames[MAX_FRAMES + 1];
-    char text[MAX_FRAMES * 80];
+    struct backtrace_frame frames[BACKTRACE_MAX];
+    char text[BACKTRACE_MAX * 80];
     put_root(p, cpu, text, 80);
     size_t len = strlen(text);
-    for (unsigned n = unwind(p, cpu, frames); n-- > 0 && len + 80 < sizeof text;) {
+    for (unsigned n = backtrace(p->m, cpu, frames); n-- > 0 && len + 80 < sizeof text;) {
+        if (cpu->el && frames[n].user)
+            continue; // what the kernel does counts together whatever program wants it
         text[len++] = ';';
-        put_frame(p, cpu, frames[n], text + len, 79);
+        put_frame(p, cpu, frames[n].pc, text + len, 79);
         len += strlen(text + len);
     }
     count_stack(p, text);

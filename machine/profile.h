@@ -3,8 +3,8 @@
 // notes its stack. At the end the stacks are written folded ("a;b;c 12", the format that flame graph
 // tools read) and as an SVG of their own.
 //
-// Stacks follow the frame records of the Arm procedure call standard (X29), which Linux keeps. A
-// sample is taken between blocks, so its PC is a block's beginning.
+// Stacks are those of machine/backtrace.h, a program's and the kernel's apart. A sample is taken between
+// blocks, so its PC is a block's beginning.
 #ifndef MACHINE_PROFILE_H
 #define MACHINE_PROFILE_H
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/qmp_server.h"
 
+#include "base/bits.h"
 #include "machine/qmp_session.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -17,7 +20,8 @@
 enum { FAREWELL_MS = 500 }; // for what clients have still to read at the end
 
 struct client {
-    int fd; // -1: a free place
+    int fd;     // -1: a free place
+    int out_fd; // the same, but for stdin and stdout
     bool eof;
     size_t in_len; // bytes of `in` that are still to be executed
     char in[4096];
@@ -81,7 +85,8 @@ static void hand_out_events(void *opaque)
 
 static void drop(struct client *c)
 {
-    close(c->fd);
+    if (c->fd == c->out_fd)
+        close(c->fd);
     c->fd = -1;
     qmp_session_fini(&c->session);
 }
@@ -94,6 +99,17 @@ static void refuse(int fd)
     close(fd);
 }
 
+static void seat(struct qmp_server *s, struct client *c, int fd, int out_fd)
+{
+    c->fd = fd;
+    c->out_fd = out_fd;
+    c->eof = false;
+    c->in_len = 0;
+    qmp_session_init(&c->session, &s->qmp);
+    c->session.before_reply = hand_out_events;
+    c->session.opaque = s;
+}
+
 static void welcome(struct qmp_server *s)
 {
     int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -102,15 +118,28 @@ static void welcome(struct qmp_server *s)
     for (struct client *c = s->clients; c < s->clients + QMP_CLIENTS; c++) {
         if (c->fd >= 0)
             continue;
-        c->fd = fd;
-        c->eof = false;
-        c->in_len = 0;
-        qmp_session_init(&c->session, &s->qmp);
-        c->session.before_reply = hand_out_events;
-        c->session.opaque = s;
+        seat(s, c, fd, fd);
         return;
     }
     refuse(fd);
+}
+
+// send() and recv(), for what may be no socket. Its descriptors are shared with whoever started
+// armlet, so they stay as they are: what poll() says can be done is done, a pipe's worth at a time.
+static ssize_t send_bytes(const struct client *c, const void *data, size_t len)
+{
+    struct pollfd p = {c->out_fd, POLLOUT, 0};
+    if (c->fd == c->out_fd)
+        return send(c->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    errno = EAGAIN;
+    return poll(&p, 1, 0) > 0 ? write(c->out_fd, data, len < PIPE_BUF ? len : PIPE_BUF) : -1;
+}
+
+static ssize_t receive_bytes(const struct client *c, void *data, size_t len)
+{
+    if (c->fd == c->out_fd)
+        return recv(c->fd, data, len, MSG_DONTWAIT);
+    return read(c->fd, data, len); // poll() has said that there is something
 }
 
 // Sends what the client takes; false when it has gone.
@@ -118,7 +147,7 @@ static bool send_some(struct client *c)
 {
     struct fifo *out = &c->session.out;
     while (out->len) {
-        ssize_t n = send(c->fd, fifo_head(out), out->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n = send_bytes(c, fifo_head(out), out->len);
         if (n < 0)
             return errno == EAGAIN || errno == EINTR;
         fifo_drop(out, (size_t)n);
@@ -140,10 +169,11 @@ static bool wants_input(const struct client *c)
     return !c->eof && !c->in_len && c->session.out.len < QMP_OUT_STOP;
 }
 
+// revents is of the descriptor that is read.
 static void serve(struct client *c, short revents)
 {
     if (revents && wants_input(c)) {
-        ssize_t n = recv(c->fd, c->in, sizeof c->in, MSG_DONTWAIT);
+        ssize_t n = receive_bytes(c, c->in, sizeof c->in);
         c->eof = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
         c->in_len = n > 0 ? (size_t)n : 0;
     }
@@ -165,15 +195,14 @@ static bool should_stop(struct qmp_server *s)
 
 static void wait_and_serve(struct qmp_server *s)
 {
-    struct pollfd fds[2 + QMP_CLIENTS] = {{s->wake_fd, POLLIN, 0}, {s->listen_fd, POLLIN, 0}};
+    struct pollfd fds[2 + 2 * QMP_CLIENTS] = {{s->wake_fd, POLLIN, 0}, {s->listen_fd, POLLIN, 0}};
+    struct pollfd *in = fds + 2, *out = in + QMP_CLIENTS;
     for (unsigned i = 0; i < QMP_CLIENTS; i++) {
         const struct client *c = &s->clients[i];
-        fds[2 + i].fd = c->fd;
-        if (c->fd >= 0)
-            fds[2 + i].events =
-                (short)((wants_input(c) ? POLLIN : 0) | (c->session.out.len ? POLLOUT : 0));
+        in[i] = (struct pollfd){c->fd >= 0 && wants_input(c) ? c->fd : -1, POLLIN, 0};
+        out[i] = (struct pollfd){c->fd >= 0 && c->session.out.len ? c->out_fd : -1, POLLOUT, 0};
     }
-    if (poll(fds, 2 + QMP_CLIENTS, -1) < 0)
+    if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
         return;
     uint64_t drained;
     if (fds[0].revents)
@@ -181,7 +210,7 @@ static void wait_and_serve(struct qmp_server *s)
     hand_out_events(s);
     for (unsigned i = 0; i < QMP_CLIENTS; i++)
         if (s->clients[i].fd >= 0)
-            serve(&s->clients[i], fds[2 + i].revents);
+            serve(&s->clients[i], in[i].revents);
     if (fds[1].revents)
         welcome(s);
 }
@@ -201,7 +230,7 @@ static void farewell(struct qmp_server *s)
     for (struct client *c = s->clients; c < s->clients + QMP_CLIENTS; c++) {
         if (c->fd < 0)
             continue;
-        struct pollfd p = {c->fd, POLLOUT, 0};
+        struct pollfd p = {c->out_fd, POLLOUT, 0};
         while (send_some(c) && c->session.out.len && now_ms() < end)
             poll(&p, 1, 10);
         drop(c);
@@ -257,9 +286,9 @@ static int listen_at(struct sockaddr_un *address, const char *path, struct error
 
 struct qmp_server *qmp_server_create(struct machine *m, const char *path, struct error *err)
 {
-    struct sockaddr_un address;
-    int fd = listen_at(&address, path, err);
-    if (fd < 0)
+    struct sockaddr_un address = {0};
+    int fd = path ? listen_at(&address, path, err) : -1;
+    if (path && fd < 0)
         return NULL;
     struct qmp_server *s = calloc(1, sizeof *s);
     assert(s);
@@ -271,6 +300,10 @@ struct qmp_server *qmp_server_create(struct machine *m, const char *path, struct
         s->clients[i].fd = -1;
     mutex_init(&s->lock);
     qmp_init(&s->qmp, m);
+    if (!path) {
+        signal(SIGPIPE, SIG_IGN); // a client that is gone is an error of write()
+        seat(s, &s->clients[0], STDIN_FILENO, STDOUT_FILENO);
+    }
     m->observe = observe;
     m->observe_opaque = s;
     int r = pthread_create(&s->thread, NULL, run, s);
@@ -289,8 +322,10 @@ void qmp_server_destroy(struct qmp_server *s)
     wake(s);
     pthread_join(s->thread, NULL);
     s->m->observe = NULL;
-    unlink(s->address.sun_path);
-    close(s->listen_fd);
+    if (s->listen_fd >= 0) {
+        unlink(s->address.sun_path);
+        close(s->listen_fd);
+    }
     close(s->wake_fd);
     qmp_fini(&s->qmp);
     fifo_fini(&s->events);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The control socket (-qmp): a thread, a listening Unix socket of mode 0600, up to QMP_CLIENTS
-// clients. What a client says is qmp_session's affair.
+// clients; or one client on stdin and stdout. What a client says is qmp_session's affair.
 //
 // The thread takes the machine lock for nothing; a client that does not read is left alone until
 // QMP_OUT_MAX bytes wait for it, and then dropped. One that only sends is not read from while it
@@ -19,7 +19,7 @@ enum {
 struct qmp_server;
 
 // Listens and starts the thread; takes m->observe. Only before machine_run(). A socket that is
-// there already and that nobody serves is replaced. NULL: err says why.
+// there already and that nobody serves is replaced. Path NULL: stdin and stdout. NULL: err says why.
 struct qmp_server *qmp_server_create(struct machine *m, const char *path, struct error *err);
 
 // After machine_run(): clients get what they are still to get (for a moment), the socket goes.

@@ -48,7 +48,9 @@ static void end_run(struct trace *t, unsigned cpu)
     if (!r->insns)
         return;
     mutex_lock(&t->lock);
-    putc(r->kind | r->el << 3 | (int)(cpu & 15) << 4, t->file);
+    putc(r->kind | r->el << 3 | (int)(cpu < 15 ? cpu : 15) << 4, t->file);
+    if (cpu >= 15)
+        put_varint(t->file, cpu - 15);
     put_varint(t->file, zigzag((int64_t)(r->start - r->last) / 4));
     put_varint(t->file, r->insns);
     mutex_unlock(&t->lock);

@@ -3,7 +3,8 @@
 //
 // Pages that the filter (-dfilter) has nothing to do with run as ever. The file: "ARMLETTRACE1\n", then
 // a record for each run of instructions that follow each other in memory:
-//     byte    kind of its beginning (bits 2:0, enum trace_kind), EL (bit 3), CPU (bits 7:4)
+//     byte    kind of its beginning (bits 2:0, enum trace_kind), EL (bit 3), CPU (bits 7:4; 15: that and more)
+//     varint  only for CPU 15 and above: the number less 15
 //     varint  zigzag of (address - address of the CPU's last run) / 4
 //     varint  number of instructions
 // and one of kind TRACE_OFFSET, whose varint is how far the kernel was from where it was linked, in

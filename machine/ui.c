@@ -88,7 +88,11 @@ static void open_window(struct ui *ui)
                       ui->m->display_count > (ui->m->console ? 1 : 0);
     if (type != CONFIG_DISPLAY_SDL && !by_default)
         return;
-    ui->sdl = sdl_create(&ui->front, &err);
+    // SDL would find a way to draw where nobody looks.
+    if (!options_host_has_screen() && !getenv("SDL_VIDEODRIVER"))
+        error_set(&err, "neither DISPLAY nor WAYLAND_DISPLAY is set");
+    else
+        ui->sdl = sdl_create(&ui->front, &err);
     if (!ui->sdl)
         fprintf(stderr, "armlet: no window (%s); going on without, as -display none does\r\n",
                 err.text);
@@ -101,7 +105,7 @@ static bool start(struct ui *ui, struct error *err)
         !(ui->vnc = vnc_create(&ui->front, c->display.vnc, err)))
         return false;
     // Commands wait for machine_run(): nothing may fail behind this.
-    if (c->qmp && !(ui->qmp = qmp_server_create(ui->m, c->qmp, err)))
+    if ((c->qmp || c->qmp_stdio) && !(ui->qmp = qmp_server_create(ui->m, c->qmp, err)))
         return false;
     ui->screenshots = screenshots_create(ui->m);
     open_window(ui);

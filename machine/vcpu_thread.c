@@ -134,7 +134,9 @@ static void *run(void *opaque)
 
 void vcpu_thread_start(struct vcpu_thread *t)
 {
+    pthread_mutex_lock(&t->lock); // others may be running already
     t->stop = t->woken = t->debug = false;
+    pthread_mutex_unlock(&t->lock);
     t->running = true;
     int r = pthread_create(&t->thread, NULL, run, t);
     assert(r == 0);

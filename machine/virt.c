@@ -207,6 +207,12 @@ static void cpu_irq(void *opaque, unsigned cpu, bool irq, bool fiq)
     vcpu_thread_set_lines(&m->threads[cpu], (irq ? A64_LINE_IRQ : 0) | (fiq ? A64_LINE_FIQ : 0));
 }
 
+static unsigned accessor(void *opaque)
+{
+    const struct machine *m = opaque;
+    return m->accessor;
+}
+
 static void create_gtimer(struct machine *m)
 {
     static const unsigned ppis[GTIMER_TIMERS] = { [GTIMER_PHYS] = GTIMER_PPI_PHYS,
@@ -235,6 +241,7 @@ static bool create_gic(struct machine *m, struct error *err)
     v->gic = gic_create(&(struct gic_config){ .version = (unsigned)m->config->machine.gic_version,
                                               .cpus = m->nr_cpus,
                                               .cpu_irq = cpu_irq,
+                                              .accessor = accessor,
                                               .opaque = m,
                                               .log = &m->log });
     if (!bus_map(&m->bus, VIRT_GIC_DIST_BASE, gic_dist(v->gic), err))

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The window: one of the machine's displays, scaled, and what its user does in it.
 //
-// Threads. The process's first thread waits in SDL for events and does everything here. A second
-// one, the pacer, waits for the guest to draw (viewer.wake_fd) or for the time to look by itself,
-// and says so by an SDL event, sixty times a second at most; it goes on when that has been served.
-// So a vCPU that draws writes to a descriptor and never waits, whatever the window system does.
+// Threads. The process's first thread waits in SDL for events and does everything that SDL does. A
+// second one, the pacer, waits for the guest to draw (viewer.wake_fd) or for the time to look by
+// itself, brings the viewer's copy up to date, and if that has changed says so by an SDL event,
+// sixty times a second at most; it goes on when that has been served. So a vCPU that draws writes
+// to a descriptor and never waits, whatever the window system does, and looks that find nothing
+// wake neither SDL nor the X server. `picture` is the lock of the viewer and of `change`: the
+// pacer holds it while it looks, the first thread while it handles events and draws.
+//
+// Where SDL would draw in memory (no GPU) it is given the window's own pixels to draw in: these
+// stay, so that only lines that have changed are drawn again and sent.
 //
 // Keys go to the guest by their place. When the focus goes, and after each of the window's own
 // keys, all that are down are released: none sticks. Without a tablet the guest wants motion and
@@ -25,7 +31,7 @@
 #include <unistd.h>
 
 enum {
-    FRAME_MS = 16,
+    FRAME_US = 16000,
     TITLE_MS = 1000,
     OFF_WIDTH = 640, // the window while nothing is shown
     OFF_HEIGHT = 480,
@@ -40,10 +46,16 @@ struct sdl {
     struct viewer viewer;
     SDL_Window *window;
     SDL_Renderer *renderer;
+    bool in_memory;       // the renderer draws in the window's own pixels,
+    SDL_Surface *surface; // these
     SDL_Texture *texture; // the picture, viewer.width by viewer.height
     SDL_Texture *pointer; // the guest's, or NULL
     uint32_t first_event;
-    bool present; // something is to be drawn
+    struct {
+        bool all;                       // the whole window
+        uint32_t first, end;            // lines of the picture; none if equal
+    } stale;                            // what is to be drawn
+    int64_t pointer_first, pointer_end; // lines of the picture where the pointer was drawn last
     bool smooth, grabbed, closing, user_sized;
     struct {
         uint64_t instructions;
@@ -52,20 +64,21 @@ struct sdl {
         bool paused;
     } title;
     pthread_t pacer;
-    struct mutex lock; // of the next three
+    struct mutex picture;        // see above
+    struct viewer_change change; // since the last refresh was served
+    struct mutex lock;           // of the next three
     pthread_cond_t served_changed;
     bool served; // the last refresh
-    int poll_ms;
     bool stop;
 };
 
 // The pacer --------------------------------------------------------------------------------------
 
-static int64_t now_ms(void)
+static int64_t now_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
 }
 
 static void push(struct sdl *s, int event)
@@ -74,43 +87,74 @@ static void push(struct sdl *s, int event)
     SDL_PushEvent(&e);
 }
 
-// Until the last refresh has been served. False: the end.
-static bool wait_served(struct sdl *s, int *poll_ms)
+// Until the last refresh has been served.
+static void wait_served(struct sdl *s)
 {
     mutex_lock(&s->lock);
     while (!s->served && !s->stop)
         pthread_cond_wait(&s->served_changed, &s->lock.m);
     s->served = false;
-    *poll_ms = s->poll_ms;
-    bool go_on = !s->stop;
     mutex_unlock(&s->lock);
-    return go_on;
 }
 
+static bool should_stop(struct sdl *s)
+{
+    mutex_lock(&s->lock);
+    bool stop = s->stop;
+    mutex_unlock(&s->lock);
+    return stop;
+}
+
+// Brings the picture up to date; true: it has changed. Says when to do so again.
+static bool look(struct sdl *s, int *poll_ms)
+{
+    mutex_lock(&s->picture);
+    bool changed = viewer_update(&s->viewer, &s->change);
+    *poll_ms = viewer_poll_ms(&s->viewer);
+    mutex_unlock(&s->picture);
+    return changed;
+}
+
+static void sleep_us(int64_t us)
+{
+    if (us > 0)
+        nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
+}
+
+static void wait_woken(const struct sdl *s, int64_t us)
+{
+    struct pollfd p = {s->viewer.wake_fd, POLLIN, 0};
+    if (us > 0)
+        ppoll(&p, 1, &(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
+}
+
+// All times count from the last look, not from when it had been served; a beat that came late is
+// made up for by the next, so that sleeps that are a little too long do not add up.
 static void *run_pacer(void *opaque)
 {
     struct sdl *s = opaque;
-    int64_t last = 0;
-    int poll_ms;
-    for (;;) {
-        int64_t wait = last + FRAME_MS - now_ms();
-        if (wait > 0)
-            nanosleep(&(struct timespec){0, wait * 1000000}, NULL);
-        last = now_ms();
-        push(s, EVENT_REFRESH);
-        if (!wait_served(s, &poll_ms))
-            return NULL;
-        struct pollfd p = {s->viewer.wake_fd, POLLIN, 0};
-        poll(&p, 1, poll_ms);
+    int64_t last = now_us(), title = 0;
+    while (!should_stop(s)) {
+        int poll_ms;
+        bool changed = look(s, &poll_ms);
+        if (changed || last - title >= TITLE_MS * INT64_C(1000)) {
+            title = last;
+            push(s, EVENT_REFRESH);
+            wait_served(s);
+        }
+        poll_ms = poll_ms < 0 || poll_ms > TITLE_MS ? TITLE_MS : poll_ms;
+        wait_woken(s, last + poll_ms * INT64_C(1000) - now_us());
+        sleep_us(last + FRAME_US - now_us());
+        int64_t now = now_us();
+        last = now - last < 2 * FRAME_US ? last + FRAME_US : now;
     }
+    return NULL;
 }
 
 static void refresh_served(struct sdl *s)
 {
-    int poll_ms = viewer_poll_ms(&s->viewer);
     mutex_lock(&s->lock);
     s->served = true;
-    s->poll_ms = poll_ms < 0 || poll_ms > TITLE_MS ? TITLE_MS : poll_ms;
     pthread_cond_signal(&s->served_changed);
     mutex_unlock(&s->lock);
 }
@@ -126,14 +170,6 @@ void sdl_stop(struct sdl *s)
     uint64_t one = 1;
     (void)!write(s->viewer.wake_fd, &one, sizeof one);
     push(s, EVENT_STOP);
-}
-
-static bool should_stop(struct sdl *s)
-{
-    mutex_lock(&s->lock);
-    bool stop = s->stop;
-    mutex_unlock(&s->lock);
-    return stop;
 }
 
 // Title ------------------------------------------------------------------------------------------
@@ -179,11 +215,19 @@ static void update_title(struct sdl *s)
 
 // The picture ------------------------------------------------------------------------------------
 
+static void output_size(struct sdl *s, int *w, int *h)
+{
+    if (s->in_memory)
+        SDL_GetWindowSize(s->window, w, h); // drawn without a scale
+    else
+        SDL_GetRendererOutputSize(s->renderer, w, h);
+}
+
 // Where the picture is in the window, in the renderer's pixels.
 static SDL_Rect picture_rect(struct sdl *s)
 {
     int w = 0, h = 0, width = (int)s->viewer.width, height = (int)s->viewer.height;
-    SDL_GetRendererOutputSize(s->renderer, &w, &h);
+    output_size(s, &w, &h);
     SDL_Rect r = {0, 0, w, h};
     if (!width || !w || !h)
         return r;
@@ -201,54 +245,16 @@ static SDL_Rect picture_rect(struct sdl *s)
     return r;
 }
 
-static void draw_pointer(struct sdl *s, const SDL_Rect *r)
+// Lines of the picture are to be drawn again.
+static void add_stale(struct sdl *s, int64_t first, int64_t end)
 {
-    const struct display_pointer *p = &s->viewer.pointer;
-    if (!s->pointer || !s->viewer.width)
+    first = first < 0 ? 0 : first;
+    end = end > s->viewer.height ? s->viewer.height : end;
+    if (first >= end)
         return;
-    int64_t w = s->viewer.width, h = s->viewer.height;
-    SDL_Rect to = {(int)(r->x + p->x * (int64_t)r->w / w), (int)(r->y + p->y * (int64_t)r->h / h),
-                   (int)(p->cursor->width * (int64_t)r->w / w),
-                   (int)(p->cursor->height * (int64_t)r->h / h)};
-    SDL_RenderSetClipRect(s->renderer, r);
-    SDL_RenderCopy(s->renderer, s->pointer, NULL, &to);
-    SDL_RenderSetClipRect(s->renderer, NULL);
-}
-
-static void draw(struct sdl *s)
-{
-    SDL_Rect r = picture_rect(s);
-    s->present = false;
-    SDL_SetRenderDrawColor(s->renderer, 0, 0, 0, 255);
-    SDL_RenderClear(s->renderer);
-    if (s->texture) {
-        bool exact = r.w % (int)s->viewer.width == 0 && r.h % (int)s->viewer.height == 0;
-        SDL_SetTextureScaleMode(s->texture, exact ? SDL_ScaleModeNearest : SDL_ScaleModeLinear);
-        SDL_RenderCopy(s->renderer, s->texture, NULL, &r);
-        draw_pointer(s, &r);
-    }
-    SDL_RenderPresent(s->renderer);
-}
-
-// The window follows the guest's mode, unless the user has said how large it is to be.
-static void fit_window(struct sdl *s)
-{
-    unsigned flags = SDL_GetWindowFlags(s->window);
-    SDL_Rect usable;
-    int x = 0, y = 0;
-    int w = s->viewer.width ? (int)s->viewer.width : OFF_WIDTH;
-    int h = s->viewer.height ? (int)s->viewer.height : OFF_HEIGHT;
-    if (s->user_sized || flags & (SDL_WINDOW_FULLSCREEN_DESKTOP | SDL_WINDOW_MAXIMIZED))
-        return;
-    if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(s->window), &usable))
-        usable = (SDL_Rect){0, 0, w, h};
-    w = w < usable.w ? w : usable.w;
-    h = h < usable.h ? h : usable.h;
-    SDL_SetWindowSize(s->window, w, h);
-    SDL_GetWindowPosition(s->window, &x, &y);
-    if (x + w > usable.x + usable.w || y + h > usable.y + usable.h) // it has grown out of sight
-        SDL_SetWindowPosition(s->window, usable.x + (usable.w - w) / 2,
-                              usable.y + (usable.h - h) / 2);
+    bool none = s->stale.first == s->stale.end;
+    s->stale.first = none || first < s->stale.first ? (uint32_t)first : s->stale.first;
+    s->stale.end = none || end > s->stale.end ? (uint32_t)end : s->stale.end;
 }
 
 static void make_texture(struct sdl *s)
@@ -273,6 +279,7 @@ static void upload(struct sdl *s, const uint64_t *damage)
          first += n) {
         SDL_Rect lines = {0, (int)first, (int)v->width, (int)n};
         SDL_UpdateTexture(s->texture, &lines, v->pixels + (size_t)first * v->width, stride);
+        add_stale(s, first, first + (int64_t)n);
     }
 }
 
@@ -298,28 +305,6 @@ static void make_pointer(struct sdl *s)
         SDL_SetTextureBlendMode(s->pointer, SDL_BLENDMODE_BLEND); // the software renderer
 }
 
-static void refresh(struct sdl *s)
-{
-    struct viewer_change change;
-    if (viewer_update(&s->viewer, &change)) {
-        if (change.mode) {
-            make_texture(s);
-            fit_window(s);
-            if (viewer_shows_console(&s->viewer))
-                SDL_StartTextInput();
-            else
-                SDL_StopTextInput();
-        }
-        if (change.pixels)
-            upload(s, change.damage);
-        if (change.pointer)
-            make_pointer(s);
-        s->present = true;
-    }
-    update_title(s);
-    refresh_served(s);
-}
-
 // The renderer has lost what it had.
 static void restore(struct sdl *s)
 {
@@ -328,7 +313,140 @@ static void restore(struct sdl *s)
     make_texture(s);
     upload(s, all);
     make_pointer(s);
-    s->present = true;
+    s->stale.all = true;
+}
+
+static void drop_renderer(struct sdl *s)
+{
+    if (s->pointer)
+        SDL_DestroyTexture(s->pointer);
+    if (s->texture)
+        SDL_DestroyTexture(s->texture);
+    if (s->renderer)
+        SDL_DestroyRenderer(s->renderer);
+    s->pointer = s->texture = NULL;
+    s->renderer = NULL;
+}
+
+// Gives the renderer the window's pixels of now, where it draws in memory.
+static bool fit_renderer(struct sdl *s)
+{
+    drop_renderer(s);
+    s->surface = SDL_GetWindowSurface(s->window);
+    if (s->surface)
+        s->renderer = SDL_CreateSoftwareRenderer(s->surface);
+    if (s->renderer)
+        restore(s);
+    return s->renderer;
+}
+
+static void draw_pointer(struct sdl *s, const SDL_Rect *r, const SDL_Rect *clip)
+{
+    const struct display_pointer *p = &s->viewer.pointer;
+    if (!s->pointer || !s->viewer.width)
+        return;
+    int64_t w = s->viewer.width, h = s->viewer.height;
+    SDL_Rect to = {(int)(r->x + p->x * (int64_t)r->w / w), (int)(r->y + p->y * (int64_t)r->h / h),
+                   (int)(p->cursor->width * (int64_t)r->w / w),
+                   (int)(p->cursor->height * (int64_t)r->h / h)};
+    SDL_RenderSetClipRect(s->renderer, clip);
+    SDL_RenderCopy(s->renderer, s->pointer, NULL, &to);
+    SDL_RenderSetClipRect(s->renderer, NULL);
+    s->pointer_first = p->y;
+    s->pointer_end = p->y + (int64_t)p->cursor->height;
+}
+
+static void draw_all(struct sdl *s, const SDL_Rect *r, bool exact)
+{
+    SDL_SetRenderDrawColor(s->renderer, 0, 0, 0, 255);
+    SDL_RenderClear(s->renderer);
+    if (!s->texture)
+        return;
+    SDL_SetTextureScaleMode(s->texture, exact ? SDL_ScaleModeNearest : SDL_ScaleModeLinear);
+    SDL_RenderCopy(s->renderer, s->texture, NULL, r);
+    draw_pointer(s, r, r);
+}
+
+// The stale lines alone; they are these lines of the window.
+static SDL_Rect draw_lines(struct sdl *s, const SDL_Rect *r)
+{
+    int n = r->h / (int)s->viewer.height, first = (int)s->stale.first, end = (int)s->stale.end;
+    SDL_Rect from = {0, first, (int)s->viewer.width, end - first};
+    SDL_Rect to = {r->x, r->y + n * first, r->w, n * (end - first)};
+    SDL_RenderCopy(s->renderer, s->texture, &from, &to);
+    draw_pointer(s, r, &to);
+    return to;
+}
+
+static void draw(struct sdl *s)
+{
+    if (s->in_memory && SDL_GetWindowSurface(s->window) != s->surface && !fit_renderer(s))
+        return;
+    SDL_Rect r = picture_rect(s), drawn = {0};
+    bool exact = s->texture && r.w % (int)s->viewer.width == 0 && r.h % (int)s->viewer.height == 0;
+    output_size(s, &drawn.w, &drawn.h);
+    if (s->in_memory && exact && !s->stale.all)
+        drawn = draw_lines(s, &r);
+    else
+        draw_all(s, &r, exact);
+    s->stale.all = false;
+    s->stale.first = s->stale.end = 0;
+    if (!s->in_memory) {
+        SDL_RenderPresent(s->renderer);
+        return;
+    }
+    SDL_RenderFlush(s->renderer);
+    SDL_UpdateWindowSurfaceRects(s->window, &drawn, 1);
+}
+
+// The window follows the guest's mode, unless the user has said how large it is to be.
+static void fit_window(struct sdl *s)
+{
+    unsigned flags = SDL_GetWindowFlags(s->window);
+    SDL_Rect usable;
+    int x = 0, y = 0;
+    int w = s->viewer.width ? (int)s->viewer.width : OFF_WIDTH;
+    int h = s->viewer.height ? (int)s->viewer.height : OFF_HEIGHT;
+    if (s->user_sized || flags & (SDL_WINDOW_FULLSCREEN_DESKTOP | SDL_WINDOW_MAXIMIZED))
+        return;
+    if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(s->window), &usable))
+        usable = (SDL_Rect){0, 0, w, h};
+    w = w < usable.w ? w : usable.w;
+    h = h < usable.h ? h : usable.h;
+    SDL_SetWindowSize(s->window, w, h);
+    SDL_GetWindowPosition(s->window, &x, &y);
+    if (x + w > usable.x + usable.w || y + h > usable.y + usable.h) // it has grown out of sight
+        SDL_SetWindowPosition(s->window, usable.x + (usable.w - w) / 2,
+                              usable.y + (usable.h - h) / 2);
+}
+
+static void apply(struct sdl *s, const struct viewer_change *c)
+{
+    const struct display_pointer *p = &s->viewer.pointer;
+    if (c->mode) {
+        make_texture(s);
+        fit_window(s);
+        if (viewer_shows_console(&s->viewer))
+            SDL_StartTextInput();
+        else
+            SDL_StopTextInput();
+        s->stale.all = true;
+    }
+    if (c->pixels)
+        upload(s, c->damage);
+    if (c->pointer) {
+        make_pointer(s);
+        add_stale(s, s->pointer_first, s->pointer_end);
+        add_stale(s, p->y, p->y + (p->cursor ? (int64_t)p->cursor->height : 0));
+    }
+}
+
+static void refresh(struct sdl *s)
+{
+    apply(s, &s->change);
+    s->change = (struct viewer_change){0};
+    update_title(s);
+    refresh_served(s);
 }
 
 // Grab and the window's own keys ------------------------------------------------------------------
@@ -347,7 +465,7 @@ static void toggle_full_screen(struct sdl *s)
 {
     bool on = SDL_GetWindowFlags(s->window) & SDL_WINDOW_FULLSCREEN_DESKTOP;
     SDL_SetWindowFullscreen(s->window, on ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP);
-    s->present = true;
+    s->stale.all = true;
 }
 
 // Ctrl+Alt and a letter. True: it was one of the window's.
@@ -373,7 +491,7 @@ static bool own_key(struct sdl *s, const SDL_Keysym *key)
         return false;
     }
     input_release_all(s->config.input);
-    s->present = true;
+    s->stale.all = true;
     return true;
 }
 
@@ -424,7 +542,7 @@ static void motion(struct sdl *s, const SDL_MouseMotionEvent *e)
     if (kinds & INPUT_TABLET) {
         SDL_Rect r = picture_rect(s);
         SDL_GetWindowSize(s->window, &ww, &wh);
-        SDL_GetRendererOutputSize(s->renderer, &ow, &oh);
+        output_size(s, &ow, &oh);
         if (ww < 1 || wh < 1)
             return;
         input_abs(s->config.input, scale((int64_t)e->x * ow / ww - r.x, r.w),
@@ -482,7 +600,7 @@ static void resized(struct sdl *s)
 {
     int w, h;
     struct display *d = viewer_display(&s->viewer);
-    SDL_GetRendererOutputSize(s->renderer, &w, &h);
+    output_size(s, &w, &h);
     s->user_sized = true;
     if (d && w > 0 && h > 0)
         display_request_size(d, (uint32_t)w, (uint32_t)h);
@@ -501,11 +619,15 @@ static void window_event(struct sdl *s, const SDL_WindowEvent *e)
         break;
     case SDL_WINDOWEVENT_RESIZED: // by the user
         resized(s);
-        s->present = true;
+        s->stale.all = true;
         break;
     case SDL_WINDOWEVENT_SIZE_CHANGED:
+        if (s->in_memory)
+            fit_renderer(s);
+        s->stale.all = true;
+        break;
     case SDL_WINDOWEVENT_EXPOSED:
-        s->present = true;
+        s->stale.all = true;
         break;
     default:
         break;
@@ -553,11 +675,13 @@ void sdl_run(struct sdl *s)
     while (!should_stop(s)) {
         if (!SDL_WaitEvent(&e))
             continue;
+        mutex_lock(&s->picture);
         do
             handle(s, &e);
         while (SDL_PollEvent(&e));
-        if (s->present)
+        if (s->stale.all || s->stale.first != s->stale.end)
             draw(s);
+        mutex_unlock(&s->picture);
     }
 }
 
@@ -584,6 +708,10 @@ static bool open_window(struct sdl *s, struct error *err)
         s->renderer = SDL_CreateRenderer(s->window, -1, 0);
     if (!s->window || !s->renderer)
         return error_set(err, "%s", SDL_GetError());
+    SDL_RendererInfo info;
+    s->in_memory = !SDL_GetRendererInfo(s->renderer, &info) && info.flags & SDL_RENDERER_SOFTWARE;
+    if (s->in_memory && !fit_renderer(s))
+        return error_set(err, "%s", SDL_GetError());
     s->first_event = SDL_RegisterEvents(EVENTS);
     return true;
 }
@@ -596,6 +724,7 @@ struct sdl *sdl_create(const struct front_config *config, struct error *err)
     s->smooth = config->smooth;
     s->viewer.wake_fd = -1;
     mutex_init(&s->lock);
+    mutex_init(&s->picture);
     pthread_cond_init(&s->served_changed, NULL);
     set_hints();
     if (SDL_InitSubSystem(SDL_INIT_VIDEO)) {
@@ -623,17 +752,13 @@ void sdl_destroy(struct sdl *s)
     }
     if (s->viewer.config)
         viewer_fini(&s->viewer);
-    if (s->pointer)
-        SDL_DestroyTexture(s->pointer);
-    if (s->texture)
-        SDL_DestroyTexture(s->texture);
-    if (s->renderer)
-        SDL_DestroyRenderer(s->renderer);
+    drop_renderer(s);
     if (s->window)
         SDL_DestroyWindow(s->window);
     if (SDL_WasInit(SDL_INIT_VIDEO))
         SDL_QuitSubSystem(SDL_INIT_VIDEO);
     pthread_cond_destroy(&s->served_changed);
     mutex_fini(&s->lock);
+    mutex_fini(&s->picture);
     free(s);
 }

@@ -2,6 +2,7 @@
 // libslirp is called by the back end's thread alone (and by create and destroy, when there is no
 // thread). It runs on the host's monotonic clock: its time-outs are those of the host's sockets.
 #include "devices/net/slirp.h"
+#include "devices/net/fragments.h"
 #include "devices/net/offload.h"
 
 #include <arpa/inet.h>
@@ -25,6 +26,7 @@ struct slirp_net {
     struct net n;
     Slirp *slirp;
     struct timer timers[MAX_TIMERS];
+    struct fragments fragments;
 };
 
 static struct slirp_net *of(struct net *n)
@@ -151,8 +153,14 @@ static void serve(struct net *n, const struct net_polls *polls)
 
 static void input(struct net *n, struct net_frame *f)
 {
-    if (offload_finish(f))
-        slirp_input(of(n)->slirp, f->data, (int)f->len);
+    struct slirp_net *s = of(n);
+    if (!offload_finish(f)) {
+        free(f);
+        return;
+    }
+    f = fragments_take(&s->fragments, f, now_ns(NULL));
+    if (f)
+        slirp_input(s->slirp, f->data, (int)f->len);
     free(f);
 }
 
@@ -161,6 +169,7 @@ static void destroy(struct net *n)
     struct slirp_net *s = of(n);
     if (s->slirp)
         slirp_cleanup(s->slirp);
+    fragments_fini(&s->fragments);
     net_fini(n);
     free(s);
 }

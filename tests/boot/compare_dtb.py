@@ -56,13 +56,13 @@ def resolved(nodes):
     return nodes
 
 
-def compare(machine, needed):
+def compare(machine, needed, smp=1):
     with tempfile.TemporaryDirectory() as directory:
         theirs, ours = directory + '/theirs', directory + '/ours'
-        subprocess.run(['qemu-system-aarch64', '-M', f'{machine},dumpdtb={theirs}', '-cpu', 'cortex-a57', '-m', '1G',
+        subprocess.run(['qemu-system-aarch64', '-M', f'{machine},dumpdtb={theirs}', '-cpu', 'cortex-a57', '-m', '1G', '-smp', str(smp),
                         '-nic', 'none', '-nographic'],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        p = subprocess.run([armlet(), '-M', f'{machine},dumpdtb={ours}', '-m', '1G'], stderr=subprocess.PIPE, text=True)
+        p = subprocess.run([armlet(), '-M', f'{machine},dumpdtb={ours}', '-m', '1G', '-smp', str(smp)], stderr=subprocess.PIPE, text=True)
         check(p.returncode == 0, 'armlet -M virt,dumpdtb=: ' + p.stderr)
         theirs, ours = resolved(parse(theirs)), resolved(parse(ours))
     wrong = []
@@ -91,7 +91,12 @@ def gicv2():
     compare('virt,gic-version=2', NODES | {'/intc@8000000/v2m@8020000'})
 
 
+def several_cpus():
+    compare('virt,gic-version=3', NODES | {'/cpus/cpu@4'}, 5)
+    compare('virt,gic-version=2', NODES | {'/cpus/cpu@4'}, 5)
+
+
 if __name__ == '__main__':
     if not shutil.which('qemu-system-aarch64'):
         sys.exit(77)
-    main(gicv3, gicv2)
+    main(gicv3, gicv2, several_cpus)

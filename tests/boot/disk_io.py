@@ -6,7 +6,6 @@ all at once; the images are good afterwards."""
 import gzip, os, shlex, subprocess, sys, tempfile
 from guest import Guest, armlet, boot_linux, check, main
 
-PROGRAM = os.path.abspath(sys.argv[1])
 OPERATIONS = 400
 MB = 64  # the jobs' quarters
 
@@ -17,11 +16,11 @@ def tool(*command):
     return p.stdout
 
 
-def with_program(initrd, to):
-    """The initramfs and an archive behind it with the program in /root."""
+def with_program(initrd, to, program):
+    """The initramfs and an archive behind it with the program as /root/disk."""
     with tempfile.TemporaryDirectory() as tree:
         os.makedirs(tree + '/root')
-        subprocess.run(['cp', PROGRAM, tree + '/root/disk'], check=True)
+        subprocess.run(['cp', program, tree + '/root/disk'], check=True)
         archive = subprocess.run(['cpio', '-o', '-H', 'newc', '-R', '0:0', '--quiet'], cwd=tree,
                                  input=b'.\nroot\nroot/disk\n', stdout=subprocess.PIPE, check=True).stdout
     with open(initrd, 'rb') as f:
@@ -44,7 +43,7 @@ def random_io():
     kernel, initrd = boot_linux()
     with tempfile.TemporaryDirectory(dir='/var/tmp') as directory, tempfile.NamedTemporaryFile() as both:
         disks = make_disks(directory)
-        with_program(initrd, both)
+        with_program(initrd, both, os.path.abspath(sys.argv[1]))
         with open(disks[3][0], 'rb') as f:
             before = f.read()
         options = [arg for path, how in disks for arg in ('-drive', f'file={path},{how}'.rstrip(','))]

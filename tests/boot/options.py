@@ -85,6 +85,22 @@ def own_tree():
         check(g.wait() == 0, 'poweroff')
 
 
+def gicv2_with_several_cpus():
+    """Calls between CPUs, timers of each, interrupts of devices, a CPU that goes and comes."""
+    kernel, initrd = boot_linux()
+    with Guest([armlet(), '-M', 'virt,gic-version=2', '-smp', '3', '-m', '512M', '-nographic', '-kernel', kernel, '-initrd', initrd,
+                '-append', 'console=ttyAMA0 quiet']) as g:
+        g.prompt(120)
+        g.run('for i in 1 2 3 4 5 6; do (sha256sum /bin/busybox >/dev/null; ls -R /sys >/dev/null 2>&1) & done; wait', 120)
+        g.run('cd /sys/devices/system/cpu; for i in 1 2 3; do echo 0 >cpu2/online; echo 1 >cpu2/online; done; cd', 120)
+        check(g.run('nproc').split()[-1] == '3', 'a CPU is missing')
+        rows = {l.split()[0]: l.split()[1:4] for l in g.run('cat /proc/interrupts').split('\n') if ':' in l}
+        for name in 'IPI0:', 'IPI1:', '11:':
+            check(name in rows and all(int(n) > 0 for n in rows[name]), f'{name} {rows}')
+        g.type('poweroff -f\r')
+        check(g.wait() == 0, 'poweroff')
+
+
 def digest(path):
     with open(path, 'rb') as f:
         return hashlib.sha256(f.read()).hexdigest()
@@ -148,4 +164,4 @@ def monitor():
 
 
 if __name__ == '__main__':
-    main(kernel_formats, reset_status, own_tree, snapshot_keeps_the_image, readonly_disk, signals, monitor)
+    main(kernel_formats, reset_status, own_tree, gicv2_with_several_cpus, snapshot_keeps_the_image, readonly_disk, signals, monitor)

@@ -170,11 +170,18 @@ Test(random, gic, .timeout = 60)
     bench_fini(&b);
 }
 
-Test(random, gicv2, .timeout = 60)
+static unsigned some_cpu(void *opaque)
+{
+    return *(unsigned *)opaque;
+}
+
+static void hammer_gicv2(unsigned cpus)
 {
     bench_init(&b);
     struct error err;
-    struct gic *g = gic_create(&(struct gic_config){.version = 2, .cpus = 1});
+    unsigned accessor = 0;
+    struct gic *g = gic_create(&(struct gic_config){
+        .version = 2, .cpus = cpus, .accessor = some_cpu, .opaque = &accessor});
     cr_assert(bus_map(&b.bus, 0x8000000, gic_dist(g), &err));
     for (unsigned i = 0; i < 300000; i++) {
         unsigned size = 1u << next() % 4;
@@ -182,11 +189,19 @@ Test(random, gicv2, .timeout = 60)
         bus_write(&b.bus, at, size, value);
         struct irq_line l = gic_spi_line(g, next() % GIC_SPIS);
         irq_set(&l, next() & 1);
+        accessor = (unsigned)(next() % cpus);
     }
+    bench_copy_state(gic_dist(g), gic_dist(g));
     hammer(gic_cpu_interface(g), 300000);
     bench_copy_state(gic_dist(g), gic_dist(g));
     gic_destroy(g);
     bench_fini(&b);
+}
+
+Test(random, gicv2, .timeout = 60)
+{
+    hammer_gicv2(1);
+    hammer_gicv2(5);
 }
 
 Test(random, gtimer, .timeout = 60)

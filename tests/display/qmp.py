@@ -6,7 +6,7 @@ import json, os, signal, socket, stat, struct, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from front import PATIENCE, check, difference, main, read_ppm
 
-armlet = sys.argv[1]
+armlet = sys.argv[1] if __name__ == '__main__' else None  # who imports Client has no Machine
 # movz x1, #0x900, lsl #16; movz w0, #'A'; strb w0, [x1]; b .
 GUEST = struct.pack('<4I', 0xd2a12001, 0x52800820, 0x39000020, 0x14000000)
 
@@ -302,6 +302,41 @@ def signals():
         check(last['event'] == 'SHUTDOWN' and last['data']['reason'] == 'host-signal', f'{last}')
 
 
+def on_stdio():
+    """The same conversation on pipes. Its end is not the machine's; a reader that has gone harms nobody."""
+    with tempfile.TemporaryDirectory() as d:
+        with open(d + '/guest', 'wb') as f:
+            f.write(GUEST)
+        command = [armlet, '-M', 'virt', '-m', '64', '-display', 'none', '-kernel', d + '/guest', '-qmp', 'stdio']
+        p = subprocess.run(command, input='{"execute":"qmp_capabilities"}\n{"execute":"query-status"} {"execute":"quit"}',
+                           stdout=subprocess.PIPE, text=True, timeout=20 * PATIENCE)
+        lines = [json.loads(line) for line in p.stdout.splitlines()]
+        check('QMP' in lines[0] and lines[2]['return']['running'] and lines[3] == {'return': {}}, f'{lines}')
+        check(p.returncode == 0, f'status {p.returncode}')
+        p = subprocess.Popen([*command, '-qmp', 'none', '-timeout', '1'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        p.stdout.close()
+        p.stdin.write(b'{"execute":"qmp_capabilities"}')
+        p.stdin.close()
+        check(p.wait(20 * PATIENCE) == 5, f'status {p.returncode}: the machine does not outlive its client')
+
+
+def by_mon():
+    """QEMU's long way of saying -qmp."""
+    with tempfile.TemporaryDirectory() as d:
+        with open(d + '/guest', 'wb') as f:
+            f.write(GUEST)
+        p = subprocess.Popen([armlet, '-m', '64', '-display', 'none', '-serial', 'null', '-kernel', d + '/guest', '-chardev',
+                              f'socket,id=q,path={d}/q,server=on,wait=off', '-mon', 'chardev=q,mode=control'],
+                             stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20 * PATIENCE
+        while not os.path.exists(d + '/q'):
+            check(p.poll() is None and time.monotonic() < deadline, 'no socket')
+            time.sleep(0.02)
+        time.sleep(0.1)  # bound, but perhaps not listening yet
+        Client(d + '/q').do('quit')
+        check(p.wait(20 * PATIENCE) == 0, f'status {p.returncode}')
+
+
 def the_socket():
     with Machine() as m:
         second = subprocess.run(m.process.args, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -322,5 +357,5 @@ def the_socket():
 
 
 if __name__ == '__main__':
-    main(questions, stop_and_cont, idle_while_paused, many_clients, deaf_client, no_client_is_trusted, pictures,
+    main(questions, on_stdio, by_mon, stop_and_cont, idle_while_paused, many_clients, deaf_client, no_client_is_trusted, pictures,
          beside_a_debugger, signals, the_socket)

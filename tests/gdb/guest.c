@@ -15,7 +15,14 @@ enum {
     USER,       // a system call from EL0
     TICK,       // a loop while a timer ticks
     OFF, RESET,
+    START,      // starts the CPUs 1 to `argument`; they do what `orders` says
+    SHARE,      // calls shared() until `argument` is 0
 };
+
+// What CPU n does until orders[n] changes; progress[n] counts.
+enum { COUNT, SLEEP, CALL, CALL_SHARED, STORE };
+#define MAX_CPUS 24
+volatile u64 orders[MAX_CPUS], progress[MAX_CPUS], stored;
 
 volatile u64 command, argument, done, counter, ticks;
 volatile u8 bytes[64] __attribute__((aligned(64)));
@@ -132,6 +139,75 @@ NOINLINE void ready(void)
     asm volatile("");
 }
 
+// On every CPU, and on those after the first.
+NOINLINE void shared(void)
+{
+    asm volatile("");
+}
+
+NOINLINE void second(u64 index)
+{
+    asm volatile("" ::"r"(index));
+}
+
+NOINLINE void share(void)
+{
+    while (argument) {
+        shared();
+        progress[0]++;
+    }
+}
+
+static void obey(u64 index)
+{
+    switch (orders[index]) {
+    case SLEEP: asm volatile("wfi" ::: "memory"); break;
+    case CALL: second(index); break;
+    case CALL_SHARED: shared(); break;
+    case STORE: asm volatile(".global the_store\nthe_store: str %0, [%1]" ::"r"(index), "r"(&stored) : "memory"); break;
+    }
+    progress[index]++;
+}
+
+NOINLINE _Noreturn void other_cpu(u64 index)
+{
+    for (;;)
+        obey(index);
+}
+
+// What a CPU is given when it starts: x0 is the physical address of one, the MMU is off.
+struct start {
+    u64 ttbr0, ttbr1, tcr, mair, vbar, cpacr, sctlr, sp, pc, index;
+};
+static struct start starts[MAX_CPUS];
+static u8 stacks[MAX_CPUS][4096] __attribute__((aligned(16)));
+
+asm(".pushsection .text\n"
+    "start_cpu:\n"
+    " ldp x1, x2, [x0]\n msr ttbr0_el1, x1\n msr ttbr1_el1, x2\n"
+    " ldp x1, x2, [x0, #16]\n msr tcr_el1, x1\n msr mair_el1, x2\n"
+    " ldp x1, x2, [x0, #32]\n msr vbar_el1, x1\n msr cpacr_el1, x2\n"
+    " ldp x1, x2, [x0, #48]\n ldp x3, x0, [x0, #64]\n"
+    " msr spsel, #1\n mov sp, x2\n mov x29, xzr\n mov x30, xzr\n"
+    " tlbi vmalle1\n dsb sy\n isb\n msr sctlr_el1, x1\n isb\n br x3\n"
+    ".popsection");
+
+NOINLINE void start_cpus(u64 last)
+{
+    extern u32 start_cpu[];
+    for (u64 n = 1; n <= last && n < MAX_CPUS; n++) {
+        starts[n] = (struct start){ mrs(ttbr0_el1), mrs(ttbr1_el1), mrs(tcr_el1), mrs(mair_el1), mrs(vbar_el1), mrs(cpacr_el1),
+                                    mrs(sctlr_el1), (u64)stacks[n] + sizeof stacks[n], (u64)other_cpu, n };
+        register u64 x0 asm("x0") = 0xc4000003; // CPU_ON
+        register u64 x1 asm("x1") = n / 16 << 8 | n % 16; // as MPIDR_EL1 has it
+        register u64 x2 asm("x2") = phys_of(start_cpu);
+        register u64 x3 asm("x3") = phys_of(&starts[n]);
+        dsb();
+        asm volatile("hvc #0" : "+r"(x0) : "r"(x1), "r"(x2), "r"(x3) : "memory");
+        counter = x0;
+    }
+}
+
 static void reset(void)
 {
     register u64 x0 asm("x0") = 0x84000009;
@@ -152,6 +228,8 @@ static void act(u64 what)
     case TICK: tick(); break;
     case OFF: power_off();
     case RESET: reset(); break;
+    case START: start_cpus(argument); break;
+    case SHARE: share(); break;
     }
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""linux.py ACCEL: a debugger on Debian's kernel, from reset to the shell. There are no symbols: it goes by
+"""linux.py ACCEL [CPUS]: a debugger on Debian's kernel, from reset to the shell. There are no symbols: it goes by
 exceptions, system calls and addresses."""
 import os, re, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'boot'))
@@ -8,6 +8,7 @@ import guest
 from remote import *
 
 ACCEL = sys.argv[1]
+CPUS = int(sys.argv[2]) if len(sys.argv) > 2 else 1
 OPENAT = 56
 
 
@@ -15,7 +16,8 @@ class Linux(Target):
     def __init__(self, *args):
         kernel, initrd = guest.boot_linux()
         self.log = tempfile.NamedTemporaryFile()
-        command = ['-initrd', initrd, '-append', 'console=ttyAMA0', '-serial', 'file:' + self.log.name, *args]
+        command = ['-initrd', initrd, '-append', 'console=ttyAMA0', '-serial', 'file:' + self.log.name,
+                   '-smp', str(CPUS), *args]
         Target.__init__(self, kernel, ACCEL, args=command, stopped=False)
 
     def said(self):
@@ -34,6 +36,20 @@ def string(r, addr):
     while b'\0' not in out and len(out) < 256:
         out += r.read(addr + len(out), 16)
     return out.split(b'\0')[0].decode()
+
+
+def into_user_space(r):
+    """From the vector of a system call on, the stack leads back to the instruction behind SVC."""
+    elr = int(r.monitor('sysreg ELR_EL1').split()[-1], 16)
+    want = re.compile(rf'    exception from EL0\n#\d+ +{elr:#018x} \(program\)\n')
+    depths = []
+    for n in [0, 150, 100, 100]: # the entry code saves registers meanwhile
+        for _ in range(n):
+            r.step()
+        stack = r.monitor('bt')
+        check(want.search(stack), f'{n} steps further: no {elr:#x} in\n{stack}')
+        depths.append(stack.split('exception')[0].count('#'))
+    check(depths[-1] > 3, f'frames of the kernel: {depths}')
 
 
 def system_calls():
@@ -64,6 +80,7 @@ def system_calls():
         vbar = int(r.monitor('sysreg VBAR_EL1').split()[-1], 16)
         equal(r.reg(PC), vbar + 0x400, 'the vector of a system call')
         r.monitor('break-on off')
+        into_user_space(r)
         equal(r.ask('D'), 'OK', 'detach')
         t.until_said('/root #', 240)
 
@@ -88,8 +105,11 @@ def attach_often():
         r.go()
         time.sleep(0.5)
         check(r.stop().startswith('T02'), 'Ctrl-C at the prompt')
-        check('EL' in r.monitor('info cpus') and 'INTID' in r.monitor('info irq'), 'monitor')
-        equal(r.reg(CPSR) >> 2 & 3, 1, 'it idles in the kernel')
+        said = r.monitor('info cpus')
+        check(said.count('EL1') == CPUS and 'off' not in said and 'INTID' in r.monitor('info irq'), f'monitor: {said}')
+        for n in range(CPUS):
+            equal(r.ask(f'Hgp1.{n + 1:x}'), 'OK', f'CPU {n}')
+            equal(r.reg(CPSR) >> 2 & 3, 1, f'CPU {n} idles in the kernel')
 
 
 def main():

@@ -223,6 +223,8 @@ Test(gdb_protocol, words, .init = begin, .fini = end)
     ask("qThreadExtraInfo,3", "E22");
     ask("T2", "OK");
     ask("T3", "E22");
+    ask("qXfer:memory-map:read::0,1000", "");
+    ask("qXfer:auxv:read::0,1000", "");
     ask("qAttached", "1");
     ask("qqemu.sstep", "0x7");
     ask("Qqemu.sstep=1", "OK");

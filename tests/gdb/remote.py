@@ -37,6 +37,7 @@ class Remote:
         self.s.connect(where)
         self.data = b''
         self.ack = True
+        self.thread = 'p1.1' # that stopped last
         self.supported = self.ask('qSupported:' + features)
         if no_ack:
             equal(self.ask('QStartNoAckMode'), 'OK', 'QStartNoAckMode')
@@ -102,6 +103,7 @@ class Remote:
     def stopped(self, seconds=20):
         text = self.receive(seconds)
         check(re.match('T[0-9a-f]{2}', text), f'a stop was awaited: {text}')
+        self.thread = re.search('thread:([^;]+);', text)[1]
         return text
 
     def cont(self, seconds=20):
@@ -109,7 +111,7 @@ class Remote:
         return self.stopped(seconds)
 
     def step(self):
-        self.go('vCont;s:p1.1')
+        self.go('vCont;s:' + self.thread)
         return self.stopped()
 
     def stop(self):

@@ -6,6 +6,7 @@ from remote import Failure, PATIENCE, Target, check
 
 PROGRAM, ACCEL = sys.argv[1], sys.argv[2]
 SYMBOLS = [f'file {PROGRAM}', f'symbol-file -o 0xffff000000000000 {PROGRAM}']
+ARGS = {'cpus': ['-smp', '2']}
 # Each line typed, and a pattern that what is said until the next line must have.
 SCRIPTS = {
     'breakpoints': [
@@ -30,7 +31,9 @@ SCRIPTS = {
         ('continue', r'hot \(rounds=1000\)'),
         ('advance middle', r'middle \(a='),
         ('next', r'\d+\t'),
-        ('info threads', r'\* 1 +Thread 1.1 \(CPU#0 EL1, IRQs masked\) middle'),
+        ('until', r'\d+\t'),
+        ('until hot', r'hot \(rounds=1000\)'),
+        ('info threads', r'\* 1 +Thread 1.1 \(CPU#0 EL1, IRQs masked\) .* hot'),
         ('print $SCTLR_EL1 & 1', ' = 1'),
         ('print/x $v0.d.u[0] = 0x1122334455667788', '0x1122334455667788'),
         ('print/x $s0.u', r'0x55667788'),
@@ -62,23 +65,52 @@ SCRIPTS = {
         ('delete', ''),
         ('detach', 'detached'),
     ],
+    'cpus': [
+        ('info threads', r'\* 1 +Thread 1\.1 \(CPU#0 EL1.*\n +2 +Thread 1\.2 \(CPU#1 off\)'),
+        ('break ready', ''),
+        ('continue', r'ready \(\)'),
+        ('delete', ''),
+        ('set var command=12', ''),
+        ('set var argument=1', ''),
+        ('set var orders[1]=2', ''),
+        ('break second', ''),
+        ('continue', r'Thread 2 hit Breakpoint 2, second \(index=(index@entry=)?1\)'),
+        ('info threads', r' 1 +Thread 1\.1 \(CPU#0 EL1.*\n\* 2 +Thread 1\.2 \(CPU#1 EL1.*second'),
+        ('backtrace', r'#0 +second .*\n#1 .* in obey \(index=.*\n#2 .*other_cpu \(index='),
+        ('set scheduler-locking on', ''),
+        ('stepi', ''),
+        ('next', r'\d+\t'),
+        ('print progress[1]', r' = \d+'),
+        ('thread 1', r'Switching to thread 1 \(Thread 1\.1\)'),
+        ('stepi 5', ''),
+        ('print $MPIDR_EL1 & 255', r' = 0\n'),
+        ('thread apply all -q print/x $MPIDR_EL1 & 255', r'= 0x1\n.*= 0x0\n'),
+        ('set scheduler-locking off', ''),
+        ('continue', r'Thread 2 hit Breakpoint 2, second'),
+        ('delete', ''),
+        ('detach', 'detached'),
+    ],
 }
 
 
+def gdb(where, script):
+    """What gdb-multiarch says to the lines, each one's part behind <<its number>>."""
+    lines = ['set pagination off', 'set confirm off', 'set width 0', *SYMBOLS, f'target remote {where}']
+    for n, (line, _) in enumerate(script):
+        lines += [f'echo <<{n}>>\\n', line]
+    args = [a for line in lines for a in ('-ex', line)]
+    return subprocess.run(['gdb-multiarch', '-q', '-nx', '-batch', *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60 * PATIENCE).stdout
+
+
 def run(name, script):
-    lines = ['set pagination off', 'set confirm off', 'set width 0', *SYMBOLS]
-    with Target(PROGRAM, ACCEL) as t:
+    with Target(PROGRAM, ACCEL, args=ARGS.get(name, [])) as t:
         t.await_socket()
-        lines.append(f'target remote {t.where}')
-        for n, (line, _) in enumerate(script):
-            lines += [f'echo <<{n}>>\\n', line]
-        args = [a for line in lines for a in ('-ex', line)]
-        r = subprocess.run(['gdb-multiarch', '-q', '-nx', '-batch', *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, text=True, timeout=60 * PATIENCE)
-    parts = re.split(r'<<\d+>>\n', r.stdout)
+        out = gdb(t.where, script)
+    parts = re.split(r'<<\d+>>\n', out)
     for n, (line, want) in enumerate(script):
         said = parts[n + 1] if n + 1 < len(parts) else '(nothing any more)'
-        check(re.search(want, said), f'{name}: {line!r} says {said!r}, not {want!r}\n{r.stdout}')
+        check(re.search(want, said), f'{name}: {line!r} says {said!r}, not {want!r}\n{out}')
     return len(script)
 
 

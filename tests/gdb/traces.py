@@ -41,6 +41,34 @@ def trace_file(tmp):
     equal(own, got, 'instructions of all functions')
 
 
+def trace_cpus(tmp):
+    """Records of seventeen CPUs, in one file."""
+    cpus, start, off, sleep = 17, 12, 10, 1
+    with Target(GUEST, ACCEL, args=['-smp', str(cpus), '--trace-file', tmp + '/t']) as t:
+        r = t.connect()
+        r.point(0, t.ready)
+        r.cont()
+        r.point(0, t.ready, on=False)
+        for n in range(1, cpus):
+            r.set_word(t.orders + 8 * n, sleep)
+        r.set_word(t.argument, cpus - 1)
+        r.set_word(t.command, start)
+        for _ in range(50):
+            r.go()
+            time.sleep(0.1)
+            r.stop()
+            if all(r.word(t.progress + 8 * n) for n in range(1, cpus)):
+                break
+        r.set_word(t.command, off)
+        r.go()
+        equal(t.wait(), 0, 'status')
+    script = runpy.run_path(SCRIPT)
+    records = list(script['records'](open(tmp + '/t', 'rb').read()))
+    for n in range(cpus):
+        seen = [addr & ~HIGH for _, _, cpu, addr, _ in records if cpu == n]
+        check(seen and all(0x40200000 <= addr < 0x40400000 for addr in seen), f'CPU {n}: {[hex(addr) for addr in seen[:20]]}')
+
+
 def exec_log(tmp):
     with Target(GUEST, ACCEL, args=['-d', 'exec', '-D', tmp + '/exec']) as t:
         r = t.connect()
@@ -77,7 +105,7 @@ def profile(tmp):
 
 def main():
     failed = 0
-    for test in [trace_file, exec_log, filters, profile]:
+    for test in [trace_file, trace_cpus, exec_log, filters, profile]:
         with tempfile.TemporaryDirectory() as tmp:
             try:
                 test(tmp)

@@ -140,14 +140,14 @@ static bool mmio(struct bed *b, gpa_t pa, unsigned size, bool write, uint64_t va
     return true;
 }
 
-static bool mmio_read(void *opaque, gpa_t pa, unsigned size, uint64_t *value)
+static bool mmio_read(void *opaque, unsigned cpu, gpa_t pa, unsigned size, uint64_t *value)
 {
     struct bed *b = opaque;
     *value = mix(b->mmio_hash + pa) & mask64(8 * size);
     return mmio(b, pa, size, false, *value);
 }
 
-static bool mmio_write(void *opaque, gpa_t pa, unsigned size, uint64_t value)
+static bool mmio_write(void *opaque, unsigned cpu, gpa_t pa, unsigned size, uint64_t value)
 {
     return mmio(opaque, pa, size, true, value);
 }

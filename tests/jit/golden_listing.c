@@ -50,7 +50,7 @@ static const struct {
     FIELD(exit_request), FIELD(pc_page), FIELD(pc),   FIELD(dctx),      FIELD(uctx),
     FIELD(ictx),         FIELD(mode),    FIELD(halt), FIELD(qflags),    FIELD(excl_addr),
     FIELD(excl_value),   FIELD(zero),    FIELD(sink), FIELD(excl_size), FIELD(fp.host),
-    FIELD(fp.fpcr),      FIELD(fp.fpsr), FIELD(xfer), ARRAY(v, 16),     ARRAY(tmp, 16),
+    FIELD(fp.fpcr),      FIELD(fp.fpsr), FIELD(xfer), FIELD(merged), ARRAY(v, 16),     ARRAY(tmp, 16),
     FIELD(rtlb),         FIELD(wtlb),    FIELD(itlb),
 };
 
@@ -87,7 +87,7 @@ static const char *thunk_name(const struct quick *q, const uint8_t *at)
 #define THUNK(name) {q->name, #name}
         THUNK(leave),  THUNK(lookup),   THUNK(lookup_slow), THUNK(link),      THUNK(tick),
         THUNK(exit_pc), THUNK(raise), THUNK(fault),     THUNK(region),
-        THUNK(access), THUNK(call_vec), THUNK(call),        THUNK(call_full),
+        THUNK(access), THUNK(look_read), THUNK(look_write), THUNK(call_vec), THUNK(call),        THUNK(call_full),
 #undef THUNK
     };
     for (unsigned n = 0; n < ARRAY_SIZE(thunks); n++)

@@ -155,7 +155,7 @@ static bool dev_access(struct toy *t, gpa_t pa, unsigned size, bool write, uint6
     return true;
 }
 
-static bool dev_read(void *opaque, gpa_t pa, unsigned size, uint64_t *value)
+static bool dev_read(void *opaque, unsigned cpu, gpa_t pa, unsigned size, uint64_t *value)
 {
     struct toy *t = opaque;
     *value = t->dev_next & mask64(8 * size);
@@ -163,7 +163,7 @@ static bool dev_read(void *opaque, gpa_t pa, unsigned size, uint64_t *value)
     return dev_access(t, pa, size, false, *value);
 }
 
-static bool dev_write(void *opaque, gpa_t pa, unsigned size, uint64_t value)
+static bool dev_write(void *opaque, unsigned cpu, gpa_t pa, unsigned size, uint64_t value)
 {
     return dev_access(opaque, pa, size, true, value);
 }

@@ -78,13 +78,13 @@ static int64_t affinity_info(void *opaque, uint64_t mpidr, uint64_t level)
     return mpidr ? -2 : 0;
 }
 
-static bool bus_read(void *opaque, gpa_t pa, unsigned size, uint64_t *value)
+static bool bus_read(void *opaque, unsigned cpu, gpa_t pa, unsigned size, uint64_t *value)
 {
     *value = 0xdeadbeef;
     return pa >= DEVICE && pa < DEVICE + PAGE_SIZE;
 }
 
-static bool bus_write(void *opaque, gpa_t pa, unsigned size, uint64_t value)
+static bool bus_write(void *opaque, unsigned cpu, gpa_t pa, unsigned size, uint64_t value)
 {
     return pa >= DEVICE && pa < DEVICE + PAGE_SIZE;
 }

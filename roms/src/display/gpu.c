@@ -199,3 +199,20 @@ void gpu_pictures(void)
     part(&formats[1], 90, 70);
     pointer(&formats[1], 90, 70);
 }
+
+bool gpu_open(u32 w, u32 h)
+{
+    if (gpu)
+        COMMAND(UNREF, 1, 0); // of the last time
+    else if (!start())
+        return false;
+    create(1, &formats[1], w, h, pixels);
+    COMMAND(SET_SCANOUT, 0, 0, w, h, 0, 1);
+    return true;
+}
+
+void gpu_redrawn(u32 w, u32 h)
+{
+    COMMAND(TRANSFER, 0, 0, w, h, 0, 0, 1, 0);
+    COMMAND(FLUSH, 0, 0, w, h, 1, 0);
+}

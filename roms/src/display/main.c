@@ -35,7 +35,7 @@ void say(const char *text)
         put(*text++);
 }
 
-static void say_number(u32 n)
+void say_number(u32 n)
 {
     char digits[11], *p = digits + sizeof digits;
     *--p = 0;
@@ -44,6 +44,18 @@ static void say_number(u32 n)
     while (n /= 10);
     say(" ");
     say(p);
+}
+
+bool heard(void)
+{
+    return !(read32(UART + UART_FR) & FR_RXFE);
+}
+
+char listen(void)
+{
+    while (!heard())
+        ;
+    return (char)read32(UART + UART_DR);
 }
 
 void show(const char *device, const struct format *f, u32 w, u32 h)
@@ -55,9 +67,7 @@ void show(const char *device, const struct format *f, u32 w, u32 h)
     for (u32 i = 0; i < COUNT(numbers); i++)
         say_number(numbers[i]);
     say("\n");
-    while (read32(UART + UART_FR) & FR_RXFE)
-        ;
-    read32(UART + UART_DR);
+    listen();
 }
 
 // Eight bits as `bits` of them, at their place.
@@ -78,13 +88,4 @@ void draw(u8 *p, const struct format *f, u32 w, u32 h, u32 stride)
             for (u32 b = 0; b < f->bytes; b++)
                 p[x * f->bytes + b] = (u8)(pixel >> 8 * b);
         }
-}
-
-void rom_main(void);
-
-void rom_main(void)
-{
-    ramfb_pictures();
-    gpu_pictures();
-    say("done\n");
 }

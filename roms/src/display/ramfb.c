@@ -123,3 +123,11 @@ void ramfb_pictures(void)
     picture(key, &formats[0], 320, 200, 0);
     redraw(&formats[0], 320, 200);
 }
+
+bool ramfb_open(u32 w, u32 h)
+{
+    u32 key = find("etc/ramfb");
+    if (key)
+        configure(key, &formats[0], w, h, 0);
+    return key;
+}

@@ -32,10 +32,21 @@ void draw(u8 *p, const struct format *f, u32 w, u32 h, u32 stride);
 // Prints what is shown and waits until somebody has looked.
 void show(const char *device, const struct format *f, u32 w, u32 h);
 void say(const char *text);
+void say_number(u32 n); // a space before it
+bool heard(void);       // a byte is there
+char listen(void);      // waits for one
 
 // Both say why and return when there is no such device.
 void ramfb_pictures(void);
 void gpu_pictures(void);
+
+// Shows `pixels` as XRGB8888, w x h; gpu_redrawn() says that all of them are new. False: no such
+// device.
+bool ramfb_open(u32 w, u32 h);
+bool gpu_open(u32 w, u32 h);
+void gpu_redrawn(u32 w, u32 h);
+
+void rom_main(void); // what the guest does: pictures.c or frames.c
 
 static inline u32 read32(u64 at)
 {
