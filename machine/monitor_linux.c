@@ -106,14 +106,26 @@ static void follow(struct linux_guest *l, uint64_t head, uint64_t offset,
 
 // Tasks ------------------------------------------------------------------------------------------
 
+// As ps has it.
+static char letter(uint64_t state)
+{
+    enum { INTERRUPTIBLE = 1, UNINTERRUPTIBLE = 2, STOPPED = 4, TRACED = 8, NOLOAD = 0x400 };
+    if (!state)
+        return 'R';
+    if (state & INTERRUPTIBLE)
+        return 'S';
+    if (state & UNINTERRUPTIBLE)
+        return state & NOLOAD ? 'I' : 'D';
+    return state & (STOPPED | TRACED) ? 'T' : '?';
+}
+
 static void put_task(struct linux_guest *l, uint64_t at)
 {
     uint64_t pid = 0, state = 0, offset, size;
     read_member(l, at, "task_struct", "pid", &pid);
     if (!read_member(l, at, "task_struct", "__state", &state))
         read_member(l, at, "task_struct", "state", &state);
-    const char *letter = !state ? "R" : state & 1 ? "S" : state & 2 ? "D" : state & 12 ? "T" : "?";
-    fprintf(l->m->out, "%#018" PRIx64 " %6" PRIu64 " %s ", at, pid, letter);
+    fprintf(l->m->out, "%#018" PRIx64 " %6" PRIu64 " %c ", at, pid, letter(state));
     if (btf_member(l->btf, "task_struct", "comm", &offset, &size))
         put_text(l, at + offset, size);
     fputc('\n', l->m->out);
