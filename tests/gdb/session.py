@@ -345,7 +345,7 @@ def leaving():
 def returning():
     """A client that goes without reading all its answers and comes back at once is not taken for a second one."""
     with target() as t:
-        for n in range(2000):
+        for n in range(500):
             r = t.connect(no_ack=False)
             check('another' not in r.supported, f'client {n} is told {r.supported}')
             for text in ['?', 'g', 'qfThreadInfo']:
