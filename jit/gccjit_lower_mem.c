@@ -286,13 +286,21 @@ bool gc_lower_mem(struct gc *g, const struct ir_insn *i)
 
 // Read-modify-writes --------------------------------------------------------------------------------
 
-// By kind: with the old value as a result, without; what has neither is a call. %0: operand and old
-// value, %1 a scratch register, %2, %3 the place; suffixes by size where there is a #, registers @.
+// A loop: the new value, in %1, made of the old one and the operand, %4.
+#define SWAP_LOOP(make) "mov# (%2,%3), %@0\n1:\tmovq %q4, %q1\n\t" make "\n\tlock cmpxchg# %@1, (%2,%3)\n\tjne 1b"
+#define LIMIT(cc)       SWAP_LOOP("cmp# %@1, %@0\n\tcmov" cc "q %q0, %q1")
+
+// By kind: with the old value as a result, without. %0: operand (not of a loop) and old value, %1 a
+// scratch register, %2, %3 the place; suffixes by size where there is a #, registers @.
 static const char *const atomics[IR_ATOMIC_CAS + 1][2] = {
     [IR_ATOMIC_ADD] = { "lock xadd# %@0, (%2,%3)", "lock add# %@0, (%2,%3)" },
-    [IR_ATOMIC_CLR] = { NULL, "notq %q0\n\tlock and# %@0, (%2,%3)" },
-    [IR_ATOMIC_XOR] = { NULL, "lock xor# %@0, (%2,%3)" },
-    [IR_ATOMIC_SET] = { NULL, "lock or# %@0, (%2,%3)" },
+    [IR_ATOMIC_CLR] = { SWAP_LOOP("notq %q1\n\tand# %@0, %@1"), "notq %q0\n\tlock and# %@0, (%2,%3)" },
+    [IR_ATOMIC_XOR] = { SWAP_LOOP("xor# %@0, %@1"), "lock xor# %@0, (%2,%3)" },
+    [IR_ATOMIC_SET] = { SWAP_LOOP("or# %@0, %@1"), "lock or# %@0, (%2,%3)" },
+    [IR_ATOMIC_SMAX] = { LIMIT("g"), LIMIT("g") },
+    [IR_ATOMIC_SMIN] = { LIMIT("l"), LIMIT("l") },
+    [IR_ATOMIC_UMAX] = { LIMIT("a"), LIMIT("a") },
+    [IR_ATOMIC_UMIN] = { LIMIT("b"), LIMIT("b") },
     [IR_ATOMIC_SWP] = { "xchg# %@0, (%2,%3)", "xchg# %@0, (%2,%3)" },
     [IR_ATOMIC_CAS] = { "lock cmpxchg# %@1, (%2,%3)", "lock cmpxchg# %@1, (%2,%3)" },
 };
@@ -317,17 +325,21 @@ bool gc_lower_atomic(struct gc *g, const struct ir_insn *i)
     a.site = gc_site(g, i->a, false, true);
     lval old = gc_local(g, g->u64, "old"), with = gc_local(g, g->u64, "with");
     unless_aligned(g, a.va, a.size, slow);
-    gc_set(g, old, gc_src(g, i->b));
+    rval operand = gc_copy(g, gc_src(g, i->b), g->u64);
+    gc_set(g, old, operand);
     gc_set(g, with, gc_src(g, i->c));
     struct place p = translate(g, &a, NULL, 0, NULL);
-    char text[80];
+    char text[160];
+    bool loops = strstr(what, "%q4"), by_rax = loops || i->imm == IR_ATOMIC_CAS;
     sized(text, sizeof text, what, i->type);
     gcc_jit_extended_asm *as = gcc_jit_block_add_extended_asm(g->at, NULL, text);
     gcc_jit_extended_asm_set_volatile_flag(as, 1);
-    gcc_jit_extended_asm_add_output_operand(as, NULL, i->imm == IR_ATOMIC_CAS ? "+&a" : "+&r", old);
+    gcc_jit_extended_asm_add_output_operand(as, NULL, by_rax ? "+&a" : "+&r", old);
     gcc_jit_extended_asm_add_output_operand(as, NULL, "+&r", with);
     gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p.addend);
     gcc_jit_extended_asm_add_input_operand(as, NULL, "r", p.va);
+    if (loops)
+        gcc_jit_extended_asm_add_input_operand(as, NULL, "r", operand);
     gcc_jit_extended_asm_add_clobber(as, "cc");
     gc_dst(g, i->d, gc_cast(g, gc_cast(g, gcc_jit_lvalue_as_rvalue(old), plain[i->type]), g->u64));
     gcc_jit_block_end_with_jump(g->at, NULL, on);

@@ -10,7 +10,7 @@
 enum { ETH = 14, SECOND = 1000000000 };
 
 static struct fragments s;
-static uint8_t payload[65536];
+static uint8_t payload[65536 + 64];
 static uint64_t x = 88172645463325252u;
 
 static uint64_t next(void)

@@ -18,6 +18,7 @@ enum {
     OP_RET,        // the same, as a return
     OP_SET,        // r6 = arg
     OP_SEE,        // r6 = 2 in the other mode or for a debugger, 1 if not
+    OP_MINE,       // r6 = the mode's own register, which becomes one more
     OP_LAST
 };
 
@@ -102,6 +103,11 @@ static void helper_change(struct vcpu *cpu, void *d, const void *a, const void *
     }
 }
 
+static unsigned own_register(uint64_t mode)
+{
+    return mode & 1 ? 8 : 7;
+}
+
 static void emit(struct toy *t, struct ir *ir, uint32_t arg)
 {
     unsigned op = t->word >> 24;
@@ -121,6 +127,10 @@ static void emit(struct toy *t, struct ir *ir, uint32_t arg)
         break;
     case OP_SET:
         ir_MOV(ir, IR_I64, ir_r(6), ir_const(ir, arg), 0);
+        break;
+    case OP_MINE:
+        ir_MOV(ir, IR_I64, ir_r(6), ir_r(own_register(ir->mode)), 0);
+        ir_ADD(ir, IR_I64, ir_r(own_register(ir->mode)), ir_r(6), ir_const(ir, 1));
         break;
     case OP_SEE:
         ir_MOV(ir, IR_I64, ir_r(6), ir_const(ir, ir->mode & 1 || ir->debug ? 2 : 1), 0);
@@ -219,6 +229,27 @@ Test(jit_stale, every_way_after_every_change)
     for (unsigned way = 0; way < NR_WAYS; way++)
         for (unsigned change = 0; change < NR_CHANGES; change++)
             try(way, change);
+}
+
+// The mode's own register, which an engine may hold, is another one behind a change of mode.
+Test(jit_stale, the_register_of_a_mode)
+{
+    struct toy *t = machine();
+    struct plan plan = { .change = MODE };
+    t->user = &plan;
+    t->guest.mode_r = own_register;
+    t->cpu.r[7] = 100;
+    t->cpu.r[8] = 200;
+    // Into the next page, which the instruction TLB knows in the other mode by then.
+    TOY_CODE_AT(t, FROM + PAGE_SIZE - 8, W(MINE, 0), W(CHANGE, 0), W(MINE, 0), HALT);
+    for (unsigned n = 0; n < 8; n++) {
+        t->cpu.mode = 0;
+        plan.due = true;
+        toy_run(t, FROM + PAGE_SIZE - 8);
+        cr_expect_eq(t->cpu.r[6], 200 + n, "round %u: %lu, not %u", n, t->cpu.r[6], 200 + n);
+        cr_expect(t->cpu.r[7] == 101 + n && t->cpu.r[8] == 201 + n, "round %u: %lu and %lu", n, t->cpu.r[7], t->cpu.r[8]);
+    }
+    toy_destroy(t);
 }
 
 // What a helper asks for is done before the next instruction, however well known that is.

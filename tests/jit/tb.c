@@ -439,16 +439,21 @@ Test(jit_tb, data_beside_protected_code)
 
 // Others write ------------------------------------------------------------------------------------
 
+// For other threads: blocks are counted under the lock.
+static bool has_translated(struct toy *t)
+{
+    mutex_lock(&t->jit.lock);
+    bool any = t->cpu.stats.tb_translated;
+    mutex_unlock(&t->jit.lock);
+    return any;
+}
+
 static void *rewrite(void *opaque)
 {
     struct toy *t = opaque;
     uint32_t *code = toy_host(t, TOY_CODE);
-    uint64_t translated;
-    do { // it is counted under the lock
-        mutex_lock(&t->jit.lock);
-        translated = t->cpu.stats.tb_translated;
-        mutex_unlock(&t->jit.lock);
-    } while (!translated);
+    while (!has_translated(t)) {
+    }
     // A few changes that the loop may or may not see, then the one that ends it.
     for (unsigned n = 0; n < 200; n++) {
         __atomic_store_n(&code[0], W(SET, n), __ATOMIC_RELAXED);
@@ -724,7 +729,7 @@ struct kicker {
 static void *kick(void *opaque)
 {
     struct kicker *k = opaque;
-    while (__atomic_load_n(&k->t->cpu.stats.tb_translated, __ATOMIC_RELAXED) < 1) {
+    while (!has_translated(k->t)) {
     }
     k->at = seconds();
     vcpu_kick(&k->t->cpu, EXIT_REQ_STOP);
