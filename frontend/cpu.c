@@ -108,7 +108,8 @@ void a64_cpu_reset(struct a64_cpu *cpu, uint64_t pc, uint64_t x0)
     cpu->pan = cpu->uao = cpu->ss = cpu->il = cpu->dit = cpu->ssbs = false;
     cpu->claim = 0;
     a64_pmu_reset(cpu);
-    cpu->event = cpu->exc_recorded = cpu->stepping = cpu->step_valid = cpu->step_ex = false;
+    RELAXED_SET(cpu->event, false); // SEV does not ask who is off
+    cpu->exc_recorded = cpu->stepping = cpu->step_valid = cpu->step_ex = false;
     tlb_flush_all(v);
     a64_update_mode(cpu);
 }

@@ -21,6 +21,11 @@ static __attribute__((noinline)) void leave_at(struct vcpu *cpu, const struct tb
     cpu->icount -= tb->n_insns - (off - tb->off) / 4;
 }
 
+static inline bool exit_requested(const struct vcpu *cpu)
+{
+    return __atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED);
+}
+
 static __attribute__((noinline)) struct tb *link_to(struct vcpu *cpu, struct iop *ip)
 {
     struct tb *to = tb_find(cpu, cpu->pc_page + ip->imm);
@@ -28,7 +33,7 @@ static __attribute__((noinline)) struct tb *link_to(struct vcpu *cpu, struct iop
     if (to) {
         mutex_lock(&cpu->jit->lock);
         if (!to->suspect)
-            ip->link = to;
+            __atomic_store_n(&ip->link, to, __ATOMIC_RELEASE);
         mutex_unlock(&cpu->jit->lock);
     }
     return to;
@@ -89,8 +94,8 @@ static const void *const *run(struct vcpu *cpu, struct tb *tb)
 // Goes to the GOTO at ip: its chained block, or whatever its own handler does.
 #define FOLLOW                                                          \
     do {                                                                \
-        struct tb *to_ = ip->link;                                      \
-        if (unlikely(!to_ || cpu->exit_request))                        \
+        struct tb *to_ = __atomic_load_n(&ip->link, __ATOMIC_ACQUIRE);  \
+        if (unlikely(!to_ || exit_requested(cpu)))                      \
             goto *ip->handler;                                          \
         ENTER(to_);                                                     \
     } while (0)
@@ -362,8 +367,8 @@ L_BR_BIT1:
     BRANCH(R(ip->a) >> ip->b & 1)
 
 L_GOTO: {
-    struct tb *to = ip->link;
-    if (unlikely(cpu->exit_request)) {
+    struct tb *to = __atomic_load_n(&ip->link, __ATOMIC_ACQUIRE);
+    if (unlikely(exit_requested(cpu))) {
         cpu->pc = cpu->pc_page + ip->imm;
         goto lookup;
     }
@@ -434,7 +439,7 @@ changed:
     if (unlikely(cpu->halt))
         return NULL;
 lookup:
-    if (unlikely(cpu->exit_request))
+    if (unlikely(exit_requested(cpu)))
         return NULL;
     tb = tb_find(cpu, cpu->pc);
     if (unlikely(!tb))

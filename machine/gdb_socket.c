@@ -138,13 +138,21 @@ int gdb_socket_pollfds(const struct gdb_socket *s, struct pollfd *fds, bool want
     return n;
 }
 
+// Has the client said something, or gone, perhaps without reading all? That is looked at before somebody
+// else is refused on its account: it may be the same one again.
+static bool has_news(int fd)
+{
+    uint8_t byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
 bool gdb_socket_accept(struct gdb_socket *s, bool instead)
 {
-    // One whose client has gone, or says something, is looked at first: this may be the same one again.
-    uint8_t byte;
-    if (s->listen_fd >= 0 && s->in >= 0 && !instead && recv(s->in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+    struct pollfd next = { .fd = s->listen_fd, .events = POLLIN };
+    // In this order: who went before the next one came has gone now.
+    if (poll(&next, 1, 0) <= 0 || (s->in >= 0 && !instead && has_news(s->in)))
         return false;
-    int fd = s->listen_fd < 0 ? -1 : accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return false;
     if (s->in >= 0 && instead)

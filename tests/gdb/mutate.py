@@ -145,7 +145,7 @@ def main():
                 except Exception as e:
                     # The guest may have switched itself off, or a k of the session before be obeyed just now.
                     if not ends_well(t):
-                        sys.exit(f'session {seed}: {e!r}; sent: {said}')
+                        sys.exit(f'session {seed}: {e!r}, status {t.process.poll()}; sent: {said}')
                 if t.process.poll() is not None:
                     # Guests may switch themselves off, and k ends it; nothing else may.
                     if t.process.returncode:

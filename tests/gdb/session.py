@@ -342,6 +342,19 @@ def leaving():
         check(r.word(t.counter) > counter, 'the first client')
 
 
+def returning():
+    """A client that goes without reading all its answers and comes back at once is not taken for a second one."""
+    with target() as t:
+        for n in range(500):
+            r = t.connect(no_ack=False)
+            check('another' not in r.supported, f'client {n} is told {r.supported}')
+            for text in ['?', 'g', 'qfThreadInfo']:
+                r.send(text)
+            if n & 1:
+                time.sleep(0.0003)
+            r.close()
+
+
 def ends():
     """A reset keeps breakpoints; the end of the machine is told."""
     with target() as t:
@@ -430,7 +443,7 @@ def places():
 
 
 TESTS = [places, registers, breakpoints, physical, watchpoints, hot_watch, memory, interrupting, module, interrupts, turns,
-         leaving, ends, many, odd_packets]
+         leaving, returning, ends, many, odd_packets]
 
 
 def main():
