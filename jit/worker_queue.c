@@ -314,8 +314,7 @@ static struct batch *take_queued(struct compile_service *s, int64_t now, int64_t
         r->begun = now;
         b->reqs[b->n++] = r;
     }
-    if (b && !b->n) {
-        *due = now + HEAT_LOOK_MS * NS_PER_MS; // a worker had better be free for what will be hot
+    if (b && !b->n) { // a worker had better be free for what will be hot
         free(b);
         b = NULL;
     }

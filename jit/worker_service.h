@@ -16,6 +16,7 @@
 #define KNOWN_BAD_SIZE 4096u // entries, a power of two
 #define NS_PER_MS      INT64_C(1000000)
 #define HEAT_LOOK_MS   3 // between two looks at the heat of what waits and what is compiled
+#define COLD_LOOK_MS   24 // at most, while nothing is compiled and nothing is hot: guests idle for hours
 #define COLD_MS        10 // after which what is compiled may be set aside
 #define MOST_ASIDE     4u // workers; they keep their memory
 #define MOST_DYING     2u // that do not keep another from being started
@@ -48,6 +49,7 @@ enum slot_state {
 struct slot {
     enum slot_state state;
     uint32_t serial;
+    unsigned look_ms;  // until the next look at heat
     int fd;
     struct batch *batch;
     int64_t deadline;  // BUSY: ns by which to be done; IDLE: to be let go; ASIDE: how long it has left

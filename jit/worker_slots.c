@@ -244,10 +244,17 @@ static void resume(struct compile_service *s, int64_t now)
     }
 }
 
+// When to look at heat again, ns. `cold`: a worker is free, and nothing that waits is worth it.
+static int64_t next_look(struct compile_service *s, int64_t now, bool cold)
+{
+    s->look_ms = !cold || !s->look_ms ? HEAT_LOOK_MS : s->look_ms * 2 < COLD_LOOK_MS ? s->look_ms * 2 : COLD_LOOK_MS;
+    return now + s->look_ms * NS_PER_MS;
+}
+
 // Deals out what can be dealt out. Returns when to look again, ns.
 int64_t worker_dispatch(struct compile_service *s, int64_t now)
 {
-    int64_t due = INT64_MAX, look = now + HEAT_LOOK_MS * NS_PER_MS;
+    int64_t due = INT64_MAX;
     for (;;) {
         struct slot *slot = NULL;
         struct batch *b = NULL;
@@ -261,8 +268,10 @@ int64_t worker_dispatch(struct compile_service *s, int64_t now)
             slot = find_slot(s);
         if (slot)
             b = worker_take_batch(s, now, &due);
-        if (!b)
-            return work && s->hooks.heat && look < due ? look : due;
+        if (!b) {
+            int64_t look = work && s->hooks.heat ? next_look(s, now, slot != NULL) : INT64_MAX;
+            return look < due ? look : due;
+        }
         if (!encode(s, slot, b)) {
             worker_cancel_batch(s, b);
             continue;
