@@ -49,7 +49,6 @@ enum slot_state {
 struct slot {
     enum slot_state state;
     uint32_t serial;
-    unsigned look_ms;  // until the next look at heat
     int fd;
     struct batch *batch;
     int64_t deadline;  // BUSY: ns by which to be done; IDLE: to be let go; ASIDE: how long it has left
@@ -77,6 +76,7 @@ struct compile_service {
     unsigned nr_slots;
     struct batch *retry;
     uint32_t serial;
+    unsigned look_ms;  // until the next look at heat
     unsigned hopeless; // batches failed since the start while nothing succeeded
     bool not_stored;   // said so
     char why_down[WIRE_MAX_TEXT + 64];
