@@ -97,8 +97,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     signals++;
 }
 
-// A signal for every overflow: they come late, never too often.
-static void samples(void)
+static void sample(void)
 {
     const uint64_t period = 1000000, n = 50 * period / 2;
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
@@ -111,6 +110,16 @@ static void samples(void)
     spin(n);
     ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
     close(fd);
+}
+
+// A signal for every overflow: they come late, never too often. Very late where the host has no time
+// for the thread that keeps it, so again then.
+static void samples(void)
+{
+    for (unsigned n = 0; n < 5 && signals < 10; n++) {
+        signals = 0;
+        sample();
+    }
     say(signals >= 10 && signals <= 51, "overflows: %u of 50", signals);
 }
 
