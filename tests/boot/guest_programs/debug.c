@@ -99,7 +99,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 
 static void sample(void)
 {
-    const uint64_t period = 1000000, n = 50 * period / 2;
+    const uint64_t period = 8000000, n = 50 * period / 2;
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
     sigaction(SIGIO, &action, NULL);
     int fd = counter(PERF_COUNT_HW_INSTRUCTIONS, 0, period);
