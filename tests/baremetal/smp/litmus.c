@@ -254,7 +254,7 @@ static void judge(const char *name, bool (*forbidden)(struct outcome o))
 // The condition is an expression over the outcome o.
 #define TEST(name, n, condition, ...)                                                              \
     do {                                                                                           \
-        if (smp_count < n)                                                                         \
+        if (smp_count < n || n < smp_least_cpus())                                                 \
             break;                                                                                 \
         body *list_[THREADS] = {__VA_ARGS__};                                                      \
         test = (struct test){n, smp_rounds(1), test.before + test.rounds, {0}};                    \

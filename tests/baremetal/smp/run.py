@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""run.py [--rounds N] [--cpus N] [--oracle | --qemu] PROGRAM.elf
+"""run.py [--rounds N] [--cpus N] [--least N] [--oracle | --qemu] PROGRAM.elf
 
 Runs a bare-metal program for several CPUs under armlet. It must reach its end and find nothing that is
 FORBIDDEN. --oracle runs it under QEMU too (a thread a CPU): what both print must be equal, but for
 lines that begin with "~" (counts; shown with $ARMLET_TEST_VERBOSE). --qemu runs QEMU alone.
-$ARMLET names the emulator, $ARMLET_ACCEL the engine (interp).
+$ARMLET names the emulator, $ARMLET_ACCEL the engine (interp). --least: of the litmus tests only those with so
+many threads.
 
 QEMU lets a load-acquire pass an earlier store-release (it puts no barrier between the two, and x86
 needs one), which Arm forbids: where tests have "[RCsc]" in their names QEMU's outcomes do not count.
@@ -21,10 +22,12 @@ QEMU = ['qemu-system-aarch64', '-M', 'virt,gic-version=3,its=off', '-accel', 'tc
 ARMLET = [os.environ.get('ARMLET', 'build/armlet'), '-M', 'virt', '--no-cache', '-accel', os.environ.get('ARMLET_ACCEL', 'interp')]
 
 
-def with_rounds(elf, rounds):
+def with_parameters(elf, rounds, least):
     at = elf.find(MAGIC) + len(MAGIC)
     assert at >= len(MAGIC), 'the program has no parameters'
-    return elf[:at] + rounds.to_bytes(8, 'little') + elf[at + 8:]
+    if rounds is None:
+        rounds = int.from_bytes(elf[at:at + 8], 'little')
+    return elf[:at] + rounds.to_bytes(8, 'little') + least.to_bytes(8, 'little') + elf[at + 16:]
 
 
 def run(name, command, seconds):
@@ -57,6 +60,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--rounds', type=int)
     parser.add_argument('--cpus', type=int, default=4)
+    parser.add_argument('--least', type=int, default=1)
     parser.add_argument('--seconds', type=int, default=120)
     parser.add_argument('--oracle', action='store_true')
     parser.add_argument('--qemu', action='store_true')
@@ -68,7 +72,7 @@ def main():
     with open(args.program, 'rb') as f:
         elf = f.read()
     with tempfile.NamedTemporaryFile(suffix='.elf') as f:
-        f.write(elf if args.rounds is None else with_rounds(elf, args.rounds))
+        f.write(with_parameters(elf, args.rounds, args.least))
         f.flush()
         common = ['-m', '256', '-nographic', '-nic', 'none', '-smp', str(args.cpus), '-kernel', f.name]
         want = got = None

@@ -12,8 +12,8 @@ static u8 stacks[SMP_MAX][STACK] __attribute__((aligned(16)));
 // run.py looks for the words and writes the number behind them.
 static volatile struct {
     char magic[16];
-    u64 rounds;
-} parameters __attribute__((used, section(".data"))) = {"smp parameters:", 2000};
+    u64 rounds, least_cpus;
+} parameters __attribute__((used, section(".data"))) = {"smp parameters:", 2000, 1};
 
 static struct job {
     volatile u64 generation;
@@ -29,6 +29,11 @@ u64 smp_rounds(u64 fraction)
 {
     u64 n = parameters.rounds / fraction;
     return n ? n : 1;
+}
+
+unsigned smp_least_cpus(void)
+{
+    return (unsigned)parameters.least_cpus;
 }
 
 u64 smp_psci(u64 function, u64 a, u64 b, u64 c)

@@ -42,6 +42,8 @@ extern unsigned smp_count;
 // Rounds of a test; run.py writes them into the program. The tests that need more work a round do
 // a fraction of them.
 u64 smp_rounds(u64 fraction);
+// Tests that want fewer are to be left out.
+unsigned smp_least_cpus(void);
 
 void smp_start(void);
 void smp_prepare(unsigned index); // so that CPU_ON with smp_entry and &smp_cpus[index] works
