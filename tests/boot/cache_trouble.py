@@ -31,8 +31,9 @@ def expect(cache, words, cached=None):
     said, counters = boot(cache)
     check(len(said) == (1 if words else 0), f'{len(said)} lines about the cache, not one: {said}')
     check(not words or re.search(words, said[0]), f'{said}, not {words!r}')
-    found = counters['regions_cached']
-    check(cached is None or (found > 0) == cached, f'{found} regions from the cache')
+    # One or two may come from this very boot: the same program at two addresses.
+    found, compiled = counters['regions_cached'], counters['compiled']
+    check(cached is None or (found > compiled // 4) == cached, f'{found} regions from the cache, {compiled} compiled')
 
 
 def files(cache):
