@@ -203,11 +203,16 @@ void a64_update_context(struct a64_cpu *cpu)
     } while (v->nr_ctx < before); // ids ran out on the way, and all were handed out anew
 }
 
+bool a64_interrupt_due(const struct a64_cpu *cpu)
+{
+    unsigned lines = __atomic_load_n(&cpu->irq_lines, __ATOMIC_SEQ_CST);
+    return (lines & A64_LINE_IRQ && !(cpu->daif & PSTATE_I)) ||
+           (lines & A64_LINE_FIQ && !(cpu->daif & PSTATE_F));
+}
+
 void a64_check_interrupts(struct a64_cpu *cpu)
 {
-    unsigned lines = __atomic_load_n(&cpu->irq_lines, __ATOMIC_ACQUIRE);
-    if ((lines & A64_LINE_IRQ && !(cpu->daif & PSTATE_I)) ||
-        (lines & A64_LINE_FIQ && !(cpu->daif & PSTATE_F)))
+    if (a64_interrupt_due(cpu))
         vcpu_kick(&cpu->v, EXIT_REQ_INTERRUPT);
 }
 

@@ -108,6 +108,7 @@ struct a64_cpu {
     bool event;          // atomic; the event register (SEV, WFE)
     bool off;            // atomic; PSCI: it does not run, and who switches it on owns everything
     uint8_t claim;       // DBGCLAIM tags
+    uint32_t yields;     // YIELDs so far
     struct a64_fault fault;
     bool exc_recorded;   // instead of the fault, `exc` is what raise_fault() takes: A64_EXC()
     uint64_t exc;
@@ -151,7 +152,9 @@ void a64_cpu_reset(struct a64_cpu *cpu, uint64_t pc, uint64_t x0);
 void a64_update_mode(struct a64_cpu *cpu);
 // Recomputes dctx, uctx, ictx after a change of TTBR, TCR, SCTLR.M, PAN, EL.
 void a64_update_context(struct a64_cpu *cpu);
-// Asks for EXIT_REQ_INTERRUPT if a line is up and unmasked. After any unmasking.
+// Is a line up that PSTATE.DAIF lets through? vCPU's thread.
+bool a64_interrupt_due(const struct a64_cpu *cpu);
+// Asks for EXIT_REQ_INTERRUPT if so. After any unmasking.
 void a64_check_interrupts(struct a64_cpu *cpu);
 // PSTATE.DAIF from here on (PSTATE_*). A block may go on to its successor after it: what has to be
 // looked at again is asked for.

@@ -11,6 +11,7 @@
 #include "jit/tlb.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <string.h>
 
 static const struct sysreg *named(uint64_t imm)
@@ -180,12 +181,18 @@ void a64_helper_wfe(struct vcpu *v, void *d, const void *a, const void *b, const
         v->halt = VCPU_EXIT_PAUSE;
 }
 
-// A spinning CPU lets others run, if there are any.
+#define YIELDS_A_TURN 64
+
+// A spinning CPU lets its host processor's other thread have more of it, and after a while whoever
+// waits for the processor itself: that may be the CPU that it spins for.
 void a64_helper_yield(struct vcpu *v, void *d, const void *a, const void *b, const void *c,
                       uint64_t imm)
 {
-    if (v->jit->nr_cpus > 1)
-        __builtin_ia32_pause();
+    if (v->jit->nr_cpus == 1)
+        return;
+    __builtin_ia32_pause();
+    if (!(++a64(v)->yields % YIELDS_A_TURN))
+        sched_yield();
 }
 
 // What this CPU has asked of the others (TLBI) is done when it returns.

@@ -134,8 +134,7 @@ bool tr_dmb(struct tr *t, enum a64_op op, const struct a64_barrier *f)
 bool tr_dsb(struct tr *t, enum a64_op op, const struct a64_barrier *f)
 {
     fence(t);
-    if (tr_el(t))
-        ir_call(&t->ir, A64_HELPER_dsb, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
+    ir_call(&t->ir, A64_HELPER_dsb, IR_NONE, IR_NONE, IR_NONE, IR_NONE, 0);
     return true;
 }
 

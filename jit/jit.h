@@ -13,7 +13,6 @@
 #include "jit/vcpu.h"
 
 #define JIT_MAX_REGIONS 8
-#define JIT_MAX_CPUS    64
 #define JIT_CODE_BUCKETS 4096u
 
 // Waiting of vCPUs for each other; jit/rendezvous.h.

@@ -29,7 +29,7 @@ static void emit_function(struct quick_tr *t, struct quick_cold *c)
 }
 
 // The place of i's access, found in the TLB. The base is the register of *va, where the whole
-// address stays for now.
+// address stays: out of line it is asked for again.
 static struct x86_rm look(struct quick_tr *t, const struct ir_insn *i, unsigned size, bool store, int *va,
                           struct quick_cold **cold)
 {

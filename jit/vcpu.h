@@ -12,6 +12,8 @@
 #include "jit/fp.h"
 #include "jit/guest.h"
 
+#define JIT_MAX_CPUS 64
+
 #define VCPU_NR_R   160 // integer registers and plain system registers
 #define VCPU_NR_V   32  // vector registers
 #define VCPU_NR_TMP 96  // block temporaries
@@ -121,7 +123,7 @@ struct vcpu_work {
     struct vcpu_work_item item[32];
     unsigned nr;
     bool too_many;        // to list them: everything is flushed
-    uint64_t owed[64];    // this vCPU's own: what every other has to have done
+    uint64_t owed[JIT_MAX_CPUS]; // this vCPU's own: what every other has to have done
 };
 
 struct vcpu_stats {

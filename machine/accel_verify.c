@@ -187,6 +187,7 @@ struct board_log *accel_verify_start(struct machine *m)
     LOGGED(affinity_info);
     LOGGED(pmu_irq);
     LOGGED(pmu_look_after);
+    m->board.event = NULL; // nobody to tell: one CPU is verified
     const struct config_machine_props *p = &m->config->machine;
     struct verify_options options = { .how = (enum verify_how)p->verify_how, .every = (unsigned)p->verify_every,
                                       .failed = failed, .opaque = m };

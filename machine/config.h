@@ -33,8 +33,6 @@ enum {
     CONFIG_MAX_DISPLAYS = 4,
 };
 
-#define CONFIG_MAX_CPUS 64
-
 enum config_accel {
     CONFIG_ACCEL_TIERED, // quick, and libgccjit for what stays hot
     CONFIG_ACCEL_QUICK,  // one pass from IR to the host's code, for every block
@@ -203,7 +201,7 @@ struct config_machine_props {
 struct machine_config {
     struct config_machine_props machine;
     int cpu; // index into a64_models; 0 is the default
-    int smp;             // number of CPUs, 1 .. CONFIG_MAX_CPUS
+    int smp;             // number of CPUs, 1 .. JIT_MAX_CPUS
     uint64_t ram_size;  // bytes, a multiple of 1 MiB
     bool virtio_legacy; // virtio-mmio version 1, as QEMU's default is
 

@@ -283,14 +283,14 @@ bool opt_smp(struct options *o, const char *arg)
     const int levels[] = { p.sockets, p.clusters, p.cores, p.threads };
     int64_t product = 1;
     for (size_t n = 0; n < ARRAY_SIZE(levels); n++) {
-        if (levels[n] < 0 || levels[n] > CONFIG_MAX_CPUS)
-            return error_set(o->err, "-smp %s: there are at most %d CPUs", arg, CONFIG_MAX_CPUS);
+        if (levels[n] < 0 || levels[n] > JIT_MAX_CPUS)
+            return error_set(o->err, "-smp %s: there are at most %d CPUs", arg, JIT_MAX_CPUS);
         product *= levels[n] ? levels[n] : 1;
     }
     if (p.cpus == 0)
-        p.cpus = product <= CONFIG_MAX_CPUS ? (int)product : CONFIG_MAX_CPUS + 1;
-    if (p.cpus < 1 || p.cpus > CONFIG_MAX_CPUS)
-        return error_set(o->err, "-smp %s: there are at most %d CPUs", arg, CONFIG_MAX_CPUS);
+        p.cpus = product <= JIT_MAX_CPUS ? (int)product : JIT_MAX_CPUS + 1;
+    if (p.cpus < 1 || p.cpus > JIT_MAX_CPUS)
+        return error_set(o->err, "-smp %s: there are at most %d CPUs", arg, JIT_MAX_CPUS);
     if (p.maxcpus && p.maxcpus != p.cpus)
         return error_set(o->err, "-smp %s: all CPUs are there from the start (maxcpus=%d)", arg, p.cpus);
     // A level that is not named is what the others leave.

@@ -2,6 +2,7 @@
 #include "machine/short_way.h"
 
 #include "base/bits.h"
+#include "devices/gic.h"
 #include "frontend/cpu_models.h"
 
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 enum {
     MEMORY_LEAST = 1024, // MiB that a disk's system gets
     MEMORY_MOST = 4096,
-    CPUS_MOST = 8, // as many as a GICv2 has
+
     NAME_ROOM = 4096,
     SSH_PORT = 2222, // the first of the ports that are tried for the guest's ssh
     SSH_PORTS = 20,
@@ -138,7 +139,7 @@ static bool is_given(const struct options *o, const char *name)
 static int cpus_by_host(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN) / 2;
-    return n < 1 ? 1 : n > CPUS_MOST ? CPUS_MOST : (int)n;
+    return n < 1 ? 1 : n > GICV2_MAX_CPUS ? GICV2_MAX_CPUS : (int)n;
 }
 
 // Some kinds of runs have one CPU.

@@ -69,19 +69,20 @@ static struct timespec from_now(int64_t ns)
     return (struct timespec){ t.tv_sec + ns / 1000000000, ns % 1000000000 };
 }
 
-// WFE.
+// WFE. An interrupt that is masked does not end it: who waits for a lock with interrupts masked is not
+// to keep its holder from the processor.
 static void pause_a_moment(struct vcpu_thread *t)
 {
     struct vcpu *v = &t->cpu->v;
     for (unsigned n = 0; v->jit->nr_cpus > 1 && n < SPINS; n++) {
-        if (has_line(t) || exec_monitor_lost(v) || take_event(t))
+        if (a64_interrupt_due(t->cpu) || exec_monitor_lost(v) || take_event(t))
             return;
         __builtin_ia32_pause();
     }
     fall_asleep(t, true);
     struct timespec until = from_now(v->excl_size ? MONITOR_NS : EVENT_NS);
     pthread_mutex_lock(&t->lock);
-    if (!t->stop && !has_line(t) && !take_event(t))
+    if (!t->stop && !a64_interrupt_due(t->cpu) && !take_event(t))
         pthread_cond_timedwait(&t->wake, &t->lock, &until);
     pthread_mutex_unlock(&t->lock);
     fall_asleep(t, false);

@@ -85,7 +85,7 @@ static bool put(struct fragments_datagram *d, const struct net_frame *f, unsigne
         d->len = at + len;
     if (!at) {
         d->first = true;
-        d->f->len = header; // for now
+        d->f->len = header; // the rest is added when all is there
         memcpy(d->f->data, f->data, ETH + header);
     }
     return d->got <= (d->len ? d->len : MOST);
