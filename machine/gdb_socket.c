@@ -21,13 +21,30 @@ static bool fail(struct gdb_socket *s, const char *where, int number, struct err
     return error_set(err, "-gdb %s: %s", where, strerror(number));
 }
 
+enum { HOST_ROOM = 256 };
+
+static bool is_host_and_port(const char *s)
+{
+    const char *colon = strrchr(s, ':');
+    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    return digits && digits < 6 && !colon[1 + digits] && atoi(colon + 1) <= 65535 && colon - s < HOST_ROOM;
+}
+
+bool gdb_socket_check(const char *where, struct error *err)
+{
+    struct sockaddr_un a;
+    if (!strncmp(where, "unix:", 5) && strlen(where + 5) >= sizeof a.sun_path)
+        return error_set(err, "-gdb %s: the path is too long", where);
+    if ((!strncmp(where, "unix:", 5) && where[5]) || (!strncmp(where, "tcp:", 4) && is_host_and_port(where + 4)) ||
+        !strcmp(where, "stdio"))
+        return true;
+    return error_set(err, "-gdb %s: there is: tcp:[HOST]:PORT, unix:PATH, stdio", where);
+}
+
 static bool open_tcp(struct gdb_socket *s, const char *where, struct error *err)
 {
-    char host[256] = "127.0.0.1";
+    char host[HOST_ROOM] = "127.0.0.1";
     const char *begin = where + 4, *colon = strrchr(begin, ':');
-    if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-        atoi(colon + 1) > 65535 || (size_t)(colon - begin) >= sizeof host)
-        return error_set(err, "-gdb %s: there is: tcp:[HOST]:PORT, unix:PATH, stdio", where);
     if (colon > begin)
         snprintf(host, sizeof host, "%.*s", (int)(colon - begin), begin);
     size_t n = strlen(host);
@@ -65,8 +82,6 @@ static bool open_unix(struct gdb_socket *s, const char *where, struct error *err
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
     const char *path = where + 5;
-    if (!*path || strlen(path) >= sizeof a.sun_path)
-        return error_set(err, "-gdb %s: the path is empty or too long", where);
     strcpy(a.sun_path, path);
     if (is_stale(&a))
         unlink(path);
@@ -94,12 +109,12 @@ static void open_stdio(struct gdb_socket *s)
 bool gdb_socket_open(struct gdb_socket *s, const char *where, struct error *err)
 {
     *s = (struct gdb_socket){ .listen_fd = -1, .in = -1, .out = -1, .refused = -1 };
+    if (!gdb_socket_check(where, err))
+        return false;
     if (!strncmp(where, "tcp:", 4))
         return open_tcp(s, where, err);
     if (!strncmp(where, "unix:", 5))
         return open_unix(s, where, err);
-    if (strcmp(where, "stdio"))
-        return error_set(err, "-gdb %s: there is: tcp:[HOST]:PORT, unix:PATH, stdio", where);
     open_stdio(s);
     return true;
 }

@@ -22,6 +22,8 @@ struct gdb_socket {
 
 // where: tcp:[HOST]:PORT (without a host the loopback interface; port 0: any), unix:PATH (mode
 // 0600), stdio.
+// The first only looks at the words.
+bool gdb_socket_check(const char *where, struct error *err);
 bool gdb_socket_open(struct gdb_socket *s, const char *where, struct error *err);
 void gdb_socket_close(struct gdb_socket *s);
 

@@ -120,10 +120,10 @@ bool options_resolve_serials(struct options *o)
 {
     static const char *const ids[CONFIG_MAX_SERIALS] = { "serial0", "serial1" };
     if (!o->serial_count)
-        o->serials[o->serial_count++] = o->nographic            ? "mon:stdio"
-                                        : o->config->nodefaults ? "none"
-                                        : o->config->qmp_stdio  ? "null"
-                                                                : "mon:stdio";
+        o->serials[o->serial_count++] = o->nographic             ? "mon:stdio"
+                                        : o->config->nodefaults  ? "none"
+                                        : options_stdio_taken(o) ? "null"
+                                                                 : "mon:stdio";
     for (unsigned n = 0; n < o->serial_count; n++)
         if (!resolve_serial(o, o->serials[n], ids[n]))
             return false;

@@ -3,6 +3,8 @@
 #include "machine/option_handlers.h"
 
 #include "base/log.h"
+#include "machine/gdb_socket.h"
+#include "machine/suggest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,8 @@ bool opt_gdb(struct options *o, const char *arg)
     o->config->gdb = keyval_first(o->config, "where", &arg);
     if (!o->config->gdb)
         return error_set(o->err, "-gdb %s: where to listen comes first", arg);
+    if (!gdb_socket_check(o->config->gdb, o->err))
+        return false;
     bool ok = keyval_parse(o->config, &gdb_group, arg, &p, o->err);
     o->config->gdb_stays_stopped = p.disconnect;
     return ok;
@@ -52,6 +56,25 @@ bool opt_stopped(struct options *o, const char *arg)
     return true;
 }
 
+// True with *err set if a subject is nearly one that there is.
+static bool subject_misspelt(const char *list, struct error *err)
+{
+    for (; *list; list += strspn(list, ",")) {
+        struct suggest near;
+        size_t n = strcspn(list, ",");
+        suggest_init(&near, list, n);
+#define X(id, name, help) suggest_offer(&near, name);
+        LOG_SUBJECTS(X)
+#undef X
+        if (near.best && near.distance) {
+            error_set(err, "-d %.*s: no such log subject; did you mean %s?", (int)n, list, near.best);
+            return true;
+        }
+        list += n;
+    }
+    return false;
+}
+
 bool opt_log(struct options *o, const char *arg)
 {
     if (wants_help(arg)) {
@@ -62,7 +85,7 @@ bool opt_log(struct options *o, const char *arg)
         o->done = true;
         return true;
     }
-    return log_parse(arg, &o->config->log_mask, o->err);
+    return !subject_misspelt(arg, o->err) && log_parse(arg, &o->config->log_mask, o->err);
 }
 
 bool opt_log_file(struct options *o, const char *arg)

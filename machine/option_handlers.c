@@ -219,14 +219,22 @@ static bool check_ids(struct options *o)
     return true;
 }
 
+static bool gdb_on_stdio(const struct options *o)
+{
+    return o->config->gdb && !strcmp(o->config->gdb, "stdio");
+}
+
+bool options_stdio_taken(const struct options *o)
+{
+    return o->config->qmp_stdio || gdb_on_stdio(o);
+}
+
 static bool check_stdio(struct options *o)
 {
-    int users = 0;
+    int users = o->config->qmp_stdio + gdb_on_stdio(o);
     for (size_t i = 0; i < o->config->chardev_count; i++)
         users += o->config->chardevs[i].backend == CONFIG_CHAR_STDIO;
-    users += o->config->qmp_stdio;
-    users += o->config->gdb && !strcmp(o->config->gdb, "stdio");
-    return users < 2 ? true : error_set(o->err, "stdio can be used once");
+    return users < 2 ? true : error_set(o->err, "stdio can be used once, by one of -serial, -chardev, -qmp and -gdb");
 }
 
 bool options_check(struct options *o)

@@ -83,6 +83,8 @@ bool options_check(struct options *o);
 // Parts of it, in files of their own. -mon's -chardev; -serial's.
 bool options_resolve_mon(struct options *o);
 bool options_resolve_serials(struct options *o);
+// Standard input and output are another protocol's than the UART's.
+bool options_stdio_taken(const struct options *o);
 // Each -device finds its drive, each if=virtio drive gets its device; -bios and if=pflash drives get banks.
 bool options_connect_drives(struct options *o);
 bool options_fill_flash(struct options *o);

@@ -164,6 +164,17 @@ static bool qemu_accel(struct options *o, const char *arg, bool *ok)
     return true;
 }
 
+enum { NOT_SAID = -1 };
+
+// A number that was not said becomes 0, which nobody may say.
+static bool at_least_one(struct options *o, const char *name, int *number)
+{
+    if (*number == 0)
+        return error_set(o->err, "-accel: %s=0: at least 1", name);
+    *number = *number == NOT_SAID ? 0 : *number;
+    return true;
+}
+
 bool opt_accel(struct options *o, const char *arg)
 {
     bool ok;
@@ -175,8 +186,11 @@ bool opt_accel(struct options *o, const char *arg)
     if (equals && strncmp(arg, "accel=", 6))
         return error_set(o->err, "-accel %s: the engine's name comes first", arg);
     struct config_machine_props *given = &o->config->machine;
-    given->workers = given->verify_engine = given->verify_how = given->verify_every = 0;
+    given->verify_engine = given->verify_how = 0;
+    given->workers = given->verify_every = NOT_SAID;
     if (!keyval_parse(o->config, &accel_group, arg, &o->config->machine, o->err))
+        return false;
+    if (!at_least_one(o, "workers", &given->workers) || !at_least_one(o, "every", &given->verify_every))
         return false;
     o->accel_chosen = true;
     const struct config_machine_props *p = &o->config->machine;

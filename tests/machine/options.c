@@ -186,6 +186,7 @@ Test(options, unknown_names)
     bad("K -accel verify,every=few", "every");
     bad("K -accel tiered,wrokers=2", "did you mean 'workers'?");
     bad("K -d nosuch", "nosuch");
+    bad("K -d int,guest_eror", "did you mean guest_error?");
     bad("K -global virtio-mmio.force_legacy=on", "force-legacy");
 }
 
@@ -739,6 +740,8 @@ Test(options, engines)
     cr_expect_eq(config.machine.accel, CONFIG_ACCEL_QUICK);
     bad("K -accel tiered,workers=33", "more than 32");
     bad("K -accel tiered,workers=-1", "not a number");
+    bad("K -accel tiered,workers=0", "workers=0: at least 1");
+    bad("K -accel verify,every=0", "every=0: at least 1");
     bad("K -accel interp,workers=1", "no workers");
     bad("K -accel workers=1", "name comes first");
 }
@@ -759,7 +762,14 @@ Test(options, debugger)
     cr_expect(config.gdb_stays_stopped);
     good("K -gdb stdio -serial null");
     bad("K -S", "add -s or -gdb");
-    bad("K -gdb stdio", "stdio can be used once");
+    good("K -gdb stdio"); // the UART goes nowhere then
+    cr_expect_eq(config.chardevs[config.serials[0]].backend, CONFIG_CHAR_NULL);
+    bad("K -gdb stdio -nographic", "stdio can be used once");
+    bad("K -gdb stdio -serial stdio", "stdio can be used once");
+    bad("K -gdb bogus", "there is: tcp:[HOST]:PORT, unix:PATH, stdio");
+    bad("K -gdb tcp:localhost", "there is: tcp:[HOST]:PORT, unix:PATH, stdio");
+    bad("K -gdb tcp::70000", "there is: tcp:[HOST]:PORT, unix:PATH, stdio");
+    bad("K -gdb unix:", "there is: tcp:[HOST]:PORT, unix:PATH, stdio");
     bad("K -gdb tcp::1,disconnect=later", "disconnect");
     bad("K -gdb tcp::1,wait=on", "wait");
 }
