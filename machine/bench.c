@@ -54,7 +54,7 @@ static bool add_engine(struct bench *b, const char *name, size_t len, struct err
         b->engines[b->nr_engines++].accel = engines[i].accel;
         return true;
     }
-    return error_set(err, "bench: there is no engine %.*s (interp, tiered, gccjit)", (int)len,
+    return error_set(err, "bench: there is no engine %.*s (interp, quick, tiered, gccjit)", (int)len,
                      name);
 }
 
@@ -111,7 +111,7 @@ static const struct row {
     bool (*set)(struct bench *b, const char *arg, struct error *err);
 } rows[] = {
     {"guest", "FILE", "run this instead of the built-in guest (as -kernel does)", set_guest},
-    {"engines", "LIST", "which, in this order: interp,tiered,gccjit", set_engines},
+    {"engines", "LIST", "of interp,quick,tiered,gccjit, in this order: interp,tiered,gccjit", set_engines},
     {"rounds", "N", "run each engine so often: 2; the first with a cold cache", set_rounds},
     {"ms", "N", "let each kernel run for so many milliseconds: 400", set_ms},
     {"json", "FILE", "write all figures as JSON", set_json},

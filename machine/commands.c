@@ -57,19 +57,26 @@ int command_help(int argc, char **argv, FILE *out, struct error *err)
     return EXIT_CODE_POWER_OFF;
 }
 
+static const char cache_words[] = "usage: armlet cache list|clear [--cache-dir DIR]";
+
 static int cache_usage(struct error *err)
 {
-    error_set(err, "usage: armlet cache list|clear [--cache-dir DIR]");
+    error_set(err, "%s", cache_words);
     return EXIT_CODE_USAGE;
 }
 
 int command_cache(int argc, char **argv, FILE *out, struct error *err)
 {
-    static const struct option longs[] = {{"cache-dir", required_argument, NULL, 'c'}, {0}};
+    static const struct option longs[] = {
+        {"cache-dir", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {0}};
     const char *dir = NULL, *verb = NULL;
     optind = 0;
     opterr = 0;
     for (int r; (r = getopt_long_only(argc, argv, "-", longs, NULL)) != -1;) {
+        if (r == 'h') {
+            fprintf(out, "%s\n", cache_words);
+            return EXIT_CODE_POWER_OFF;
+        }
         if (r == 'c')
             dir = optarg;
         else if (r == 1 && !verb)

@@ -51,10 +51,8 @@ struct block *disk_make(const char *path, const struct disk_arguments *a, struct
 // The size of a new image is its backing file's, unless it is said.
 static bool find_size(struct disk_arguments *a, struct error *err)
 {
-    if (a->second)
-        return keyval_size(a->second, 1, &a->qcow2.size)
-                   ? true
-                   : error_set(err, "%s: not a size (512M, 20G)", a->second);
+    if (a->second) // the command line was
+        return true;
     struct block_options options = {.readonly = true, .backing = true};
     if (!strcmp(a->backing_format, "raw"))
         options.format = BLOCK_FORMAT_RAW;
@@ -238,13 +236,10 @@ static const struct verb {
     {"convert", "fOocyB", 2, disk_convert},
 };
 
-static int usage(struct error *err)
-{
-    error_set(err, "usage: armlet disk create [-f FORMAT] [-o PROP=VALUE,...] [-b FILE -F FORMAT] "
-                   "[--force] FILE SIZE | info FILE | check [--repair] FILE | convert [-f FORMAT] "
-                   "[-O FORMAT] [-c] [-o ...] [--backing] [--force] FILE NEW");
-    return EXIT_CODE_USAGE;
-}
+static const char usage[] =
+    "usage: armlet disk create [-f FORMAT] [-o PROP=VALUE,...] [-b FILE -F FORMAT] [--force] FILE SIZE | "
+    "info [-f FORMAT] FILE | check [-f FORMAT] [--repair] FILE | "
+    "convert [-f FORMAT] [-O FORMAT] [-c] [-o PROP=VALUE,...] [--backing] [--force] FILE NEW";
 
 static const struct verb *find_verb(const char *name)
 {
@@ -309,7 +304,11 @@ static bool parse(int argc, char **argv, const struct verb **verb, struct disk_a
     bool has_all = (*verb)->files == files || ((*verb)->run == disk_create && a->backing);
     if (!a->file || !has_all || optind < argc - 1)
         return false;
-    return parse_image_options(image, &a->qcow2, err);
+    if (!parse_image_options(image, &a->qcow2, err))
+        return false;
+    bool has_size = (*verb)->run == disk_create && a->second;
+    return !has_size || keyval_size(a->second, 1, &a->qcow2.size) ||
+           error_set(err, "%s: not a size (512M, 20G)", a->second);
 }
 
 int command_disk(int argc, char **argv, FILE *out, struct error *err)
@@ -317,10 +316,15 @@ int command_disk(int argc, char **argv, FILE *out, struct error *err)
     struct disk_arguments a = {0};
     const struct verb *verb;
     struct error wrong = {0};
+    if (argc > 1 && (!strcmp(argv[1], "-help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+        fprintf(out, "%s\n", usage);
+        return EXIT_CODE_POWER_OFF;
+    }
     if (!parse(argc, argv, &verb, &a, &wrong)) {
-        usage(err);
         if (*wrong.text)
             *err = wrong;
+        else
+            error_set(err, "%s", usage);
         return EXIT_CODE_USAGE;
     }
     if (a.backing && (a.new_format == BLOCK_FORMAT_RAW || !a.backing_format)) {

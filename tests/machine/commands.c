@@ -153,7 +153,11 @@ Test(commands, disk_usage)
 {
     cr_expect_eq(RUN("disk"), 2);
     cr_expect(strstr(error.text, "usage"), "'%s'", error.text);
+    cr_expect_eq(RUN("disk", "--help"), 0);
+    cr_expect(strstr(printed, "usage: armlet disk create"), "'%s'", printed);
     cr_expect_eq(RUN("disk", "crate", "x", "1M"), 2);
+    cr_expect_eq(RUN("disk", "create", "/nonexistent/x", "20Q"), 2);
+    cr_expect(strstr(error.text, "20Q: not a size"), "'%s'", error.text);
     cr_expect_eq(RUN("disk", "create", "/nonexistent/x"), 2);
     cr_expect_eq(RUN("disk", "info"), 2);
     cr_expect_eq(RUN("disk", "info", "a", "b"), 2);
