@@ -15,13 +15,16 @@ _armlet() {
     [ "$COMP_CWORD" -lt 1 ] || prev=${COMP_WORDS[COMP_CWORD - 1]}
     COMPREPLY=()
     case ${prev/#--/-} in
-    -cpu | -accel | -device | -chardev | -d | -machine | -M)
+    -cpu | -accel | -device | -chardev | -d | -machine | -M | -netdev | -nic | -net)
         words=$(_armlet_names "$1" "${prev/#--/-}") ;;
     -serial) words='mon:stdio stdio null none file: chardev:' ;;
     -drive) words='file= if=pflash,format=raw,file=' ;;
-    -display | -monitor | -parallel) words=none ;;
+    -display) words='none sdl vnc=:' ;;
+    -gdb) words='tcp:: unix: stdio' ;;
+    -qmp) words='unix: stdio' ;;
+    -monitor | -parallel | -vga) words=none ;;
     -rtc) words=base=utc ;;
-    -kernel | -initrd | -dtb | -bios | -D | -cache-dir)
+    -kernel | -initrd | -dtb | -bios | -pflash | -D | -cache-dir | -share | -debug | -trace-file | -profile)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return ;;
     *)
@@ -30,7 +33,7 @@ _armlet() {
         -*) words=$(_armlet_options "$1") ;;
         *)
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-            [ "$COMP_CWORD" -ne 1 ] || words='bench cache help'
+            [ "$COMP_CWORD" -ne 1 ] || words='bench cache disk help'
             ;;
         esac ;;
     esac

@@ -31,7 +31,12 @@ def main():
     expect('-cpu', offered(armlet, script, '-cpu', ''), 'cortex-a57')
     expect('-device v', offered(armlet, script, '-device', 'v'), 'virtio-blk-device')
     expect('-d', offered(armlet, script, '-d', 'gu'), 'guest_error')
-    expect('first word', offered(armlet, script, 'be'), 'bench')
+    expect('-display', offered(armlet, script, '-display', ''), 'none', 'sdl', 'vnc=:')
+    expect('-netdev', offered(armlet, script, '-netdev', ''), 'user', 'stream')
+    words = re.findall(r'^  (\w+) ', text[text.index('Commands,'):], re.M)
+    expect('first word', offered(armlet, script, ''), *words)
+    with open(data + '/_armlet') as f:
+        expect('first word, zsh', f.read().split(), *words)
     expect('a file', offered(armlet, script, '-kernel', data + '/armlet.d'), data + '/armlet.desktop')
     if shutil.which('zsh') and subprocess.run(['zsh', '-n', data + '/_armlet']).returncode:
         wrong.append('_armlet: zsh does not understand it')
