@@ -12,7 +12,7 @@ static void cpus(struct monitor *m)
     const struct machine *machine = m->d->m;
     for (unsigned n = 0; n < machine->nr_cpus; n++) {
         const struct a64_cpu *cpu = machine->cpus[n];
-        fprintf(m->out, "%c CPU#%u: %spc %#018" PRIx64 " EL%u, lines%s%s, %" PRIu64 " instructions\n",
+        fprintf(m->out, "%c CPU#%u: %spc 0x%016" PRIx64 " EL%u, lines%s%s, %" PRIu64 " instructions\n",
                 cpu == m->cpu ? '*' : ' ', n, cpu->off ? "off, " : "", cpu->v.pc, cpu->el,
                 cpu->irq_lines & A64_LINE_IRQ ? " IRQ" : "",
                 cpu->irq_lines & A64_LINE_FIQ ? " FIQ" : cpu->irq_lines ? "" : " none", cpu->v.icount);

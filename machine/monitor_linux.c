@@ -88,7 +88,7 @@ static void put_text(const struct linux_guest *l, uint64_t va, size_t n)
     if (!read_bytes(l, va, text, n))
         n = 0;
     for (size_t i = 0; i < n && text[i]; i++)
-        fputc(isprint((unsigned char)text[i]) || text[i] == '\n' ? text[i] : '?', l->m->out);
+        fputc(isprint((unsigned char)text[i]) || text[i] == '\n' || text[i] == '\t' ? text[i] : '?', l->m->out);
 }
 
 // Follows a list_head; each is called with the address of what holds it.

@@ -69,6 +69,10 @@ void monitor_physical(struct monitor *m, const char *arg)
 void monitor_bt(struct monitor *m, const char *arg)
 {
     struct backtrace_frame frames[BACKTRACE_MAX];
+    if (m->d->m->nr_cpus > 1) // `info threads` has left another one selected than GDB shows
+        fprintf(m->out, "CPU#%u%s\n", m->cpu->v.index, m->cpu->off ? " is off" : "");
+    if (m->cpu->off)
+        return;
     unsigned nr = backtrace(m->d->m, m->cpu, frames);
     for (unsigned n = 0; n < nr; n++) {
         const struct backtrace_frame *f = &frames[n];
@@ -77,6 +81,6 @@ void monitor_bt(struct monitor *m, const char *arg)
             kernel_name(m->d->m, m->cpu, f->pc, name, sizeof name);
         if (f->interrupted)
             fprintf(m->out, "    exception from EL%d\n", !f->user);
-        fprintf(m->out, "#%-2u %#018" PRIx64 " %s\n", n, f->pc, f->user ? "(program)" : name);
+        fprintf(m->out, "#%-2u 0x%016" PRIx64 " %s\n", n, f->pc, f->user ? "(program)" : name);
     }
 }

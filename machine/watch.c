@@ -119,7 +119,7 @@ void watch_ready(struct watch *w, const struct pollfd *fds)
                 w->m->config->timeout);
         machine_exit(w->m, EXIT_CODE_TIMEOUT);
     }
-    if (expired(w->heartbeat_fd, &fds[1]) && !w->spoke)
+    if (expired(w->heartbeat_fd, &fds[1]) && !w->spoke && !machine_is_paused(w->m))
         beat(w);
 }
 
