@@ -687,8 +687,18 @@ void sdl_run(struct sdl *s)
 
 // Opening and closing -----------------------------------------------------------------------------
 
+// Only where somebody looks: SDL would go on to drivers that draw into memory. SDL_VIDEODRIVER wins.
+static void choose_screen(void)
+{
+    const char *x = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
+    bool has_x = x && *x, has_wayland = wayland && *wayland;
+    if (has_x || has_wayland)
+        SDL_SetHint(SDL_HINT_VIDEODRIVER, !has_wayland ? "x11" : has_x ? "x11,wayland" : "wayland");
+}
+
 static void set_hints(void)
 {
+    choose_screen();
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");        // machine_run() reads them
     SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0"); // the first close asks the guest
     SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");

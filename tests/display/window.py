@@ -249,9 +249,10 @@ def console():
 
 
 def no_screen():
-    """Without a screen there is a reason, and no crash."""
+    """Without a screen there is a reason, and no crash; nor a window that nobody sees."""
     import subprocess
     env = {**os.environ, **server.env, 'DISPLAY': ':4242'}
+    del env['SDL_VIDEODRIVER'], env['SDL_RENDER_DRIVER'] # as users have it
     p = subprocess.run([program, 'sdl'], env=env, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
     check(p.returncode == 1 and p.stdout.startswith('error '), f'{p.returncode}: {p.stdout}')
 
