@@ -424,8 +424,8 @@ static bool load_source(const struct source *s, bool recognised, const struct lo
         return error_set(err, "%s: truncated in the kernel's header", s->path);
     if (recognised)
         return error_set(err,
-                         "%s: neither an Image, a gzipped one nor an ELF file (raw code: "
-                         "-kernel)",
+                         "%s: neither a kernel (Image, gzipped or not, ELF) nor a disk with something on it "
+                         "(raw code: -kernel, an empty disk: -drive)",
                          s->path);
     return load_raw(s, ram, k, err);
 }

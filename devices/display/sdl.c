@@ -738,7 +738,8 @@ struct sdl *sdl_create(const struct front_config *config, struct error *err)
     pthread_cond_init(&s->served_changed, NULL);
     set_hints();
     if (SDL_InitSubSystem(SDL_INIT_VIDEO)) {
-        error_set(err, "%s", SDL_GetError());
+        const char *x = getenv("DISPLAY");
+        error_set(err, "%s; DISPLAY is %s", SDL_GetError(), x && *x ? x : "not set");
         sdl_destroy(s);
         return NULL;
     }
