@@ -103,9 +103,15 @@ def profile(tmp):
     check(str(total) in ''.join(svg.itertext()), f'{total} samples')
 
 
+def refused(tmp):
+    for arguments in ([tmp + '/nothing'], [PROGRAM]):
+        p = subprocess.run([SCRIPT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        equal((p.returncode, p.stdout, p.stderr.count('\n')), (1, '', 1), f'{arguments}: {p.stderr}')
+
+
 def main():
     failed = 0
-    for test in [trace_file, trace_cpus, exec_log, filters, profile]:
+    for test in [trace_file, trace_cpus, exec_log, filters, profile, refused]:
         with tempfile.TemporaryDirectory() as tmp:
             try:
                 test(tmp)
