@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/watch.h"
 
+#include "devices/display/console.h"
 #include "machine/exit_codes.h"
 #include "machine/machine.h"
 
@@ -100,6 +101,13 @@ static void beat(struct watch *w)
     (void)!write(STDERR_FILENO, text, (size_t)n);
 }
 
+// Does the guest show itself on a display?
+static bool draws(const struct machine *m)
+{
+    struct display *d = display_pick(m->displays, m->display_count);
+    return d && !(m->console && d == console_display(m->console)) && display_is_on(d) && !display_is_blank(d);
+}
+
 static bool expired(int fd, const struct pollfd *p)
 {
     uint64_t times;
@@ -119,8 +127,14 @@ void watch_ready(struct watch *w, const struct pollfd *fds)
                 w->m->config->timeout);
         machine_exit(w->m, EXIT_CODE_TIMEOUT);
     }
-    if (expired(w->heartbeat_fd, &fds[1]) && !w->spoke && !machine_is_paused(w->m))
+    if (!expired(w->heartbeat_fd, &fds[1]) || w->spoke)
+        return;
+    if (draws(w->m)) {
+        clear_heartbeat(w);
+        w->spoke = true;
+    } else if (!machine_is_paused(w->m)) {
         beat(w);
+    }
 }
 
 void watch_init(struct watch *w, struct machine *m)

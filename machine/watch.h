@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is looked at from outside while a machine runs, and decides how armlet ends: the text on the
 // first UART (--expect, a kernel's panic), the time it may take (--timeout), and whether there is
-// anything on the screen yet (the heartbeat line).
+// anything on the console or a display yet (the heartbeat line).
 //
 // Console text is looked at by lines, and also when a line stands unfinished for a while (a
 // prompt). Under the machine lock; the descriptors are served by the thread of machine_run().
@@ -27,7 +27,7 @@ struct watch {
     struct clock_timer quiet; // nothing has come for a while
     regex_t expect;
     bool expects, seen, panicked;
-    bool spoke;     // the guest has written something
+    bool spoke;     // the guest has written or drawn something
     bool heartbeat; // a heartbeat line stands on the terminal
     char line[WATCH_LINE];
     size_t len;

@@ -90,6 +90,23 @@ def balloon():
         leave(g)
 
 
+def display():
+    """Its modules are loaded only where one is plugged in; a guest that draws needs no heartbeat."""
+    with start('-device', 'virtio-keyboard-device') as g:
+        check('drm' not in g.run('lsmod'), 'the modules of a display that is not there')
+        g.run('grep -q virtio-keyboard /proc/bus/input/devices')
+        leave(g)
+    with start('-device', 'virtio-gpu-device') as g:
+        g.run('grep -q virtio_gpu /proc/fb')
+        leave(g)
+    kernel, initrd = boot_linux('--generic')
+    with Guest([armlet(), '-m', '1G', '-kernel', kernel, '-initrd', initrd, '-append', 'console=tty0', '-device', 'virtio-gpu-device',
+                '-display', 'none', '-timeout', str(int(15 * PATIENCE))]) as g:
+        check(g.wait() == 5, f'status: {g.text[-300:]}')
+        seconds = [int(n) for n in re.findall('nothing on the console yet: (\\d+) s', g.text)]
+        check(seconds and max(seconds) < 14 * PATIENCE, f'the heartbeat goes on: {seconds}')
+
+
 def two_machines():
     top = tempfile.mkdtemp(prefix='armlet-')
     wire = f'stream,addr.type=unix,addr.path={top}/wire'
@@ -108,4 +125,4 @@ def two_machines():
 
 
 if __name__ == '__main__':
-    main(shared_folders, ports, balloon, two_machines)
+    main(shared_folders, ports, balloon, display, two_machines)
