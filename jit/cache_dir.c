@@ -41,19 +41,23 @@ bool cache_dir_name(const char *dir, char *out, size_t size, struct error *err)
     return true;
 }
 
-// Makes a directory and what leads to it. Errors show when it is opened.
-static void make_path(const char *name)
+// Makes a directory and what leads to it. Returns the error number of the first step that failed, 0 if none.
+static int make_path(const char *name)
 {
     char path[512];
+    int failed = 0;
     snprintf(path, sizeof path, "%s", name);
     for (char *p = path + 1; *p; p++) {
         if (*p != '/')
             continue;
         *p = 0;
-        mkdir(path, 0700);
+        if (mkdir(path, 0700) && errno != EEXIST && !failed)
+            failed = errno;
         *p = '/';
     }
-    mkdir(path, 0700);
+    if (mkdir(path, 0700) && errno != EEXIST && !failed)
+        failed = errno;
+    return failed;
 }
 
 int cache_dir_open(const char *name, bool make, struct error *err)
@@ -61,8 +65,10 @@ int cache_dir_open(const char *name, bool make, struct error *err)
     struct stat st;
     int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT && make) {
-        make_path(name);
+        int failed = make_path(name);
         fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 && failed)
+            errno = failed;
     }
     if (fd < 0) {
         error_set(err, "code cache: %.300s: %s", name, strerror(errno));

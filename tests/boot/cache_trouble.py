@@ -111,6 +111,7 @@ def read_only():
         return
     try:
         expect(cache, 'nothing is added', True)
+        expect(cache + '/deeper/still', 'Read-only file system', False)
     finally:
         subprocess.run(['umount', cache], check=True)
 
