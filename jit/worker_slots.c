@@ -449,7 +449,7 @@ bool worker_hear(struct compile_service *s, struct slot *slot, int64_t now)
 static void take_event(struct compile_service *s, const struct zygote_event *e)
 {
     if (e->what == ZYGOTE_NO_ASSEMBLER) {
-        snprintf(s->why_down, sizeof s->why_down, "no assembler (as) is installed");
+        snprintf(s->why_down, sizeof s->why_down, "no assembler (as) in PATH");
         return;
     }
     for (unsigned i = 0; i < s->nr_slots; i++) {

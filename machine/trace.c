@@ -190,8 +190,9 @@ void trace_destroy(struct trace *t)
         putc(TRACE_OFFSET, t->file);
         put_varint(t->file, zigzag((int64_t)offset >> 16));
     }
-    if (t->file)
-        fclose(t->file);
+    bool whole = !t->file || !ferror(t->file);
+    if ((t->file && fclose(t->file)) || !whole)
+        fprintf(stderr, "armlet: %s: not whole: %s\r\n", t->m->config->trace_file, strerror(whole ? errno : EIO));
     mutex_fini(&t->lock);
     free(t);
 }

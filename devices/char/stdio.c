@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -66,8 +67,12 @@ static size_t write_some(struct stdio *s, const uint8_t *data, size_t len)
                       s->out_kind == OUT_POLLED && len > s->piece ? s->piece : len);
         }
     } while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != EAGAIN)
+    if (n < 0 && errno != EAGAIN) {
         s->out_dead = true;
+        // A reader may go away; what else ends output is worth a line.
+        if (errno != EPIPE && errno != ECONNRESET && errno != EIO)
+            fprintf(stderr, "armlet: output of the guest's is lost: %s\r\n", strerror(errno));
+    }
     return n < 0 ? 0 : (size_t)n;
 }
 

@@ -96,6 +96,12 @@ def second_uart():
         check(out == 'A' and f.read() == 'B', f'first UART {out!r}')
 
 
+def full_disk():
+    """What the guest says or does and cannot be written is lost, but not in silence."""
+    run(0, hello('A') + OFF, '-serial', 'file:/dev/full', err='output of the guest\'s is lost: No space left')
+    run(0, OFF, '-trace-file', '/dev/full', err='/dev/full: not whole')
+
+
 def signals():
     """The guest has not enabled the key's interrupt: SIGTERM ends armlet. If it has, the second does."""
     for code, press in [(FOREVER, 1), (words(0xd2a12060, 0x52800101, 0xb9041001) + FOREVER, 2)]:  # GPIOIE = 8
@@ -154,4 +160,4 @@ def no_growth():
 
 
 if __name__ == '__main__':
-    main(timeout, expect, resets_and_panics, semihosting, test_device, second_uart, signals, heartbeat, no_growth)
+    main(timeout, expect, resets_and_panics, semihosting, test_device, second_uart, full_disk, signals, heartbeat, no_growth)
