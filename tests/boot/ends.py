@@ -131,8 +131,10 @@ def heartbeat():
 def no_growth():
     """Resets for seconds, hundreds a second: the files again, RAM again, no more memory and no more descriptors."""
     code = program('again', RESET)
+    # AddressSanitizer would keep what was freed.
+    env = dict(os.environ, ASAN_OPTIONS=os.environ.get('ASAN_OPTIONS', '') + ':quarantine_size_mb=0:thread_local_quarantine_size_kb=0')
     p = subprocess.Popen([armlet(), '-nographic', '-m', '64', '-kernel', code], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                         stdout=subprocess.DEVNULL)
+                         stdout=subprocess.DEVNULL, env=env)
 
     def size():
         with open(f'/proc/{p.pid}/statm') as f:
