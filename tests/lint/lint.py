@@ -19,7 +19,7 @@ MAY_INCLUDE = {
 # Headers that only some files may include.
 RESERVED = [
     (r'libgccjit', r'jit/gccjit_\w+\.[ch]|jit/worker\.c'),
-    (r'SDL', r'devices/display/sdl(_keys)?\.[ch]'),
+    (r'SDL', r'devices/display/sdl(_\w+)?\.[ch]'),
     (r'glib(\.h|/)', r'(?!)'),
     (r'criterion', r'tests/'),
     (r'libfdt', r'devices/\w+\.[ch]|machine/devtree\.c|tests/'),
