@@ -10,14 +10,12 @@
 
 #ifdef HAVE_GCCJIT
 #include "jit/gccjit.h"
-#endif
 
 static void report(void *opaque, const char *line)
 {
     say("%s", line);
 }
 
-#ifdef HAVE_GCCJIT
 static bool waits(const struct config_machine_props *p)
 {
     return (p->accel == CONFIG_ACCEL_VERIFY ? p->verify_engine : p->accel) == CONFIG_ACCEL_GCCJIT;
