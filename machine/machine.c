@@ -4,6 +4,7 @@
 #include "devices/char/buffer.h"
 #include "devices/char/mirror.h"
 #include "devices/char/null.h"
+#include "devices/char/say.h"
 #include "devices/char/socket.h"
 #include "devices/char/stdio.h"
 #include "devices/display/console.h"
@@ -471,7 +472,7 @@ static void take_signal(struct machine *m, int what, int *signal)
     if (asked) {
         tell(m, MACHINE_EVENT_POWERDOWN);
         m->power_key_pressed = true;
-        fprintf(stderr, "armlet: SIGTERM: the guest is asked to power off\r\n");
+        say("SIGTERM: the guest is asked to power off");
         return;
     }
     *signal = what;
@@ -549,7 +550,7 @@ int machine_run(struct machine *m)
     struct stats_clock began = stats_begin();
     struct error accel_err;
     if (!accel_start(m, &accel_err))
-        fprintf(stderr, "armlet: %s\r\n", accel_err.text);
+        say("%s", accel_err.text);
     enter(m, MACHINE_LIVE);
     watch_start(&m->watch);
     do {
@@ -571,7 +572,7 @@ int machine_run(struct machine *m)
         if (request == MACHINE_RESET)
             tell(m, MACHINE_EVENT_RESET);
         if (request == MACHINE_RESET && !reset(m, &err)) {
-            fprintf(stderr, "armlet: %s\r\n", err.text);
+            say("%s", err.text);
             status = EXIT_CODE_ERROR;
             break;
         }

@@ -33,6 +33,7 @@ struct stdio {
     int out_fd;   // config.out_fd or our own second opening of it
     size_t piece; // OUT_POLLED: how much a ready descriptor takes without blocking
     bool raw;     // the terminal is ours to restore
+    bool tty;     // output is a terminal
     bool in_eof, out_dead, waiting; // waiting: the guest was told that output is full
     bool escaped, monitor;
     char line[MONITOR_LINE];
@@ -68,6 +69,8 @@ static size_t write_some(struct stdio *s, const uint8_t *data, size_t len)
     } while (n < 0 && errno == EINTR);
     if (n < 0 && errno != EAGAIN)
         s->out_dead = true;
+    if (n > 0 && s->tty)
+        terminal_wrote(data, (size_t)n);
     return n < 0 ? 0 : (size_t)n;
 }
 
@@ -316,6 +319,7 @@ static void open_output(struct stdio *s)
 {
     struct stat st;
     s->out_fd = s->config.out_fd;
+    s->tty = isatty(s->out_fd);
     s->out_kind = OUT_POLLED;
     s->piece = 65536;
     if (fstat(s->out_fd, &st) || S_ISREG(st.st_mode))

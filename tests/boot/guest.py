@@ -12,7 +12,7 @@ import fcntl, os, pty, re, resource, select, signal, socket, struct, subprocess,
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATIENCE = float(os.environ.get('ARMLET_TEST_PATIENCE', '1'))
 # What armlet itself has to say may come at any moment, also right behind a prompt.
-PROMPT = r'[\r\n][^\r\n]* # (\x1b\[6n)?(armlet: [^\r\n]*[\r\n]+)*$'
+PROMPT = r'[\r\n][^\r\n]* # (\x1b\[6n)?([\r\n]*armlet: [^\r\n]*[\r\n]+)*$'
 CTRL_A = '\x01'
 
 
