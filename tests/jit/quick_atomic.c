@@ -4,7 +4,7 @@
 // pages that are and are not in the TLB, misaligned and read-only ones; what is in the registers,
 // in memory and in the monitor after. And several threads at once, each with a vCPU of its own.
 #include "jit/quick_ctx.h"
-#include "tests/jit/toy.h"
+#include "tests/jit/twins.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -57,16 +57,10 @@ static void emit_op(struct toy *t, struct ir *ir, uint32_t arg)
 
 static struct toy *machine(const char *engine)
 {
-    setenv("ARMLET_TEST_ENGINE", engine, 1);
-    struct toy *t = toy_create();
+    struct toy *t = twins_machine(engine);
     t->emit[1] = emit_op;
     toy_map(t, TOY_DATA + PAGE_SIZE, TOY_DATA + PAGE_SIZE, PAGE_BITS, TOY_R | TOY_GLOBAL);
     return t;
-}
-
-static unsigned below(uint64_t *random, unsigned n)
-{
-    return (unsigned)(toy_random(random) >> 33) % n;
 }
 
 static void make_op(struct op *o, unsigned op, uint64_t *random)
@@ -74,61 +68,62 @@ static void make_op(struct op *o, unsigned op, uint64_t *random)
     // A destination is nobody else's, as in any guest's code that can be relied on.
     unsigned order[NR_REGS];
     for (unsigned n = 0; n < NR_REGS; n++) {
-        unsigned k = below(random, n + 1);
+        unsigned k = twins_below(random, n + 1);
         order[n] = order[k];
         order[k] = n;
     }
-    *o = (struct op){ .op = (uint8_t)op, .log2 = (uint8_t)below(random, 4), .value = toy_random(random) };
+    *o = (struct op){ .op = (uint8_t)op, .log2 = (uint8_t)twins_below(random, 4), .value = toy_random(random) };
     o->base = (int)order[0];
-    o->tmp_base = !below(random, 5);
+    o->tmp_base = !twins_below(random, 5);
     o->d = (int)order[1];
     o->d2 = o->b = o->c = -1;
     switch (op) {
     case IR_ATOMIC:
-        o->kind = (uint8_t)below(random, IR_ATOMIC_CAS + 1);
-        o->b = (int)order[below(random, 4)]; // the address or the destination, now and then
-        o->c = o->kind == IR_ATOMIC_CAS ? (int)order[below(random, 4)] : -1;
-        if (!below(random, 4))
+        o->kind = (uint8_t)twins_below(random, IR_ATOMIC_CAS + 1);
+        o->b = (int)order[twins_below(random, 4)]; // the address or the destination, now and then
+        o->c = o->kind == IR_ATOMIC_CAS ? (int)order[twins_below(random, 4)] : -1;
+        if (!twins_below(random, 4))
             o->d = -1;
-        else if (!below(random, 6))
+        else if (!twins_below(random, 6))
             o->d = o->base;
         break;
     case IR_CASP:
-        o->log2 = (uint8_t)(2 + below(random, 2));
+        o->log2 = (uint8_t)(2 + twins_below(random, 2));
         o->d2 = (int)order[2];
-        o->tmp_d2 = !below(random, 4);
+        o->tmp_d2 = !twins_below(random, 4);
         o->b = (int)order[3];
         o->c = (int)order[4];
         break;
     case IR_LDX:
-        o->pair = below(random, 2);
+        o->pair = twins_below(random, 2);
         o->d2 = o->pair ? (int)order[2] : -1;
-        if (!below(random, 6))
+        if (!twins_below(random, 6))
             o->d = o->base;
         break;
     default:
-        o->pair = below(random, 2);
+        o->pair = twins_below(random, 2);
         o->b = (int)order[2];
         o->c = o->pair ? (int)order[3] : -1;
     }
     if (o->pair)
-        o->log2 = (uint8_t)(2 + below(random, 2));
-    o->tmp_b = o->b >= 0 && !o->tmp_base && !o->tmp_d2 && !below(random, 5);
-    o->const_b = o->b >= 0 && !below(random, 6);
-    o->const_c = o->c >= 0 && !below(random, 6);
-    if (!below(random, 2))
+        o->log2 = (uint8_t)(2 + twins_below(random, 2));
+    o->tmp_b = o->b >= 0 && !o->tmp_base && !o->tmp_d2 && !twins_below(random, 5);
+    o->const_b = o->b >= 0 && !twins_below(random, 6);
+    o->const_c = o->c >= 0 && !twins_below(random, 6);
+    if (!twins_below(random, 2))
         o->value = 0;
 }
 
-static void make_program(struct program *p, uint64_t *random)
+static unsigned make_program(void *program, uint64_t *random)
 {
+    struct program *p = program;
     static const uint8_t ops[] = { IR_ATOMIC, IR_ATOMIC, IR_CASP, IR_LDX, IR_STX, IR_STX };
-    unsigned op = ops[below(random, ARRAY_SIZE(ops))];
+    unsigned op = ops[twins_below(random, ARRAY_SIZE(ops))];
     p->nr = 0;
     if (op == IR_STX)
         make_op(&p->ops[p->nr++], IR_LDX, random);
     make_op(&p->ops[p->nr++], op, random);
-    if (p->nr == 2 && below(random, 5)) { // what a guest does
+    if (p->nr == 2 && twins_below(random, 5)) { // what a guest does
         struct op *load = &p->ops[0], *store = &p->ops[1];
         load->pair = store->pair;
         load->log2 = store->log2;
@@ -138,32 +133,23 @@ static void make_program(struct program *p, uint64_t *random)
             load->d = (load->d + 1) % NR_REGS;
         load->d2 = !load->pair ? -1 : (load->d + 1) % NR_REGS == load->base ? (load->d + 2) % NR_REGS : (load->d + 1) % NR_REGS;
     }
+    return p->nr;
 }
 
-static void choose(struct toy *t, struct program *p, uint32_t serial)
+static void start(struct toy *const t[2], const void *program, uint64_t *random)
 {
-    uint32_t *code = toy_host(t, TOY_CODE);
-    t->user = p;
-    for (unsigned n = 0; n < p->nr; n++)
-        code[n] = toy_word(1, (serial & 0x7fff) << 1 | n);
-    code[p->nr] = 0;
-    jit_ram_written(&t->jit, TOY_CODE, 12);
-}
-
-// The same start for both.
-static void start(struct toy *const t[2], const struct program *p, uint64_t *random)
-{
+    const struct program *p = program;
     uint64_t r[NR_REGS], data[DATA / 8];
     const struct op *last = &p->ops[p->nr - 1];
-    unsigned off = below(random, 4) ? 16 : below(random, 32);
-    uint64_t page = below(random, 12) ? 0 : PAGE_SIZE;
+    unsigned off = twins_below(random, 4) ? 16 : twins_below(random, 32);
+    uint64_t page = twins_below(random, 12) ? 0 : PAGE_SIZE;
     for (unsigned n = 0; n < NR_REGS; n++)
-        r[n] = below(random, 2) ? toy_edges[below(random, toy_nr_edges)] : toy_random(random);
+        r[n] = twins_below(random, 2) ? toy_edges[twins_below(random, toy_nr_edges)] : toy_random(random);
     for (unsigned n = 0; n < DATA / 8; n++)
-        data[n] = below(random, 2) ? toy_edges[below(random, toy_nr_edges)] : toy_random(random);
+        data[n] = twins_below(random, 2) ? toy_edges[twins_below(random, toy_nr_edges)] : toy_random(random);
     for (unsigned n = 0; n < p->nr; n++)
         r[p->ops[n].base] = TOY_DATA + page + off;
-    if (below(random, 2)) { // a comparison that holds
+    if (twins_below(random, 2)) { // a comparison that holds
         uint64_t seen[2];
         memcpy(seen, (uint8_t *)data + off, 16);
         if (last->op == IR_CASP && last->log2 == 3 && last->d != last->base && last->d2 != last->base) {
@@ -176,7 +162,7 @@ static void start(struct toy *const t[2], const struct program *p, uint64_t *ran
             r[last->b] = seen[0];
         }
     }
-    bool flush = !below(random, 3);
+    bool flush = !twins_below(random, 3);
     for (unsigned k = 0; k < 2; k++) {
         for (unsigned n = 0; n < NR_REGS; n++)
             t[k]->cpu.r[regs[n]] = r[n];
@@ -203,8 +189,9 @@ static bool same(struct toy *const t[2])
            !memcmp(toy_host(t[0], TOY_DATA + PAGE_SIZE), toy_host(t[1], TOY_DATA + PAGE_SIZE), DATA);
 }
 
-static void describe(const struct program *p, struct toy *const t[2])
+static void describe(const void *program, struct toy *const t[2])
 {
+    const struct program *p = program;
     for (unsigned n = 0; n < p->nr; n++) {
         const struct op *o = &p->ops[n];
         fprintf(stderr, "  %s kind %u log2 %u pair %u: d %d d2 %d%s base %d%s b %d%s%s c %d%s value %" PRIx64 "\n",
@@ -228,30 +215,11 @@ static void describe(const struct program *p, struct toy *const t[2])
 
 static void against_interpreter(bool cx16)
 {
-    const char *count = getenv("QUICK_ATOMIC_PROGRAMS");
-    unsigned programs = count ? (unsigned)atoi(count) : 8000, bad = 0;
+    static const struct twins_ops ops = { make_program, start, same, describe };
     struct toy *const t[2] = { machine("interp"), machine("quick") };
-    uint64_t random = 0x5eed + cx16;
+    struct program p;
     t[1]->jit.quick->cx16 = cx16;
-    for (unsigned n = 0; n < programs && bad < 3; n++) {
-        struct program p;
-        make_program(&p, &random);
-        choose(t[0], &p, n);
-        choose(t[1], &p, n);
-        for (unsigned run = 0; run < 8; run++) {
-            start(t, &p, &random);
-            toy_run(t[0], TOY_CODE);
-            toy_run(t[1], TOY_CODE);
-            if (!same(t)) {
-                describe(&p, t);
-                bad++;
-                break;
-            }
-        }
-    }
-    toy_destroy(t[0]);
-    toy_destroy(t[1]);
-    cr_assert_eq(bad, 0, "%u programs differ", bad);
+    twins_run(t, &p, &ops, "QUICK_ATOMIC_PROGRAMS", 8000, 0x5eed + cx16);
 }
 
 Test(quick_atomic, against_interpreter, .timeout = 120)

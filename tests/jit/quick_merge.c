@@ -4,7 +4,7 @@
 // pages which are plain RAM, in the TLB or not, read-only, absent, devices, or watched for writes; with
 // helpers between them that take pages away. Registers, memory, device accesses and faults must be
 // the same.
-#include "tests/jit/toy.h"
+#include "tests/jit/twins.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@ struct step {
 
 struct program {
     struct step steps[STEPS];
+    unsigned maps; // that a machine begins with
 };
 
 enum page { PLAIN, READ_ONLY, ABSENT, DEVICE, DIRTY, NR_KINDS };
@@ -87,47 +88,33 @@ static void helper_page(struct vcpu *cpu, void *d, const void *a, const void *b,
 
 static struct toy *machine(const char *engine)
 {
-    setenv("ARMLET_TEST_ENGINE", engine, 1);
-    struct toy *t = toy_create();
+    struct toy *t = twins_machine(engine);
     t->emit[1] = emit_step;
     t->helpers[TOY_HELPER_FREE] = (struct helper){ "page", helper_page, HELPER_READS_MEM | HELPER_WRITES_MEM };
     return t;
 }
 
-static unsigned below(uint64_t *random, unsigned n)
+static unsigned make_program(void *program, uint64_t *random)
 {
-    return (unsigned)(toy_random(random) >> 33) % n;
-}
-
-static void make_program(struct program *p, uint64_t *random)
-{
-    unsigned main_base = below(random, NR_BASES); // most go through one
+    struct program *p = program;
+    unsigned main_base = twins_below(random, NR_BASES); // most go through one
     for (unsigned n = 0; n < STEPS; n++) {
         struct step *s = &p->steps[n];
-        unsigned x = below(random, 32);
-        *s = (struct step){ .base = (uint8_t)(below(random, 4) ? main_base : below(random, NR_BASES)) };
-        s->to = (uint8_t)(below(random, 2) ? s->base : below(random, NR_BASES));
-        s->d = (uint8_t)below(random, NR_VALUES);
-        s->d2 = (uint8_t)((s->d + 1 + below(random, NR_VALUES - 1)) % NR_VALUES);
-        s->off = below(random, 8) ? (int32_t)below(random, 24) * 8 - 64 : (int32_t)below(random, 600) - 300;
+        unsigned x = twins_below(random, 32);
+        *s = (struct step){ .base = (uint8_t)(twins_below(random, 4) ? main_base : twins_below(random, NR_BASES)) };
+        s->to = (uint8_t)(twins_below(random, 2) ? s->base : twins_below(random, NR_BASES));
+        s->d = (uint8_t)twins_below(random, NR_VALUES);
+        s->d2 = (uint8_t)((s->d + 1 + twins_below(random, NR_VALUES - 1)) % NR_VALUES);
+        s->off = twins_below(random, 8) ? (int32_t)twins_below(random, 24) * 8 - 64 : (int32_t)twins_below(random, 600) - 300;
         s->kind = x < 12 ? STEP_LOAD : x < 23 ? STEP_STORE : x < 27 ? STEP_MOVE : x < 29 ? STEP_COPY : x < 30 ? STEP_HELPER : STEP_ATOMIC;
-        s->op = s->kind == STEP_LOAD ? loads[below(random, ARRAY_SIZE(loads))] : s->kind == STEP_STORE ? stores[below(random, ARRAY_SIZE(stores))] : IR_ADD;
-        s->onto_base = s->op == IR_LD64 && !below(random, 8);
+        s->op = s->kind == STEP_LOAD ? loads[twins_below(random, ARRAY_SIZE(loads))] : s->kind == STEP_STORE ? stores[twins_below(random, ARRAY_SIZE(stores))] : IR_ADD;
+        s->onto_base = s->op == IR_LD64 && !twins_below(random, 8);
         if (s->kind == STEP_MOVE)
-            s->off = (int32_t)below(random, 128) - 64;
+            s->off = (int32_t)twins_below(random, 128) - 64;
         if (s->kind == STEP_ATOMIC)
             s->op = IR_ADD;
     }
-}
-
-static void choose(struct toy *t, struct program *p, uint32_t serial)
-{
-    uint32_t *code = toy_host(t, TOY_CODE);
-    t->user = p;
-    for (unsigned n = 0; n < STEPS; n++)
-        code[n] = toy_word(1, (serial & 0xffff) << 8 | n);
-    code[STEPS] = 0;
-    jit_ram_written(&t->jit, TOY_CODE, 4 * STEPS + 4);
+    return STEPS;
 }
 
 static void map(struct toy *t, unsigned n, enum page kind)
@@ -142,16 +129,17 @@ static void map(struct toy *t, unsigned n, enum page kind)
     }
 }
 
-static void start(struct toy *const t[2], uint64_t *random, unsigned maps)
+static void start(struct toy *const t[2], const void *program, uint64_t *random)
 {
+    const struct program *p = program;
     enum page kinds[PAGES];
     uint64_t seed = toy_random(random), base[NR_BASES], value[NR_VALUES], v[8];
-    bool flush = below(random, 2), keep = below(random, 2);
+    bool flush = twins_below(random, 2), keep = twins_below(random, 2);
     for (unsigned n = 0; n < PAGES; n++)
-        kinds[n] = below(random, 3) ? PLAIN : below(random, NR_KINDS);
+        kinds[n] = twins_below(random, 3) ? PLAIN : twins_below(random, NR_KINDS);
     for (unsigned n = 0; n < NR_BASES; n++) {
-        unsigned in = below(random, 3) ? 0 : below(random, 2) ? below(random, PAGE_SIZE) : PAGE_SIZE - 256;
-        base[n] = TOY_DATA + (1 + below(random, 2)) * PAGE_SIZE + (in ? in : 8 * below(random, PAGE_SIZE / 8));
+        unsigned in = twins_below(random, 3) ? 0 : twins_below(random, 2) ? twins_below(random, PAGE_SIZE) : PAGE_SIZE - 256;
+        base[n] = TOY_DATA + (1 + twins_below(random, 2)) * PAGE_SIZE + (in ? in : 8 * twins_below(random, PAGE_SIZE / 8));
     }
     for (unsigned n = 0; n < NR_VALUES; n++)
         value[n] = toy_random(random);
@@ -160,7 +148,7 @@ static void start(struct toy *const t[2], uint64_t *random, unsigned maps)
     for (unsigned k = 0; k < 2; k++) {
         struct vcpu *cpu = &t[k]->cpu;
         if (!keep) {
-            t[k]->nr_maps = maps;
+            t[k]->nr_maps = p->maps;
             for (unsigned n = 0; n < PAGES; n++) {
                 map(t[k], n, kinds[n]);
                 tlb_flush_va(cpu, TOY_DATA + n * PAGE_SIZE);
@@ -198,8 +186,9 @@ static bool same(struct toy *const t[2])
     return same && !memcmp(toy_host(t[0], TOY_DATA), toy_host(t[1], TOY_DATA), 2 * SPAN);
 }
 
-static void describe(const struct program *p, struct toy *const t[2])
+static void describe(const void *program, struct toy *const t[2])
 {
+    const struct program *p = program;
     static const char *const names[] = { "load", "store", "move", "copy", "helper", "atomic" };
     for (unsigned n = 0; n < STEPS; n++) {
         const struct step *s = &p->steps[n];
@@ -220,28 +209,8 @@ static void describe(const struct program *p, struct toy *const t[2])
 
 Test(quick_merge, against_interpreter, .timeout = 120)
 {
-    const char *count = getenv("QUICK_MERGE_PROGRAMS");
-    unsigned programs = count ? (unsigned)atoi(count) : 4000, bad = 0;
+    static const struct twins_ops ops = { make_program, start, same, describe };
     struct toy *const t[2] = { machine("interp"), machine("quick") };
-    unsigned maps = t[0]->nr_maps;
-    uint64_t random = 0x5eed;
-    for (unsigned n = 0; n < programs && bad < 3; n++) {
-        struct program p;
-        make_program(&p, &random);
-        choose(t[0], &p, n);
-        choose(t[1], &p, n);
-        for (unsigned run = 0; run < 8; run++) {
-            start(t, &random, maps);
-            toy_run(t[0], TOY_CODE);
-            toy_run(t[1], TOY_CODE);
-            if (!same(t)) {
-                describe(&p, t);
-                bad++;
-                break;
-            }
-        }
-    }
-    toy_destroy(t[0]);
-    toy_destroy(t[1]);
-    cr_assert_eq(bad, 0, "%u programs differ", bad);
+    struct program p = { .maps = t[0]->nr_maps };
+    twins_run(t, &p, &ops, "QUICK_MERGE_PROGRAMS", 4000, 0x5eed);
 }
