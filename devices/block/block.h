@@ -63,6 +63,7 @@ struct block {
     const struct block_ops *ops;
     uint64_t size; // bytes
     bool readonly;
+    bool memory;             // its file lies in the host's memory: a WRITE does not wait for a disk
     char name[256];          // for messages: the path as the user gave it
     struct block_pool *pool; // after block_start()
     bool reported;           // atomic: the user has been told of a failure

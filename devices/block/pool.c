@@ -101,7 +101,9 @@ static int64_t now(void)
 // here have been found not to be in it.
 static bool may_sleep(const struct block_pool *p, const struct block_request *r)
 {
-    return r->op != BLOCK_WRITE || r->through || r->len > SHORT_BYTES || p->write_ns > SHORT_NS;
+    if (r->op != BLOCK_WRITE)
+        return true;
+    return !p->block->memory && (r->through || r->len > SHORT_BYTES || p->write_ns > SHORT_NS);
 }
 
 // Pool lock held; released while it runs.

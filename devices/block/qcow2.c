@@ -217,8 +217,10 @@ static struct block *open_image(struct block_file *file, const char *path, int d
     mutex_init(&q->lock);
     pthread_cond_init(&q->changed, NULL);
     bool named = false;
-    if (set_up(q, depth, repair, anyway, &named, err))
+    if (set_up(q, depth, repair, anyway, &named, err)) {
+        q->block.memory = q->file.memory && !q->backing; // whose file may lie elsewhere
         return &q->block;
+    }
     if (!named)
         error_prefix(err, "%s", path);
     else if (depth <= 0)

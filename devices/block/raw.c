@@ -132,7 +132,8 @@ static struct block *open_raw(const char *path, bool readonly, bool guarded, str
     struct raw *r = calloc(1, sizeof *r);
     assert(r);
     r->base = (struct block){
-        .ops = &ops, .size = (file.size + 511) & ~UINT64_C(511), .readonly = readonly};
+        .ops = &ops, .size = (file.size + 511) & ~UINT64_C(511), .readonly = readonly,
+        .memory = file.memory};
     snprintf(r->base.name, sizeof r->base.name, "%s", path);
     r->file = file;
     r->guarded = guarded;
