@@ -26,34 +26,37 @@ static void load(struct toy *t, void *program, unsigned steps, uint32_t serial)
     jit_ram_written(&t->jit, TOY_CODE, 4 * steps + 4);
 }
 
-static bool agree(struct toy *const t[2], const void *program, const struct twins_ops *ops,
-                  uint64_t *random)
+static bool agree(const struct twins *w, struct toy *const t[], unsigned nr, const void *program,
+                  uint64_t *random, unsigned *faults)
 {
-    for (unsigned run = 0; run < 8; run++) {
-        ops->start(t, program, random);
-        toy_run(t[0], TOY_CODE);
-        toy_run(t[1], TOY_CODE);
-        if (!ops->same(t)) {
-            ops->describe(program, t);
-            return false;
-        }
+    bool same = true;
+    for (unsigned run = 0; same && run < w->runs; run++) {
+        w->start(t, nr, program, random);
+        unsigned before = t[0]->nr_faults;
+        for (unsigned k = 0; k < nr; k++)
+            toy_run(t[k], TOY_CODE);
+        *faults += t[0]->nr_faults - before;
+        for (unsigned k = 1; k < nr; k++)
+            same = same && w->same(t[0], t[k]);
     }
-    return true;
+    if (!same)
+        w->describe(program, t, nr);
+    return same;
 }
 
-void twins_run(struct toy *const t[2], void *program, const struct twins_ops *ops,
-               const char *variable, unsigned programs, uint64_t random)
+unsigned twins_run(const struct twins *w, struct toy *const t[], unsigned nr, void *program,
+                   uint64_t random)
 {
-    const char *count = getenv(variable);
-    unsigned bad = 0;
-    programs = count ? (unsigned)atoi(count) : programs;
+    const char *count = w->variable ? getenv(w->variable) : NULL;
+    unsigned programs = count ? (unsigned)atoi(count) : w->programs, bad = 0, faults = 0;
     for (unsigned n = 0; n < programs && bad < 3; n++) {
-        unsigned steps = ops->make(program, &random);
-        load(t[0], program, steps, n);
-        load(t[1], program, steps, n);
-        bad += !agree(t, program, ops, &random);
+        unsigned steps = w->make(program, &random);
+        for (unsigned k = 0; k < nr; k++)
+            load(t[k], program, steps, n);
+        bad += !agree(w, t, nr, program, &random, &faults);
     }
-    toy_destroy(t[0]);
-    toy_destroy(t[1]);
+    for (unsigned k = 0; k < nr; k++)
+        toy_destroy(t[k]);
     cr_assert_eq(bad, 0, "%u programs differ", bad);
+    return faults;
 }
