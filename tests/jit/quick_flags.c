@@ -4,7 +4,7 @@
 // some fault. Results, flags (also as a fault finds them) and faults must be the same, on a host with
 // BMI2 and on one without.
 #include "jit/quick_ctx.h"
-#include "tests/jit/toy.h"
+#include "tests/jit/twins.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -60,56 +60,42 @@ static void emit_step(struct toy *t, struct ir *ir, uint32_t arg)
 
 static struct toy *machine(const char *engine, bool bmi2)
 {
-    setenv("ARMLET_TEST_ENGINE", engine, 1);
-    struct toy *t = toy_create();
+    struct toy *t = twins_machine(engine);
     t->emit[1] = emit_step;
     if (!bmi2)
         t->jit.quick->bmi2 = false;
     return t;
 }
 
-static unsigned below(uint64_t *random, unsigned n)
+static unsigned make_program(void *program, uint64_t *random)
 {
-    return (unsigned)(toy_random(random) >> 33) % n;
-}
-
-static void make_program(struct program *p, uint64_t *random)
-{
+    struct program *p = program;
     // Conditions that EFLAGS can be asked for, and others.
     static const uint32_t conditions[] = { 0xf0f0, 0x0f0f, 0xcccc, 0x3333, 0xff00, 0xaaaa, 0x0c0c, 0xaa55, 0x0a05, 0xffff, 0x1234 };
     for (unsigned n = 0; n < STEPS; n++) {
         struct step *s = &p->steps[n];
-        *s = (struct step){ .op = ops[below(random, ARRAY_SIZE(ops))], .wide = below(random, 4), .result = below(random, 4),
-                            .constant = !below(random, 6) };
-        s->d = (uint8_t)below(random, NR_VALUES);
-        s->a = (uint8_t)below(random, NR_VALUES);
-        s->b = (uint8_t)below(random, NR_VALUES);
-        s->imm = conditions[below(random, ARRAY_SIZE(conditions))] | below(random, 16) << 16;
+        *s = (struct step){ .op = ops[twins_below(random, ARRAY_SIZE(ops))], .wide = twins_below(random, 4),
+                            .result = twins_below(random, 4), .constant = !twins_below(random, 6) };
+        s->d = (uint8_t)twins_below(random, NR_VALUES);
+        s->a = (uint8_t)twins_below(random, NR_VALUES);
+        s->b = (uint8_t)twins_below(random, NR_VALUES);
+        s->imm = conditions[twins_below(random, ARRAY_SIZE(conditions))] | twins_below(random, 16) << 16;
     }
-}
-
-static void choose(struct toy *t, struct program *p, uint32_t serial)
-{
-    uint32_t *code = toy_host(t, TOY_CODE);
-    t->user = p;
-    for (unsigned n = 0; n < STEPS; n++)
-        code[n] = toy_word(1, (serial & 0xffff) << 8 | n);
-    code[STEPS] = 0;
-    jit_ram_written(&t->jit, TOY_CODE, 4 * STEPS + 4);
+    return STEPS;
 }
 
 static uint64_t operand(uint64_t *random)
 {
-    return below(random, 2) ? toy_edges[below(random, toy_nr_edges)] : toy_random(random);
+    return twins_below(random, 2) ? toy_edges[twins_below(random, toy_nr_edges)] : toy_random(random);
 }
 
-static void start(struct toy *const t[], unsigned machines, uint64_t *random)
+static void start(struct toy *const t[], unsigned nr, const void *program, uint64_t *random)
 {
-    uint64_t value[NR_VALUES], base = below(random, 3) ? TOY_DATA : TOY_DATA + PAGE_SIZE; // of which one is absent
-    uint32_t nzcv = below(random, 16);
+    uint64_t value[NR_VALUES], base = TOY_DATA + (twins_below(random, 3) ? 0 : PAGE_SIZE); // the second page is absent
+    uint32_t nzcv = twins_below(random, 16);
     for (unsigned n = 0; n < NR_VALUES; n++)
         value[n] = operand(random);
-    for (unsigned k = 0; k < machines; k++) {
+    for (unsigned k = 0; k < nr; k++) {
         for (unsigned n = 0; n < NR_VALUES; n++)
             t[k]->cpu.r[values[n]] = value[n];
         t[k]->cpu.r[BASE] = base;
@@ -130,15 +116,16 @@ static bool same(struct toy *a, struct toy *b)
     return same;
 }
 
-static void describe(const struct program *p, struct toy *const t[], unsigned machines)
+static void describe(const void *program, struct toy *const t[], unsigned nr)
 {
+    const struct program *p = program;
     static const char *const names[] = { "interp", "quick", "quick without BMI2" };
     for (unsigned n = 0; n < STEPS; n++) {
         const struct step *s = &p->steps[n];
         fprintf(stderr, "  %s%s r%u, r%u, %s%u (%#x)%s\n", ir_op_info[s->op].name, s->wide ? "" : " 32", values[s->d], values[s->a],
                 s->constant ? "" : "r", s->constant ? s->imm & 7 : values[s->b], s->imm, s->result ? "" : " no result");
     }
-    for (unsigned k = 0; k < machines; k++) {
+    for (unsigned k = 0; k < nr; k++) {
         fprintf(stderr, "  %s: nzcv %x faults %u at %#" PRIx64 ";", names[k], t[k]->cpu.nzcv, t[k]->nr_faults, t[k]->fault.pc);
         for (unsigned n = 0; n < NR_VALUES; n++)
             fprintf(stderr, " %" PRIx64, t[k]->cpu.r[values[n]]);
@@ -149,29 +136,10 @@ static void describe(const struct program *p, struct toy *const t[], unsigned ma
 Test(quick_flags, against_interpreter, .timeout = 120)
 {
     struct toy *const t[] = { machine("interp", true), machine("quick", true), machine("quick", false) };
-    unsigned bad = 0, faults = 0;
-    uint64_t random = 0xf1a95;
+    static const struct twins twins = { PROGRAMS, NULL, RUNS, make_program, start, same, describe };
+    struct program p;
     for (unsigned k = 0; k < ARRAY_SIZE(t); k++)
         toy_unmap(t[k], TOY_DATA + PAGE_SIZE);
-    for (unsigned n = 0; n < PROGRAMS && bad < 3; n++) {
-        struct program p;
-        make_program(&p, &random);
-        for (unsigned k = 0; k < ARRAY_SIZE(t); k++)
-            choose(t[k], &p, n);
-        for (unsigned run = 0; run < RUNS; run++) {
-            start(t, ARRAY_SIZE(t), &random);
-            for (unsigned k = 0; k < ARRAY_SIZE(t); k++)
-                toy_run(t[k], TOY_CODE);
-            faults += t[0]->nr_faults;
-            if (!same(t[0], t[1]) || !same(t[0], t[2])) {
-                describe(&p, t, ARRAY_SIZE(t));
-                bad++;
-                break;
-            }
-        }
-    }
-    for (unsigned k = 0; k < ARRAY_SIZE(t); k++)
-        toy_destroy(t[k]);
-    cr_assert_eq(bad, 0, "%u programs differ", bad);
+    unsigned faults = twins_run(&twins, t, ARRAY_SIZE(t), &p, 0xf1a95);
     cr_assert_gt(faults, PROGRAMS / 10, "only %u faults: nothing shows what they find", faults);
 }
