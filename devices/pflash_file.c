@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "devices/pflash_file.h"
+#include "devices/char/say.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,7 +87,7 @@ bool pflash_file_open(struct pflash_file *f, const char *path, enum pflash_acces
 
 static bool complain(const struct pflash_file *f, int why)
 {
-    fprintf(stderr, "armlet: %s: could not be written: %s\r\n", f->name, strerror(why));
+    say("%s: could not be written: %s", f->name, strerror(why));
     return false;
 }
 

@@ -3,6 +3,7 @@
 
 #include "jit/hash.h"
 #include "jit/loader.h"
+#include "jit/worker_wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -268,20 +269,6 @@ void cache_builder_free(struct cache_builder *b)
     memset(b, 0, sizeof *b);
 }
 
-static bool write_all(int fd, const void *buf, size_t size)
-{
-    for (const uint8_t *p = buf; size;) {
-        ssize_t n = write(fd, p, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 static bool write_file(int fd, const struct cache_builder *b, const char *identity)
 {
     struct cache_file_header h = {.nr_rows = (uint32_t)b->nr_rows, .nr_entries = b->nr_entries};
@@ -292,8 +279,8 @@ static bool write_file(int fd, const struct cache_builder *b, const char *identi
     for (size_t i = 0; i < b->nr_rows; i++)
         b->rows[i].offset += (uint32_t)start;
     h.checksum = index_checksum(&h, b->rows);
-    bool ok = write_all(fd, &h, sizeof h) && write_all(fd, b->rows, b->nr_rows * sizeof *b->rows) &&
-              write_all(fd, b->entries, b->size) && fsync(fd) == 0;
+    bool ok = wire_write(fd, &h, sizeof h) && wire_write(fd, b->rows, b->nr_rows * sizeof *b->rows) &&
+              wire_write(fd, b->entries, b->size) && fsync(fd) == 0;
     for (size_t i = 0; i < b->nr_rows; i++)
         b->rows[i].offset -= (uint32_t)start;
     return ok;

@@ -132,6 +132,7 @@ struct quick_tr {
     unsigned mode_slot;    // which slot r10 is; VCPU_NR_R: none
     bool tmp0_in_reg;      // the first temporary is in r11
     unsigned scratch;      // constants in slots, of this op
+    bool plain_carry;            // EFLAGS are for an ADCS or SBCS alone, and C is not inverted
     const uint8_t *flags_in_rax; // eax is what vcpu.qflags is, or would be, if this is where we are
     struct {
         ir_val d;              // IR_NONE: nothing of the kind
@@ -209,6 +210,9 @@ void quick_flags_keep(struct quick_tr *t);
 // Are the flags of the op at hand only looked at by a conditional comparison that comes next, and
 // sets them anew? Then they need not be kept.
 bool quick_flags_pass(const struct quick_tr *t);
+// Is only their carry looked at, by an op that sets them anew, and all until there leaves EFLAGS alone?
+// Then they need not be kept either, nor C inverted.
+bool quick_flags_pass_carry(const struct quick_tr *t);
 // EFLAGS hold the guest's from here on. rax is lost.
 void quick_flags_want(struct quick_tr *t);
 // When the condition (a mask of the NZCV values it holds for) holds; rax, rcx, rdx are lost.

@@ -53,9 +53,24 @@ bool quick_flags_pass(const struct quick_tr *t)
     return mask == 0xffff || condition(mask) != CC_NEVER;
 }
 
+static bool leaves_eflags(const struct quick_tr *t, const struct ir_insn *i)
+{
+    return i->op == IR_INSN_START || ((i->op == IR_MUL || i->op == IR_UMULH) && t->q->bmi2) ||
+           (i->op == IR_MOV && ir_kind(i->a) == IR_KIND_R);
+}
+
+bool quick_flags_pass_carry(const struct quick_tr *t)
+{
+    const struct ir *ir = t->ir;
+    unsigned n = t->n + 1;
+    while (n < ir->nr && leaves_eflags(t, &ir->insn[n]))
+        n++;
+    return n < ir->nr && (ir->insn[n].op == IR_ADCS || ir->insn[n].op == IR_SBCS);
+}
+
 void quick_flags_keep(struct quick_tr *t)
 {
-    if (quick_flags_pass(t)) {
+    if (quick_flags_pass(t) || quick_flags_pass_carry(t)) {
         t->as.eflags = true;
         return;
     }
@@ -67,6 +82,7 @@ void quick_flags_keep(struct quick_tr *t)
 
 void quick_flags_want(struct quick_tr *t)
 {
+    assert(!t->plain_carry);
     if (t->as.eflags)
         return;
     if (t->flags_in_rax != t->as.p)

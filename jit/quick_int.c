@@ -5,6 +5,8 @@
 
 #include "jit/ir_ref.h"
 
+#include <assert.h>
+
 static bool wide(const struct ir_insn *i)
 {
     return i->type == IR_I64;
@@ -142,6 +144,15 @@ static struct x86_rm operand(struct quick_tr *t, bool w, ir_val v, int scratch)
     return x86_r(scratch);
 }
 
+// Where EFLAGS have to live on, or where it is shorter. hi, lo: two registers, or the same for the
+// high half alone.
+static void mulx(struct quick_tr *t, const struct ir_insn *i, int hi, int lo)
+{
+    struct x86_rm b = operand(t, wide(i), i->b, RCX);
+    quick_load(t, wide(i), RDX, i->a);
+    x86_emit3(&t->as, X86_MULX, wide(i), hi, lo, b, 0);
+}
+
 // How operands are taken.
 enum taken { WHOLE, SIGNED_WORD, UNSIGNED_WORD };
 
@@ -161,6 +172,12 @@ static void product(struct quick_tr *t, const struct ir_insn *i, enum taken take
 
 static void multiply(struct quick_tr *t, const struct ir_insn *i, enum taken taken)
 {
+    if (taken == WHOLE && t->as.eflags && t->q->bmi2) {
+        int d = quick_dest(t, i->d, IR_NONE, IR_NONE);
+        mulx(t, i, RDX, d);
+        quick_store(t, i->d, d);
+        return;
+    }
     product(t, i, taken);
     quick_store(t, i->d, RAX);
 }
@@ -182,6 +199,12 @@ static void multiply_sub(struct quick_tr *t, const struct ir_insn *i, enum taken
 
 static void multiply_high(struct quick_tr *t, const struct ir_insn *i, unsigned group)
 {
+    if (group == X86_G_MUL && t->q->bmi2) {
+        int d = quick_dest(t, i->d, IR_NONE, IR_NONE);
+        mulx(t, i, d, d);
+        quick_store(t, i->d, d);
+        return;
+    }
     struct x86_rm b = operand(t, true, i->b, RCX);
     quick_load(t, true, RAX, i->a);
     x86_emit(&t->as, X86_GROUP3, true, (int)group, b, 0);
@@ -518,6 +541,22 @@ static void complement_carry(struct quick_tr *t)
     x86_byte(&t->as, 0xf5); // cmc
 }
 
+// CF = the guest's C, or (borrow) its opposite.
+static void want_carry(struct quick_tr *t, bool borrow)
+{
+    bool is_borrow = true;
+    assert(t->as.eflags || !t->plain_carry);
+    if (t->as.eflags) {
+        is_borrow = !t->plain_carry;
+    } else {
+        x86_emit(&t->as, X86_BT_IMM, false, 4, Q_STATE(qflags), 1);
+        x86_byte(&t->as, 8);
+    }
+    if (is_borrow != borrow)
+        complement_carry(t);
+    t->plain_carry = false;
+}
+
 static void set_flags(struct quick_tr *t, const struct ir_insn *i)
 {
     bool w = wide(i);
@@ -526,12 +565,8 @@ static void set_flags(struct quick_tr *t, const struct ir_insn *i)
         quick_flags_keep(t);
         return;
     }
-    if (i->op == IR_ADCS || i->op == IR_SBCS) {
-        x86_emit(&t->as, X86_BT_IMM, false, 4, Q_STATE(qflags), 1);
-        x86_byte(&t->as, 8);
-        if (i->op == IR_ADCS)
-            complement_carry(t);
-    }
+    if (i->op == IR_ADCS || i->op == IR_SBCS)
+        want_carry(t, i->op == IR_SBCS);
     int d = quick_dest(t, i->d, i->b, IR_NONE);
     switch (i->op) {
     case IR_BICS:
@@ -569,7 +604,9 @@ static void set_flags(struct quick_tr *t, const struct ir_insn *i)
         alu(t, ops[i->op].op, ops[i->op].group, w, d, i->b);
     }
     }
-    if (i->op == IR_ADDS || i->op == IR_ADCS)
+    bool adds = i->op == IR_ADDS || i->op == IR_ADCS;
+    t->plain_carry = adds && quick_flags_pass_carry(t);
+    if (adds && !t->plain_carry)
         complement_carry(t);
     else if (i->op == IR_ANDS || i->op == IR_BICS)
         x86_byte(&t->as, 0xf9); // stc: C is 0
@@ -608,10 +645,7 @@ static void compare_if(struct quick_tr *t, const struct ir_insn *i)
 
 static void with_carry(struct quick_tr *t, const struct ir_insn *i)
 {
-    x86_emit(&t->as, X86_BT_IMM, false, 4, Q_STATE(qflags), 1);
-    x86_byte(&t->as, 8);
-    if (i->op == IR_ADC)
-        complement_carry(t);
+    want_carry(t, i->op == IR_SBC);
     int d = quick_dest(t, i->d, i->b, IR_NONE);
     quick_load(t, wide(i), d, i->a);
     alu(t, i->op == IR_ADC ? X86_ADC : X86_SBB, i->op == IR_ADC ? X86_G_ADC : X86_G_SBB, wide(i), d, i->b);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/accel.h"
 
+#include "devices/char/say.h"
 #include "jit/quick.h"
 #include "jit/tier.h"
 #include "machine/accel_verify.h"
@@ -9,14 +10,12 @@
 
 #ifdef HAVE_GCCJIT
 #include "jit/gccjit.h"
-#endif
 
-static void say(void *opaque, const char *line)
+static void report(void *opaque, const char *line)
 {
-    fprintf(stderr, "armlet: %s\r\n", line);
+    say("%s", line);
 }
 
-#ifdef HAVE_GCCJIT
 static bool waits(const struct config_machine_props *p)
 {
     return (p->accel == CONFIG_ACCEL_VERIFY ? p->verify_engine : p->accel) == CONFIG_ACCEL_GCCJIT;
@@ -38,19 +37,19 @@ static bool with_tier(struct machine *m, struct error *err)
 #ifdef HAVE_GCCJIT
     // What gccjit_compile.c has code made for.
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("lzcnt")) {
-        say(m, "this processor has no AVX2, FMA, BMI2 or LZCNT: hot code is not compiled again");
+        say("this processor has no AVX2, FMA, BMI2 or LZCNT: hot code is not compiled again");
         return true;
     }
     char compiler[64];
     gccjit_identity(compiler, sizeof compiler);
     struct tier_options options = { .compile = gccjit_compile, .compiler = compiler, .cache_dir = m->config->cache_dir,
-                                    .no_cache = m->config->no_cache, .say = say, .opaque = m,
+                                    .no_cache = m->config->no_cache, .say = report, .opaque = m,
                                     .nr_workers = nr_workers(m->config), .perf_map = m->perf_map,
                                     .wait = waits(&m->config->machine) };
     m->tier = tier_create(&m->jit, &options, err);
     return m->tier;
 #else
-    say(m, "built without libgccjit: hot code is not compiled again");
+    say("built without libgccjit: hot code is not compiled again");
     return true;
 #endif
 }

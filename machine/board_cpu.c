@@ -2,6 +2,7 @@
 #include "machine/board_cpu.h"
 
 #include "base/bits.h"
+#include "devices/char/terminal.h"
 #include "devices/gic.h"
 #include "devices/gtimer.h"
 
@@ -188,6 +189,7 @@ static void event(void *opaque)
 static void semihost_write(void *opaque, const char *data, size_t len)
 {
     fwrite(data, 1, len, stderr);
+    terminal_wrote(data, len);
 }
 
 static void semihost_exit(void *opaque, int status)

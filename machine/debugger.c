@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/debugger.h"
 
+#include "devices/char/say.h"
 #include "machine/debugger_run.h"
 #include "machine/debugger_target.h"
 #include "machine/symbols.h"
 
-#include <stdio.h>
 #include <string.h>
 
 // A client that asks for so much without reading it is sent away.
@@ -84,7 +84,7 @@ static void print_command(const struct machine *m)
 {
     const char *where = m->config->gdb;
     where += strncmp(where, "stdio", 5) ? strcspn(where, ":") + 1 : 0;
-    fprintf(stderr, "armlet: gdb-multiarch -ex 'target remote %s' %s\r\n", where, m->symbols->path);
+    say("gdb-multiarch -ex 'target remote %s' %s", where, m->symbols->path);
 }
 
 bool debugger_init(struct debugger *d, struct machine *m, struct error *err)

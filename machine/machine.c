@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+// Making a machine and taking it apart; run.c runs it.
 #include "machine/machine.h"
 
 #include "devices/char/buffer.h"
@@ -6,36 +7,29 @@
 #include "devices/char/null.h"
 #include "devices/char/socket.h"
 #include "devices/char/stdio.h"
-#include "devices/display/console.h"
 #include "devices/char/testdev.h"
+#include "devices/display/console.h"
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
 #include "jit/quick.h"
-#include "jit/tb.h"
 #include "machine/accel.h"
-#include "machine/accel_verify.h"
 #include "machine/board_cpu.h"
 #include "machine/debugger.h"
 #include "machine/devtree.h"
 #include "machine/displays.h"
-#include "machine/exit_codes.h"
 #include "machine/firmware.h"
 #include "machine/loader.h"
 #include "machine/networks.h"
 #include "machine/profile.h"
-#include "machine/stats.h"
 #include "machine/symbols.h"
 #include "machine/trace.h"
 #include "machine/virt.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 // Doors between the layers -----------------------------------------------------------------------
@@ -65,13 +59,6 @@ static void ram_written(void *opaque, gpa_t pa, uint64_t len)
     jit_ram_written(opaque, pa, len);
 }
 
-void machine_wake(struct machine *m)
-{
-    uint64_t one = 1;
-    ssize_t n = write(m->wake_fd, &one, sizeof one); // full means it is awake anyway
-    (void)n;
-}
-
 static void clock_changed(void *opaque)
 {
     machine_wake(opaque);
@@ -80,31 +67,6 @@ static void clock_changed(void *opaque)
 static void chardev_has_changed(void *opaque)
 {
     machine_wake(opaque);
-}
-
-void machine_request(struct machine *m, enum machine_request what)
-{
-    int old = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST);
-    while (old < (int)what && !__atomic_compare_exchange_n(&m->request, &old, what, false,
-                                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-        ;
-    machine_wake(m);
-}
-
-static void tell(struct machine *m, enum machine_event event)
-{
-    if (m->observe)
-        m->observe(m->observe_opaque, event);
-}
-
-void machine_exit(struct machine *m, int status)
-{
-    int unset = -1;
-    __atomic_compare_exchange_n(&m->exit_status, &unset, status, false, __ATOMIC_SEQ_CST,
-                                __ATOMIC_SEQ_CST);
-    for (unsigned n = 0; n < m->nr_cpus; n++)
-        vcpu_thread_ask_stop(&m->threads[n]);
-    machine_request(m, MACHINE_EXIT);
 }
 
 static void test_device_quit(void *opaque, int status)
@@ -253,8 +215,7 @@ static bool load_kernel(struct machine *m, struct error *err)
     return ok;
 }
 
-// At start and again at every reset.
-static bool load(struct machine *m, struct error *err)
+bool machine_load_files(struct machine *m, struct error *err)
 {
     return m->config->flash[0].file ? load_firmware(m, err) : load_kernel(m, err);
 }
@@ -305,7 +266,7 @@ static bool build(struct machine *m, struct error *err)
         return true;
     if (!(m->trace = trace_create(m, err)) || (m->config->profile && !(m->profile = profile_create(m, err))))
         return false;
-    return load(m, err) && debugger_init(m->debugger, m, err);
+    return machine_load_files(m, err) && debugger_init(m->debugger, m, err);
 }
 
 bool machine_init(struct machine *m, const struct machine_config *config, struct error *err)
@@ -375,228 +336,4 @@ void machine_fini(struct machine *m)
     pthread_cond_destroy(&m->run_changed);
     mutex_fini(&m->run_lock);
     mutex_fini(&m->lock);
-}
-
-// Running ----------------------------------------------------------------------------------------
-
-static void stop_cpus(struct machine *m)
-{
-    for (unsigned n = 0; n < m->nr_cpus; n++)
-        vcpu_thread_stop(&m->threads[n]);
-    clock_stop(&m->clock);
-}
-
-// Pausing: who wants it waits for machine_run()'s thread to have done it. -------------------------
-
-static bool ask(struct machine *m, enum machine_pause what)
-{
-    mutex_lock(&m->run_lock);
-    m->pause_wanted = what;
-    unsigned ticket = ++m->pause_asked;
-    machine_wake(m);
-    while (m->phase != MACHINE_ENDED && (int)(m->pause_served - ticket) < 0)
-        pthread_cond_wait(&m->run_changed, &m->run_lock.m);
-    bool done = m->paused == (what == MACHINE_PAUSE_STOP);
-    mutex_unlock(&m->run_lock);
-    return done;
-}
-
-bool machine_pause(struct machine *m)
-{
-    return ask(m, MACHINE_PAUSE_STOP);
-}
-
-bool machine_resume(struct machine *m)
-{
-    return ask(m, MACHINE_PAUSE_CONT);
-}
-
-bool machine_is_paused(struct machine *m)
-{
-    mutex_lock(&m->run_lock);
-    bool paused = m->paused;
-    mutex_unlock(&m->run_lock);
-    return paused;
-}
-
-void machine_power_key(struct machine *m)
-{
-    mutex_lock(&m->lock);
-    virt_press_power_key(m);
-    mutex_unlock(&m->lock);
-    tell(m, MACHINE_EVENT_POWERDOWN);
-}
-
-// Whether anything runs is the debugger's to say; others are told when it changes.
-static void note_running(struct machine *m)
-{
-    mutex_lock(&m->run_lock);
-    bool changed = m->paused != m->debugger->stopped;
-    m->paused = m->debugger->stopped;
-    mutex_unlock(&m->run_lock);
-    if (changed)
-        tell(m, m->paused ? MACHINE_EVENT_STOP : MACHINE_EVENT_RESUME);
-}
-
-static void obey_pause(struct machine *m)
-{
-    mutex_lock(&m->run_lock);
-    enum machine_pause wanted = m->pause_wanted;
-    unsigned ticket = m->pause_asked;
-    m->pause_wanted = MACHINE_PAUSE_NONE;
-    mutex_unlock(&m->run_lock);
-    if (wanted != MACHINE_PAUSE_NONE) {
-        debugger_hold(m->debugger, wanted == MACHINE_PAUSE_STOP);
-        note_running(m);
-    }
-    mutex_lock(&m->run_lock);
-    m->pause_served = ticket;
-    pthread_cond_broadcast(&m->run_changed);
-    mutex_unlock(&m->run_lock);
-}
-
-static void enter(struct machine *m, enum machine_phase phase)
-{
-    mutex_lock(&m->run_lock);
-    m->phase = phase;
-    pthread_cond_broadcast(&m->run_changed);
-    mutex_unlock(&m->run_lock);
-}
-
-// SIGTERM asks the guest to power off if it listens to the power key; again, it ends armlet, as
-// other signals do at once.
-static void take_signal(struct machine *m, int what, int *signal)
-{
-    bool asked = what == SIGTERM && !m->power_key_pressed && virt_press_power_key(m);
-    if (asked) {
-        tell(m, MACHINE_EVENT_POWERDOWN);
-        m->power_key_pressed = true;
-        fprintf(stderr, "armlet: SIGTERM: the guest is asked to power off\r\n");
-        return;
-    }
-    *signal = what;
-    machine_request(m, MACHINE_QUIT);
-}
-
-#define MAX_FDS (2 + WATCH_FDS + CONFIG_MAX_CHARDEVS * CHARDEV_MAX_POLLFDS + DEBUGGER_MAX_POLLFDS + 1)
-
-// Waits for the next timer, a descriptor or a wake-up, and serves what came.
-static void serve(struct machine *m, int signal_fd, int *signal)
-{
-    struct pollfd fds[MAX_FDS] = { { .fd = m->wake_fd, .events = POLLIN }, { .fd = signal_fd, .events = POLLIN } };
-    int n = 2 + WATCH_FDS, first[CONFIG_MAX_CHARDEVS + 1];
-    mutex_lock(&m->lock);
-    clock_run(&m->clock);
-    watch_pollfds(&m->watch, fds + 2);
-    for (size_t c = 0; c < m->config->chardev_count; c++) {
-        first[c] = n;
-        n += chardev_pollfds(m->chardevs[c], fds + n);
-    }
-    first[m->config->chardev_count] = n;
-    int64_t deadline = clock_deadline(&m->clock), now = clock_now(&m->clock);
-    if (m->paused && deadline > now)
-        deadline = CLOCK_NEVER; // guest time stands still
-    mutex_unlock(&m->lock);
-
-    n += debugger_pollfds(m->debugger, fds + n);
-    if (m->profile)
-        fds[n++] = profile_pollfd(m->profile);
-    struct timespec wait = { 0 };
-    if (debugger_busy(m->debugger))
-        deadline = now;
-    if (deadline != CLOCK_NEVER && deadline > now)
-        wait = (struct timespec){ (deadline - now) / 1000000000, (deadline - now) % 1000000000 };
-    if (ppoll(fds, (nfds_t)n, deadline == CLOCK_NEVER ? NULL : &wait, NULL) <= 0)
-        return;
-    uint64_t drained;
-    if (fds[0].revents)
-        (void)!read(m->wake_fd, &drained, sizeof drained);
-    struct signalfd_siginfo info;
-    mutex_lock(&m->lock);
-    if (fds[1].revents && read(signal_fd, &info, sizeof info) == sizeof info)
-        take_signal(m, (int)info.ssi_signo, signal);
-    watch_ready(&m->watch, fds + 2);
-    for (size_t c = 0; c < m->config->chardev_count; c++)
-        for (int i = first[c]; i < first[c + 1]; i++)
-            if (fds[i].revents) {
-                chardev_ready(m->chardevs[c]);
-                break;
-            }
-    mutex_unlock(&m->lock);
-}
-
-// A reset: everything as after power-on, the same files loaded again.
-static bool reset(struct machine *m, struct error *err)
-{
-    mutex_lock(&m->lock);
-    virt_reset(m);
-    mutex_unlock(&m->lock);
-    tb_forget_all(&m->jit); // or it would grow from boot to boot
-    ram_clear(&m->ram);
-    return load(m, err);
-}
-
-int machine_run(struct machine *m)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    int signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), signal = 0;
-    int status = EXIT_CODE_POWER_OFF, request;
-    struct stats_clock began = stats_begin();
-    struct error accel_err;
-    if (!accel_start(m, &accel_err))
-        fprintf(stderr, "armlet: %s\r\n", accel_err.text);
-    enter(m, MACHINE_LIVE);
-    watch_start(&m->watch);
-    do {
-        debugger_start(m->debugger);
-        while ((request = __atomic_load_n(&m->request, __ATOMIC_SEQ_CST)) == MACHINE_GO_ON) {
-            note_running(m);
-            serve(m, signal_fd, &signal);
-            obey_pause(m);
-            debugger_serve(m->debugger);
-            if (m->profile)
-                profile_serve(m->profile);
-        }
-        stop_cpus(m);
-        struct error err;
-        if (request == MACHINE_RESET && m->config->no_reboot) {
-            status = EXIT_CODE_RESET_REFUSED;
-            break;
-        }
-        if (request == MACHINE_RESET)
-            tell(m, MACHINE_EVENT_RESET);
-        if (request == MACHINE_RESET && !reset(m, &err)) {
-            fprintf(stderr, "armlet: %s\r\n", err.text);
-            status = EXIT_CODE_ERROR;
-            break;
-        }
-        // A wish to leave that has come meanwhile stands.
-        int served = MACHINE_RESET;
-        __atomic_compare_exchange_n(&m->request, &served, MACHINE_GO_ON, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_SEQ_CST);
-    } while (request == MACHINE_RESET);
-    __atomic_store_n(&m->request, MACHINE_GO_ON, __ATOMIC_SEQ_CST);
-    enter(m, MACHINE_ENDED);
-    if (request == MACHINE_EXIT)
-        status = m->exit_status;
-    status = watch_status(&m->watch, status);
-    tell(m, signal                    ? MACHINE_EVENT_SHUTDOWN_SIGNAL
-            : request == MACHINE_QUIT ? MACHINE_EVENT_SHUTDOWN_USER
-                                      : MACHINE_EVENT_SHUTDOWN_GUEST);
-    mutex_lock(&m->lock);
-    virt_drain(m); // what a disk still does would reach a machine that is being taken apart
-    for (size_t n = 0; n < m->config->chardev_count; n++)
-        chardev_flush(m->chardevs[n]);
-    mutex_unlock(&m->lock);
-    debugger_ended(m->debugger, signal ? 128 + signal : status);
-    close(signal_fd);
-    stats_report(m, began);
-    if (accel_verify_differed(m))
-        status = EXIT_CODE_DIFFERENCE;
-    return signal ? 128 + signal : status;
 }

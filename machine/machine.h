@@ -114,6 +114,8 @@ struct machine {
 // released and err says one line.
 bool machine_init(struct machine *m, const struct machine_config *config, struct error *err);
 void machine_fini(struct machine *m);
+// Loads what the configuration names and points CPU 0 at it: at start and again at every reset (run.c).
+bool machine_load_files(struct machine *m, struct error *err);
 
 // Writes the device tree that a guest would find into a file (-machine dumpdtb=).
 bool machine_dump_tree(struct machine *m, const char *path, struct error *err);
@@ -128,9 +130,10 @@ void machine_request(struct machine *m, enum machine_request what);
 void machine_exit(struct machine *m, int status);
 
 // Stops all vCPUs and guest time; lets them go on. They return when it is so, which takes a
-// machine_run(): one that is to come is waited for, after its end there is nothing to do. False: it is not so; a debugger's client that holds the machine
-// does not let others continue it. Any thread but a vCPU's and machine_run()'s own, never under the
-// machine lock. Devices and back ends are served all the while.
+// machine_run(): one that is to come is waited for, after its end there is nothing to do. False: it
+// is not so; a debugger's client that holds the machine does not let others continue it. Any thread
+// but a vCPU's and machine_run()'s own, never under the machine lock. Devices and back ends are
+// served all the while.
 bool machine_pause(struct machine *m);
 bool machine_resume(struct machine *m);
 bool machine_is_paused(struct machine *m); // any thread

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // armlet: from the command line to a running machine, or a command, and its exit status.
+#include "devices/char/say.h"
 #include "machine/commands.h"
 #include "machine/exit_codes.h"
 #include "machine/machine.h"
@@ -10,7 +11,7 @@
 
 static int fail(const struct error *err, int status)
 {
-    fprintf(stderr, "armlet: %s\n", err->text);
+    say("%s", err->text);
     return status;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/profile.h"
 
+#include "devices/char/say.h"
 #include "frontend/sysreg.h"
 #include "machine/backtrace.h"
 #include "machine/btf.h"
@@ -187,7 +188,7 @@ static void write_files(const struct profile *p, const struct profile_stack *sta
     if (f)
         profile_write_svg(f, stacks, nr, title);
     if (!f || fclose(f))
-        fprintf(stderr, "armlet: %s: %s\r\n", ok ? svg : path, strerror(errno));
+        say("%s: %s", ok ? svg : path, strerror(errno));
 }
 
 void profile_destroy(struct profile *p)

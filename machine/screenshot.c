@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/screenshot.h"
 
+#include "devices/char/say.h"
 #include "devices/display/png.h"
 
 #include <stdlib.h>
@@ -50,7 +51,7 @@ static bool write_shot(struct shot *shot)
     else
         display_image_fini(&shot->image);
     if (!ok)
-        fprintf(stderr, "armlet: -screenshot: %s\r\n", shot->err.text);
+        say("-screenshot: %s", shot->err.text);
     return ok;
 }
 

@@ -2,6 +2,7 @@
 #include "machine/short_way.h"
 
 #include "base/bits.h"
+#include "devices/char/say.h"
 #include "devices/gic.h"
 #include "frontend/cpu_models.h"
 
@@ -205,7 +206,7 @@ static bool add_network(struct options *o)
     if (!port)
         return add(o, "nic", "user");
     if (!o->print_config && isatty(STDERR_FILENO))
-        fprintf(stderr, "armlet: the guest's ssh: ssh -p %d root@127.0.0.1\n", port);
+        say("the guest's ssh: ssh -p %d root@127.0.0.1", port);
     return add(o, "nic", "user,hostfwd=tcp:127.0.0.1:%d-:22", port);
 }
 

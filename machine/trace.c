@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/trace.h"
 
+#include "devices/char/say.h"
 #include "frontend/sysreg.h"
 #include "jit/debug.h"
 #include "jit/tb.h"
@@ -192,7 +193,7 @@ void trace_destroy(struct trace *t)
     }
     bool whole = !t->file || !ferror(t->file);
     if ((t->file && fclose(t->file)) || !whole)
-        fprintf(stderr, "armlet: %s: not whole: %s\r\n", t->m->config->trace_file, strerror(whole ? errno : EIO));
+        say("%s: not whole: %s", t->m->config->trace_file, strerror(whole ? errno : EIO));
     mutex_fini(&t->lock);
     free(t);
 }

@@ -2,6 +2,7 @@
 #include "machine/ui.h"
 
 #include "devices/char/mirror.h"
+#include "devices/char/say.h"
 #include "devices/display/console.h"
 #include "devices/display/sdl.h"
 #include "devices/display/vnc.h"
@@ -94,8 +95,7 @@ static void open_window(struct ui *ui)
     else
         ui->sdl = sdl_create(&ui->front, &err);
     if (!ui->sdl)
-        fprintf(stderr, "armlet: no window (%s); going on without, as -display none does\r\n",
-                err.text);
+        say("no window (%s); going on without, as -display none does", err.text);
 }
 
 static bool start(struct ui *ui, struct error *err)
@@ -149,7 +149,7 @@ int ui_run(struct machine *m)
     block_signals();
     configure_front(&ui);
     if (!start(&ui, &err)) {
-        fprintf(stderr, "armlet: %s\r\n", err.text);
+        say("%s", err.text);
         stop(&ui);
         return EXIT_CODE_ERROR;
     }

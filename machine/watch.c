@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "machine/watch.h"
 
+#include "devices/char/say.h"
 #include "devices/display/console.h"
 #include "machine/exit_codes.h"
 #include "machine/machine.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -47,18 +47,11 @@ static void add(struct watch *w, char c)
     }
 }
 
-static void clear_heartbeat(struct watch *w)
-{
-    if (w->heartbeat)
-        (void)!write(STDERR_FILENO, "\r\033[K", 4);
-    w->heartbeat = false;
-}
-
 static void written(void *opaque, const uint8_t *data, size_t len)
 {
     struct watch *w = opaque;
     if (!w->spoke)
-        clear_heartbeat(w);
+        say_no_status(); // the heartbeat
     w->spoke = true;
     for (size_t i = 0; i < len; i++)
         add(w, (char)data[i]);
@@ -88,17 +81,12 @@ static void beat(struct watch *w)
 {
     const struct vcpu *v = &w->m->cpus[0]->v;
     uint64_t icount = __atomic_load_n(&v->icount, __ATOMIC_RELAXED);
-    char text[120];
     w->seconds++;
-    int n = snprintf(text, sizeof text,
-                     "\rarmlet: nothing on the console yet: %d s, %" PRIu64 " MIPS, pc 0x%" PRIx64
-                     ", EL%u\033[K",
-                     w->seconds, (icount - w->icount) / 1000000,
-                     __atomic_load_n(&v->pc, __ATOMIC_RELAXED),
-                     __atomic_load_n(&w->m->cpus[0]->el, __ATOMIC_RELAXED));
+    say_status("nothing on the console yet: %d s, %" PRIu64 " MIPS, pc 0x%" PRIx64 ", EL%u",
+               w->seconds, (icount - w->icount) / 1000000,
+               __atomic_load_n(&v->pc, __ATOMIC_RELAXED),
+               __atomic_load_n(&w->m->cpus[0]->el, __ATOMIC_RELAXED));
     w->icount = icount;
-    w->heartbeat = true;
-    (void)!write(STDERR_FILENO, text, (size_t)n);
 }
 
 // Does the guest show itself on a display?
@@ -123,14 +111,13 @@ void watch_pollfds(const struct watch *w, struct pollfd *fds)
 void watch_ready(struct watch *w, const struct pollfd *fds)
 {
     if (expired(w->timeout_fd, &fds[0])) {
-        fprintf(stderr, "armlet: the guest has not finished after %d seconds\r\n",
-                w->m->config->timeout);
+        say("the guest has not finished after %d seconds", w->m->config->timeout);
         machine_exit(w->m, EXIT_CODE_TIMEOUT);
     }
     if (!expired(w->heartbeat_fd, &fds[1]) || w->spoke)
         return;
     if (draws(w->m)) {
-        clear_heartbeat(w);
+        say_no_status();
         w->spoke = true;
     } else if (!machine_is_paused(w->m)) {
         beat(w);
@@ -164,7 +151,7 @@ void watch_fini(struct watch *w)
 {
     if (!w->m)
         return;
-    clear_heartbeat(w);
+    say_no_status();
     timer_disarm(&w->quiet);
     if (w->expects)
         regfree(&w->expect);

@@ -28,7 +28,6 @@ struct watch {
     regex_t expect;
     bool expects, seen, panicked;
     bool spoke;     // the guest has written or drawn something
-    bool heartbeat; // a heartbeat line stands on the terminal
     char line[WATCH_LINE];
     size_t len;
     int timeout_fd, heartbeat_fd; // timerfds, or -1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "devices/block/block.h"
 #include "devices/block/pool.h"
+#include "devices/char/say.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,8 +35,8 @@ int block_perform(struct block *b, struct block_request *req)
     };
     int error = b->ops->run(b, req);
     if (error && !__atomic_exchange_n(&b->reported, true, __ATOMIC_RELAXED))
-        fprintf(stderr, "armlet: %s: %s failed: %s (the guest is told, now and from now on)\r\n",
-                b->name, names[req->op], strerror(error));
+        say("%s: %s failed: %s (the guest is told, now and from now on)", b->name, names[req->op],
+            strerror(error));
     return error;
 }
 

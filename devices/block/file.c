@@ -90,20 +90,6 @@ void file_close(struct block_file *f)
     f->fd = -1;
 }
 
-static int read_zeros(struct iov_cursor *c, uint64_t len)
-{
-    while (len) {
-        struct iovec v;
-        uint64_t got;
-        if (!iov_peek(c, len, &v, 1, &got))
-            return EINVAL;
-        memset(v.iov_base, 0, v.iov_len);
-        iov_advance(c, got);
-        len -= got;
-    }
-    return 0;
-}
-
 static int once(const struct block_file *f, bool write, const struct iov_cursor *c, uint64_t at,
                 uint64_t len, int flags, ssize_t *done)
 {
@@ -127,7 +113,7 @@ int file_readv(const struct block_file *f, struct iov_cursor *c, uint64_t at, ui
         if (e)
             return e;
         if (!done)
-            return at < zeros_from ? EIO : read_zeros(c, len);
+            return at < zeros_from || !iov_zero(c, len) ? EIO : 0;
         iov_advance(c, (uint64_t)done);
         at += (uint64_t)done;
         len -= (uint64_t)done;

@@ -3,6 +3,7 @@
 #ifndef DEVICES_BLOCK_IOV_H
 #define DEVICES_BLOCK_IOV_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -45,6 +46,21 @@ static inline void iov_advance(struct iov_cursor *c, uint64_t len)
         c->count--;
         c->skip = 0;
     }
+}
+
+// Zeros for the next len bytes; false if the list has no more.
+static inline bool iov_zero(struct iov_cursor *c, uint64_t len)
+{
+    while (len) {
+        struct iovec v;
+        uint64_t got;
+        if (!iov_peek(c, len, &v, 1, &got))
+            return false;
+        memset(v.iov_base, 0, v.iov_len);
+        iov_advance(c, got);
+        len -= got;
+    }
+    return true;
 }
 
 #endif

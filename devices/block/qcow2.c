@@ -3,6 +3,7 @@
 #include "devices/block/qcow2.h"
 #include "devices/block/image.h"
 #include "devices/block/qcow2_io.h"
+#include "devices/char/say.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -151,7 +152,7 @@ static bool make_writable(struct qcow2 *q, bool repair, struct error *err)
     if (q->block.readonly)
         return true;
     if (q->h.incompatible & QCOW2_DIRTY && repair) {
-        fprintf(stderr, "armlet: %s: was not closed; counting its clusters again\n", q->block.name);
+        say("%s: was not closed; counting its clusters again", q->block.name);
         return qcow2_check_image(q, true, &result, NULL, err);
     }
     if (!q->h.autoclear)
@@ -198,8 +199,7 @@ static void qcow2_close(struct block *b)
     if (!e && !b->readonly && q->refs.dirty_count)
         e = qcow2_checkpoint(q);
     if (e)
-        fprintf(stderr, "armlet: %s: could not write all of its tables: %s\r\n", b->name,
-                strerror(e));
+        say("%s: could not write all of its tables: %s", b->name, strerror(e));
     release(q);
 }
 

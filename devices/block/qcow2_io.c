@@ -63,20 +63,6 @@ bool qcow2_wait_for(struct qcow2 *q, uint64_t cluster)
 
 // Reading ----------------------------------------------------------------------------------------
 
-static int fill_zeros(struct iov_cursor *c, uint64_t len)
-{
-    while (len) {
-        struct iovec v;
-        uint64_t got;
-        if (!iov_peek(c, len, &v, 1, &got))
-            return EINVAL;
-        memset(v.iov_base, 0, v.iov_len);
-        iov_advance(c, got);
-        len -= got;
-    }
-    return 0;
-}
-
 // What the backing file has; beyond its end it has zeros.
 static int read_backing(struct qcow2 *q, uint64_t offset, struct iov_cursor *c, uint64_t len)
 {
@@ -93,7 +79,7 @@ static int read_backing(struct qcow2 *q, uint64_t offset, struct iov_cursor *c, 
         offset += got;
         len -= got;
     }
-    return fill_zeros(c, len);
+    return iov_zero(c, len) ? 0 : EINVAL;
 }
 
 // Lock not held; the caller is a user or announces a change.
@@ -104,7 +90,7 @@ static int read_extent(struct qcow2 *q, const struct qcow2_extent *x, uint64_t o
     case QCOW2_NOTHING:
         return read_backing(q, offset, c, len);
     case QCOW2_ZEROS:
-        return fill_zeros(c, len);
+        return iov_zero(c, len) ? 0 : EINVAL;
     case QCOW2_DATA:
         return file_readv(&q->file, c, x->host, len, 0);
     case QCOW2_PACKED:
@@ -348,7 +334,7 @@ int qcow2_attempt(struct block *b, struct block_request *req)
     else if (x.kind == QCOW2_DATA && (x.own || !write))
         e = file_attempt(&q->file, write, req->iov, req->iovcnt, x.host, req->len);
     else if (!write && qcow2_reads_as_zeros(q, &x, req->offset >> q->h.cluster_bits))
-        e = fill_zeros(&c, req->len);
+        e = iov_zero(&c, req->len) ? 0 : EINVAL;
     else
         e = EAGAIN;
     mutex_unlock(&q->lock);

@@ -5,6 +5,7 @@
 // the guest takes nothing.
 #include "devices/char/stdio.h"
 #include "devices/char/fifo.h"
+#include "devices/char/say.h"
 #include "devices/char/terminal.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ struct stdio {
     int out_fd;   // config.out_fd or our own second opening of it
     size_t piece; // OUT_POLLED: how much a ready descriptor takes without blocking
     bool raw;     // the terminal is ours to restore
+    bool tty;     // output is a terminal
     bool in_eof, out_dead, waiting; // waiting: the guest was told that output is full
     bool escaped, monitor;
     char line[MONITOR_LINE];
@@ -71,8 +73,10 @@ static size_t write_some(struct stdio *s, const uint8_t *data, size_t len)
         s->out_dead = true;
         // A reader may go away; what else ends output is worth a line.
         if (errno != EPIPE && errno != ECONNRESET && errno != EIO)
-            fprintf(stderr, "armlet: output of the guest's is lost: %s\r\n", strerror(errno));
+            say("output of the guest's is lost: %s", strerror(errno));
     }
+    if (n > 0 && s->tty)
+        terminal_wrote(data, (size_t)n);
     return n < 0 ? 0 : (size_t)n;
 }
 
@@ -321,6 +325,7 @@ static void open_output(struct stdio *s)
 {
     struct stat st;
     s->out_fd = s->config.out_fd;
+    s->tty = isatty(s->out_fd);
     s->out_kind = OUT_POLLED;
     s->piece = 65536;
     if (fstat(s->out_fd, &st) || S_ISREG(st.st_mode))

@@ -19,6 +19,7 @@ static struct {
     bool at_exit;       // our exit handler is registered
     unsigned installed; // bit i: handler for deadly[i] is ours
     bool stop_installed, cont_installed;
+    enum terminal_line line; // atomic
 } terminal;
 
 void terminal_restore(void)
@@ -129,4 +130,26 @@ void terminal_release(void)
         uninstall(SIGTSTP, stop_handler);
     if (terminal.cont_installed)
         uninstall(SIGCONT, cont_handler);
+}
+
+// A carriage return leaves what stands in the line; some guests end lines with LF CR.
+void terminal_wrote(const void *data, size_t len)
+{
+    const char *text = data;
+    while (len && text[len - 1] == '\r')
+        len--;
+    if (len)
+        terminal_set_line(text[len - 1] == '\n' ? TERMINAL_LINE_EMPTY : TERMINAL_LINE_TEXT);
+}
+
+enum terminal_line terminal_set_line(enum terminal_line line)
+{
+    return __atomic_exchange_n(&terminal.line, line, __ATOMIC_RELAXED);
+}
+
+bool terminal_end_status(void)
+{
+    enum terminal_line was = TERMINAL_LINE_STATUS;
+    return __atomic_compare_exchange_n(&terminal.line, &was, TERMINAL_LINE_EMPTY, false,
+                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }

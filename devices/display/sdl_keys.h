@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// SDL's keys as others have them. Of sdl.c alone.
+// SDL's keys as others have them. Of sdl_input.c alone.
 #ifndef DEVICES_DISPLAY_SDL_KEYS_H
 #define DEVICES_DISPLAY_SDL_KEYS_H
 

@@ -115,7 +115,7 @@ void disk_pattern(uint8_t *to, size_t len, uint64_t number)
 {
     uint64_t x = number * 0x9e3779b97f4a7c15u + 88172645463325252u;
     for (size_t n = 0; n < len; n++)
-        to[n] = (uint8_t)(disk_random(&x) >> 24);
+        to[n] = (uint8_t)(random_next(&x) >> 24);
 }
 
 void disk_expect(struct block *b, uint64_t offset, const uint8_t *want, uint64_t len)

@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "devices/block/block.h"
 #include "tests/support/files.h"
+#include "tests/support/random.h"
 
 #include <criterion/criterion.h>
 
@@ -43,13 +44,5 @@ void disk_expect(struct block *b, uint64_t offset, const uint8_t *want, uint64_t
 
 // A file's contents, all of it; free() it.
 uint8_t *disk_load(const char *name, size_t *len);
-
-static inline uint64_t disk_random(uint64_t *x)
-{
-    *x ^= *x << 13;
-    *x ^= *x >> 7;
-    *x ^= *x << 17;
-    return *x;
-}
 
 #endif

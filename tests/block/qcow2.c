@@ -94,8 +94,8 @@ static void try_kind(size_t k)
     cr_assert_eq(b->size, size);
     disk_expect(b, 0, bytes, size);
     for (unsigned n = 0; n < 60; n++) {
-        uint64_t len = (disk_random(&x) % 300 + 1) * 512;
-        uint64_t offset = disk_random(&x) % ((size - len) / 512 + 1) * 512;
+        uint64_t len = (random_next(&x) % 300 + 1) * 512;
+        uint64_t offset = random_next(&x) % ((size - len) / 512 + 1) * 512;
         if (n % 4 == 3) {
             cr_assert_eq(disk_run(b, BLOCK_WRITE_ZEROES, n & 4, offset, NULL, len), 0);
             memset(bytes + offset, 0, len);
@@ -297,8 +297,8 @@ Test(qcow2, backing_files)
         struct block *b = disk_open_backed("over.qcow2", false);
         disk_expect(b, 0, want, 3 * MIB);
         for (unsigned n = 0; n < 40; n++) {
-            uint64_t len = (disk_random(&x) % 300 + 1) * 512;
-            uint64_t offset = disk_random(&x) % ((3 * MIB - len) / 512) * 512;
+            uint64_t len = (random_next(&x) % 300 + 1) * 512;
+            uint64_t offset = random_next(&x) % ((3 * MIB - len) / 512) * 512;
             if (n % 4 == 0) {
                 cr_assert_eq(disk_run(b, BLOCK_WRITE_ZEROES, n & 4, offset, NULL, len), 0);
                 memset(want + offset, 0, len);

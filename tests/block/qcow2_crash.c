@@ -124,14 +124,14 @@ static void do_op(struct block *b, uint64_t *x, uint8_t *data)
                                           BLOCK_WRITE, BLOCK_WRITE_ZEROES, BLOCK_DISCARD,
                                           BLOCK_FLUSH};
     struct op *o = &ops[++op_count];
-    *o = (struct op){.op = kinds[disk_random(x) % ARRAY_SIZE(kinds)], .begun = record_count};
-    o->count = disk_random(x) % (disk_random(x) % 4 ? 12 : 300) + 1;
-    o->first = disk_random(x) % (DISK_SECTORS - o->count);
+    *o = (struct op){.op = kinds[random_next(x) % ARRAY_SIZE(kinds)], .begun = record_count};
+    o->count = random_next(x) % (random_next(x) % 4 ? 12 : 300) + 1;
+    o->first = random_next(x) % (DISK_SECTORS - o->count);
     if (o->op == BLOCK_FLUSH)
         o->first = o->count = 0;
     for (uint64_t n = 0; n < o->count; n++)
         fill(data + n * SECTOR, o->first + n, op_count);
-    int e = disk_run(b, o->op, disk_random(x) & 1, o->first * SECTOR, data, o->count * SECTOR);
+    int e = disk_run(b, o->op, random_next(x) & 1, o->first * SECTOR, data, o->count * SECTOR);
     cr_assert(!e, "op %u: %s", op_count, strerror(e));
     o->flushed = record_count;
 }
@@ -191,7 +191,7 @@ static void apply(struct file_copy *f, const struct record *r, uint64_t *x)
     for (uint64_t n = 0, part; n < r->len; n += part) {
         part = SECTOR - (r->at + n) % SECTOR;
         part = part < r->len - n ? part : r->len - n;
-        if (x && disk_random(x) & 1)
+        if (x && random_next(x) & 1)
             continue; // this sector did not get to the disk
         if (r->kind == RECORD_ZERO)
             memset(f->data + r->at + n, 0, part);
@@ -232,9 +232,9 @@ static void go_on(uint64_t seed)
     struct qcow2_check result;
     struct block *b = disk_open("crashed.qcow2", false);
     for (unsigned n = 0; n < 30; n++) {
-        uint64_t count = disk_random(&x) % 300 + 1;
+        uint64_t count = random_next(&x) % 300 + 1;
         disk_pattern(data, count * SECTOR, n);
-        disk_write(b, disk_random(&x) % (DISK_SECTORS - count) * SECTOR, data, count * SECTOR);
+        disk_write(b, random_next(&x) % (DISK_SECTORS - count) * SECTOR, data, count * SECTOR);
     }
     block_close(b);
     b = disk_open("crashed.qcow2", true);
@@ -248,7 +248,7 @@ static void lose_power(const uint8_t *start, size_t start_len, unsigned crashes,
     uint64_t x = seed;
     uint8_t *bytes = malloc(DISK_SECTORS * SECTOR);
     for (unsigned n = 0; n < crashes; n++) {
-        size_t crash = disk_random(&x) % (record_count + 1), synced = 0;
+        size_t crash = random_next(&x) % (record_count + 1), synced = 0;
         struct file_copy f = {malloc(start_len), start_len, start_len};
         memcpy(f.data, start, start_len);
         for (size_t i = 0; i < crash; i++)
@@ -326,7 +326,7 @@ Test(qcow2_crash, the_test_finds_wrong_orders)
     block_close(b);
     recording = false;
     for (unsigned n = 0; n < 100; n++) {
-        size_t crash = disk_random(&x) % record_count;
+        size_t crash = random_next(&x) % record_count;
         struct file_copy f = {malloc(len), len, len};
         memcpy(f.data, start, len);
         for (size_t i = 0; i < crash; i++)
@@ -378,7 +378,7 @@ static void start_job(struct writer *w, struct job *j)
     j->idle = false;
     j->number = ++w->next;
     // Slots of jobs that run together differ: what is written last is known.
-    j->slot = disk_random(&w->x) % (KILL_SLOTS / ARRAY_SIZE(w->jobs)) * ARRAY_SIZE(w->jobs) +
+    j->slot = random_next(&w->x) % (KILL_SLOTS / ARRAY_SIZE(w->jobs)) * ARRAY_SIZE(w->jobs) +
               (uint64_t)(j - w->jobs);
     for (unsigned n = 0; n < 8; n++)
         fill(j->data + n * SECTOR, j->slot * 8 + n, j->number);
@@ -522,12 +522,12 @@ Test(qcow2_crash, sigkill)
         pid_t child = fork();
         if (!child) {
             close(fds[0]);
-            write_until_killed(fds[1], disk_random(&x), (round % 10 + 1) * UINT64_C(1000000));
+            write_until_killed(fds[1], random_next(&x), (round % 10 + 1) * UINT64_C(1000000));
         }
         close(fds[1]);
-        watch(child, fds[0], (unsigned)(disk_random(&x) % 400), acknowledged);
+        watch(child, fds[0], (unsigned)(random_next(&x) % 400), acknowledged);
         close(fds[0]);
         after_kill(acknowledged, round);
-        disk_random(&x);
+        random_next(&x);
     }
 }

@@ -89,29 +89,29 @@ static void make_bases(void)
 static uint64_t special(const struct base *b, uint64_t *x)
 {
     const uint64_t cluster = BIT(b->h.cluster_bits);
-    switch (disk_random(x) % 12) {
+    switch (random_next(x) % 12) {
     case 0:
         return 0;
     case 1:
         return UINT64_MAX;
     case 2:
-        return BIT(disk_random(x) % 64);
+        return BIT(random_next(x) % 64);
     case 3:
-        return BIT(disk_random(x) % 64) - 1;
+        return BIT(random_next(x) % 64) - 1;
     case 4:
-        return b->h.l1_offset | (disk_random(x) & 1) << 63;
+        return b->h.l1_offset | (random_next(x) & 1) << 63;
     case 5:
-        return b->h.reftable_offset | (disk_random(x) & 1) << 63;
+        return b->h.reftable_offset | (random_next(x) & 1) << 63;
     case 6: // some cluster of the file
-        return disk_random(x) % (b->len / cluster + 2) * cluster | (disk_random(x) & 3) << 62;
+        return random_next(x) % (b->len / cluster + 2) * cluster | (random_next(x) & 3) << 62;
     case 7: // beyond it
-        return (b->len / cluster + disk_random(x) % 1000000) * cluster | QCOW2_COPIED;
+        return (b->len / cluster + random_next(x) % 1000000) * cluster | QCOW2_COPIED;
     case 8:
-        return disk_random(x) | QCOW2_COMPRESSED;
+        return random_next(x) | QCOW2_COMPRESSED;
     case 9:
-        return disk_random(x);
+        return random_next(x);
     default:
-        return disk_random(x) % 64;
+        return random_next(x) % 64;
     }
 }
 
@@ -119,27 +119,27 @@ static uint64_t special(const struct base *b, uint64_t *x)
 static size_t place(const struct base *b, const uint8_t *data, uint64_t *x)
 {
     uint64_t at, mask = BIT(b->h.cluster_bits) - 8;
-    switch (disk_random(x) % 8) {
+    switch (random_next(x) % 8) {
     case 0:
     case 1:
-        at = disk_random(x) % 128 & ~UINT64_C(3);
+        at = random_next(x) % 128 & ~UINT64_C(3);
         break;
     case 2:
-        at = b->h.l1_offset + disk_random(x) % b->h.l1_size * 8;
+        at = b->h.l1_offset + random_next(x) % b->h.l1_size * 8;
         break;
     case 3:
-        at = b->h.reftable_offset + disk_random(x) % 4 * 8;
+        at = b->h.reftable_offset + random_next(x) % 4 * 8;
         break;
     case 4:
-        at = get64(data + b->h.reftable_offset) + (disk_random(x) & mask & 0xfff);
+        at = get64(data + b->h.reftable_offset) + (random_next(x) & mask & 0xfff);
         break;
     case 5:
     case 6:
         at = (get64(data + b->h.l1_offset) & QCOW2_OFFSET) +
-             (disk_random(x) & mask & (disk_random(x) & 1 ? 0x1f8 : 0xffff));
+             (random_next(x) & mask & (random_next(x) & 1 ? 0x1f8 : 0xffff));
         break;
     default:
-        at = disk_random(x);
+        at = random_next(x);
     }
     return (size_t)(at % (b->len - 8));
 }
@@ -148,20 +148,20 @@ static size_t mutate(const struct base *b, uint8_t *data, uint64_t *x)
 {
     size_t len = b->len;
     memcpy(data, b->data, len);
-    for (unsigned n = (unsigned)(disk_random(x) % 6) + 1; n; n--) {
+    for (unsigned n = (unsigned)(random_next(x) % 6) + 1; n; n--) {
         size_t at = place(b, data, x);
         uint64_t value = special(b, x);
-        if (disk_random(x) % 4 == 0)
-            data[at] ^= (uint8_t)(1u << disk_random(x) % 8);
-        else if (disk_random(x) % 3 == 0)
+        if (random_next(x) % 4 == 0)
+            data[at] ^= (uint8_t)(1u << random_next(x) % 8);
+        else if (random_next(x) % 3 == 0)
             put32(data + at, (uint32_t)value);
         else
             put64(data + at, value);
     }
-    if (disk_random(x) % 3 == 0) // often where it matters
-        put64(data + 72, disk_random(x) & (QCOW2_DIRTY | QCOW2_CORRUPT | QCOW2_COMPRESSION));
-    if (disk_random(x) % 8 == 0)
-        len = disk_random(x) % len;
+    if (random_next(x) % 3 == 0) // often where it matters
+        put64(data + 72, random_next(x) & (QCOW2_DIRTY | QCOW2_CORRUPT | QCOW2_COMPRESSION));
+    if (random_next(x) % 8 == 0)
+        len = random_next(x) % len;
     return len;
 }
 
@@ -172,11 +172,11 @@ static void use(struct block *b, uint64_t *x)
     struct qcow2_check result;
     uint64_t size = b->size < 2 * SIZE ? b->size : 2 * SIZE;
     for (unsigned n = 0; n < 24; n++) {
-        uint64_t len = disk_random(x) % (disk_random(x) & 1 ? 8192 : sizeof data) & ~UINT64_C(511);
-        uint64_t offset = disk_random(x) % (size + 1) & ~UINT64_C(511);
-        if (disk_random(x) % 8 == 0)
-            offset = b->size - (disk_random(x) % 65536 & ~UINT64_C(511));
-        disk_run(b, disk_random(x) % 5, disk_random(x) & 1, offset, data, len);
+        uint64_t len = random_next(x) % (random_next(x) & 1 ? 8192 : sizeof data) & ~UINT64_C(511);
+        uint64_t offset = random_next(x) % (size + 1) & ~UINT64_C(511);
+        if (random_next(x) % 8 == 0)
+            offset = b->size - (random_next(x) % 65536 & ~UINT64_C(511));
+        disk_run(b, random_next(x) % 5, random_next(x) & 1, offset, data, len);
     }
     disk_run(b, BLOCK_READ, false, 0, data, sizeof data);
     disk_run(b, BLOCK_DISCARD, false, 0, NULL, b->size);
@@ -230,7 +230,7 @@ Test(qcow2_fuzz, malformed_images)
     for (unsigned n = 0; n < cases; n++) {
         uint64_t x = (seed * 1000003 + n) * 0x9e3779b97f4a7c15u | 1;
         time_t began = time(NULL);
-        const struct base *b = &bases[disk_random(&x) % base_count];
+        const struct base *b = &bases[random_next(&x) % base_count];
         size_t len = mutate(b, data, &x);
         test_dir_write(&disk_dir, "fuzz", data, len);
         char keep[64];

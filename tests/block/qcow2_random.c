@@ -67,8 +67,8 @@ static void finished(struct block_request *req, int error)
 
 static bool take(struct job *j)
 {
-    j->count = (unsigned)(disk_random(&r.x) % 8) + 1;
-    j->slot = (unsigned)(disk_random(&r.x) % (SLOTS - j->count + 1));
+    j->count = (unsigned)(random_next(&r.x) % 8) + 1;
+    j->slot = (unsigned)(random_next(&r.x) % (SLOTS - j->count + 1));
     for (unsigned n = 0; n < j->count; n++)
         if (r.taken[j->slot + n])
             return false;
@@ -83,19 +83,19 @@ static void start(struct job *j)
                                           BLOCK_WRITE, BLOCK_WRITE_ZEROES};
     while (!take(j))
         ;
-    uint64_t len = j->count * (uint64_t)SLOT, cut = disk_random(&r.x) % (len / 4) + 1;
-    j->req = (struct block_request){.op = kinds[disk_random(&r.x) % ARRAY_SIZE(kinds)],
+    uint64_t len = j->count * (uint64_t)SLOT, cut = random_next(&r.x) % (len / 4) + 1;
+    j->req = (struct block_request){.op = kinds[random_next(&r.x) % ARRAY_SIZE(kinds)],
                                     .offset = j->slot * (uint64_t)SLOT,
                                     .len = len,
-                                    .unmap = disk_random(&r.x) & 1,
-                                    .through = disk_random(&r.x) % 16 == 0,
+                                    .unmap = random_next(&r.x) & 1,
+                                    .through = random_next(&r.x) % 16 == 0,
                                     .iov = j->iov,
                                     .iovcnt = 4,
                                     .done = finished,
                                     .opaque = j};
     for (unsigned n = 0; n < 4; n++)
         j->iov[n] = (struct iovec){j->data + n * cut, n < 3 ? cut : len - 3 * cut};
-    if (disk_random(&r.x) % 40 == 0)
+    if (random_next(&r.x) % 40 == 0)
         j->req.op = BLOCK_FLUSH;
     if (j->req.op == BLOCK_WRITE)
         disk_pattern(j->data, len, r.started);

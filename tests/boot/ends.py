@@ -134,11 +134,30 @@ def heartbeat():
         check('nothing on the console' not in guest.text, 'a heartbeat after the guest spoke')
 
 
+def own_lines():
+    """What armlet has to say starts a line of its own on a terminal, behind a prompt and in a heartbeat's place."""
+    wants_key = words(0xd2a12060, 0x52800101, 0xb9041001)  # GPIOIE = 8: SIGTERM is the power key first
+    for name, code, before, between in [('prompts', hello('/root # '), '/root # ', r'\r+\n'),
+                                        ('silent', b'', r'nothing on the console yet: \d+ s[^\r]*', r'\r\x1b\[K')]:
+        with Guest([armlet(), '-kernel', program(name, wants_key + code + FOREVER)]) as guest:
+            if not guest.tty:
+                return
+            guest.expect(before + '$', 30)
+            time.sleep(0.3 * PATIENCE)
+            guest.process.send_signal(signal.SIGTERM)
+            guest.expect(r'asked to power off\r+\n', 30)
+            check(re.search(before + between + r'armlet: SIGTERM: [^\r]*\r+\n', guest.text), f'{name}: {guest.text!r}')
+            guest.process.send_signal(signal.SIGTERM)
+            check(guest.wait() == 128 + signal.SIGTERM, 'the second SIGTERM')
+
+
 def no_growth():
     """Resets for seconds, hundreds a second: the files again, RAM again, no more memory and no more descriptors."""
     code = program('again', RESET)
+    # AddressSanitizer would keep what was freed.
+    env = dict(os.environ, ASAN_OPTIONS=os.environ.get('ASAN_OPTIONS', '') + ':quarantine_size_mb=0:thread_local_quarantine_size_kb=0')
     p = subprocess.Popen([armlet(), '-nographic', '-m', '64', '-kernel', code], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                         stdout=subprocess.DEVNULL)
+                         stdout=subprocess.DEVNULL, env=env)
 
     def size():
         with open(f'/proc/{p.pid}/statm') as f:
@@ -160,4 +179,5 @@ def no_growth():
 
 
 if __name__ == '__main__':
-    main(timeout, expect, resets_and_panics, semihosting, test_device, second_uart, full_disk, signals, heartbeat, no_growth)
+    main(timeout, expect, resets_and_panics, semihosting, test_device, second_uart, full_disk, signals, heartbeat, own_lines,
+         no_growth)

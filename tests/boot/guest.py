@@ -7,12 +7,12 @@ only be said of a terminal is not checked: Guest.tty tells.
 Failures raise Failure with what was awaited and the last words of the guest. Times are for a quiet
 machine and the plain build; $ARMLET_TEST_PATIENCE (default 1) multiplies them.
 """
-import fcntl, os, pty, re, resource, select, signal, socket, struct, subprocess, sys, termios, time
+import fcntl, os, pty, re, resource, select, signal, socket, struct, subprocess, sys, termios, time, traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATIENCE = float(os.environ.get('ARMLET_TEST_PATIENCE', '1'))
 # What armlet itself has to say may come at any moment, also right behind a prompt.
-PROMPT = r'[\r\n][^\r\n]* # (\x1b\[6n)?(armlet: [^\r\n]*[\r\n]+)*$'
+PROMPT = r'[\r\n][^\r\n]* # (\x1b\[6n)?([\r\n]*armlet: [^\r\n]*[\r\n]+)*$'
 CTRL_A = '\x01'
 
 
@@ -138,10 +138,13 @@ def check(condition, message):
         raise Failure(message)
 
 
-def main(*tests):
-    """Runs test functions; prints a line each; leaves with status 1 if one fails."""
+def main(*tests, only=()):
+    """Runs test functions, of `only` those names if it has any; prints a line each; leaves with status 1 if
+    one fails."""
     failed = 0
     for test in tests:
+        if only and test.__name__ not in only:
+            continue
         start = time.monotonic()
         try:
             test()
@@ -149,5 +152,8 @@ def main(*tests):
         except (Failure, subprocess.SubprocessError) as e:
             failed += 1
             verdict = f'FAILED: {e}'
+        except Exception:
+            failed += 1
+            verdict = 'FAILED: ' + traceback.format_exc()
         print(f'{test.__name__}: {verdict} ({time.monotonic() - start:.1f} s)', flush=True)
     sys.exit(1 if failed else 0)

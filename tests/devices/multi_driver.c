@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "multi_driver.h"
+#include "tests/support/random.h"
 
 #include <string.h>
 
@@ -89,29 +90,21 @@ uint32_t multi_status(struct multi *m)
     return rd(m->b, 0x70);
 }
 
-static uint64_t next(uint64_t *x)
-{
-    *x ^= *x << 13;
-    *x ^= *x >> 7;
-    *x ^= *x << 17;
-    return *x;
-}
-
 static struct piece random_piece(uint64_t *x, bool write)
 {
     static const uint32_t sizes[] = {1, 2, 4, 7, 8, 12, 16, 64, 100, 256, 1514, 4096, 0x10000};
     struct piece p = {.write = write};
-    p.at = MULTI_DATA + next(x) % (RAM_BASE + RAM_SIZE - MULTI_DATA - 0x10000);
-    p.len = sizes[next(x) % 13];
-    switch (next(x) % 64) {
+    p.at = MULTI_DATA + random_next(x) % (RAM_BASE + RAM_SIZE - MULTI_DATA - 0x10000);
+    p.len = sizes[random_next(x) % 13];
+    switch (random_next(x) % 64) {
     case 0:
-        p.at = next(x);
+        p.at = random_next(x);
         break;
     case 1:
-        p.at = RAM_BASE + RAM_SIZE - next(x) % 4096;
+        p.at = RAM_BASE + RAM_SIZE - random_next(x) % 4096;
         break;
     case 2:
-        p.len = (uint32_t)next(x);
+        p.len = (uint32_t)random_next(x);
         break;
     case 3:
         p.write = !write;
@@ -125,16 +118,16 @@ static struct piece random_piece(uint64_t *x, bool write)
 static void random_chain(struct multi *m, uint64_t *x)
 {
     struct piece list[16] = {{0}};
-    unsigned out = (unsigned)(next(x) % 4), in = (unsigned)(next(x) % 4);
+    unsigned out = (unsigned)(random_next(x) % 4), in = (unsigned)(random_next(x) % 4);
     for (unsigned i = 0; i < out + in; i++) {
         list[i] = random_piece(x, i >= out);
         // The guest's bytes; most begin with small numbers, which are what commands look like.
         uint8_t *p = dma_ptr(&m->b->bus, list[i].at, list[i].len, true);
         for (uint32_t j = 0; p && j < list[i].len && j < 64; j++)
-            p[j] = next(x) & 1 ? (uint8_t)(next(x) % 16) : (uint8_t)next(x);
+            p[j] = random_next(x) & 1 ? (uint8_t)(random_next(x) % 16) : (uint8_t)random_next(x);
     }
     if (out + in)
-        multi_offer_list(m, (unsigned)(next(x) % m->queues), list);
+        multi_offer_list(m, (unsigned)(random_next(x) % m->queues), list);
 }
 
 void multi_fuzz(struct bench *b, struct device *dev, uint64_t features, unsigned queues,
@@ -145,22 +138,22 @@ void multi_fuzz(struct bench *b, struct device *dev, uint64_t features, unsigned
     multi_start(&m, b, features, queues, MULTI_SIZE);
     for (unsigned i = 0; i < rounds; i++) {
         random_chain(&m, &x);
-        if (next(&x) % 4 == 0)
-            multi_kick(&m, (unsigned)(next(&x) % (queues + 1)));
-        if (next(&x) % 16 == 0)
-            bus_read(&b->bus, DEV_BASE + next(&x) % 0x110, 1, &value);
-        if (next(&x) % 64 == 0)
-            bus_write(&b->bus, DEV_BASE + 0x100 + next(&x) % 16, 1, next(&x));
-        if (next(&x) % 256 == 0) // somewhere in the rings
-            bus_write(&b->bus, RAM_BASE + next(&x) % (MULTI_RING(queues) - RAM_BASE) / 4 * 4, 4,
-                      next(&x));
-        if (next(&x) % 8 == 0)
+        if (random_next(&x) % 4 == 0)
+            multi_kick(&m, (unsigned)(random_next(&x) % (queues + 1)));
+        if (random_next(&x) % 16 == 0)
+            bus_read(&b->bus, DEV_BASE + random_next(&x) % 0x110, 1, &value);
+        if (random_next(&x) % 64 == 0)
+            bus_write(&b->bus, DEV_BASE + 0x100 + random_next(&x) % 16, 1, random_next(&x));
+        if (random_next(&x) % 256 == 0) // somewhere in the rings
+            bus_write(&b->bus, RAM_BASE + random_next(&x) % (MULTI_RING(queues) - RAM_BASE) / 4 * 4,
+                      4, random_next(&x));
+        if (random_next(&x) % 8 == 0)
             clock_step(&b->clock, 1000);
         if (each)
             each();
-        if ((multi_status(&m) & 0x40) || next(&x) % 512 == 0) {
+        if ((multi_status(&m) & 0x40) || random_next(&x) % 512 == 0) {
             bench_copy_state(dev, dev);
-            features = next(&x) % 8 ? features : 0;
+            features = random_next(&x) % 8 ? features : 0;
             multi_start(&m, b, features, queues, MULTI_SIZE);
         }
     }

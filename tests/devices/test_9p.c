@@ -3,6 +3,7 @@
 #include "devices/p9/message.h"
 #include "devices/virtio/9p.h"
 #include "multi_driver.h"
+#include "tests/support/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -554,14 +555,6 @@ Test(p9, malformed_messages)
     end();
 }
 
-static uint64_t next(uint64_t *x)
-{
-    *x ^= *x << 13;
-    *x ^= *x >> 7;
-    *x ^= *x << 17;
-    return *x;
-}
-
 // Messages that are nearly right, in long random conversations.
 Test(p9, fuzz, .timeout = 60)
 {
@@ -571,38 +564,38 @@ Test(p9, fuzz, .timeout = 60)
                                     WALK,     READ,    WRITE,   CLUNK,    REMOVE};
     static const char *const names[] = {"hello", "sub", "inner", "..",   "out",  "abs",
                                         "a",     "b",   "",      "file", "/etc", "."};
-    uint64_t x = 88172645463325252u;
+    uint64_t x = RANDOM_SEED;
     begin(false);
     attach();
     for (unsigned i = 0; i < 30000; i++) {
         struct p9_writer w = {.data = in, .capacity = 4096, .len = 7};
-        uint8_t type = types[next(&x) % sizeof types];
-        unsigned fields = next(&x) % 8;
-        p9_put(&w, 4, next(&x) % 8);
+        uint8_t type = types[random_next(&x) % sizeof types];
+        unsigned fields = random_next(&x) % 8;
+        p9_put(&w, 4, random_next(&x) % 8);
         if (type == WALK) {
-            p9_put(&w, 4, next(&x) % 8);
-            p9_put(&w, 2, fields = next(&x) % 4);
+            p9_put(&w, 4, random_next(&x) % 8);
+            p9_put(&w, 2, fields = random_next(&x) % 4);
         }
         for (unsigned k = 0; k < fields; k++) {
-            if (type == WALK || next(&x) % 2)
-                p9_put_string(&w, names[next(&x) % 12]);
+            if (type == WALK || random_next(&x) % 2)
+                p9_put_string(&w, names[random_next(&x) % 12]);
             else {
-                uint64_t value = next(&x);
+                uint64_t value = random_next(&x);
                 p9_put(&w, value % 2 ? 4 : 8, value % 8 < 6 ? value >> 20 & 7 : value);
             }
         }
         for (unsigned k = 0; k < 2 && x % 8 == 0; k++)
-            in[7 + next(&x) % 32] = (uint8_t)(x >> 40);
+            in[7 + random_next(&x) % 32] = (uint8_t)(x >> 40);
         uint32_t len = (uint32_t)w.len;
         memcpy(in, &len, 4);
         in[4] = type;
         uint8_t *copy = malloc(len); // so that a sanitizer sees its end
         memcpy(copy, in, len);
-        size_t room = next(&x) % 4 ? sizeof out : 11 + x % 100;
+        size_t room = random_next(&x) % 4 ? sizeof out : 11 + x % 100;
         size_t n = p9_serve(server, copy, len, out, room);
         cr_assert(n >= 7 && n <= room, "an answer of %zu bytes, room is %zu", n, room);
         free(copy);
-        if (next(&x) % 1000 == 0)
+        if (random_next(&x) % 1000 == 0)
             attach();
     }
     char path[100];
@@ -703,6 +696,6 @@ Test(p9, keeps_its_files)
 Test(p9, virtio_fuzz, .timeout = 60)
 {
     struct device *dev = plug();
-    multi_fuzz(&b, dev, 1, 1, 88172645463325252u, 20000, NULL);
+    multi_fuzz(&b, dev, 1, 1, RANDOM_SEED, 20000, NULL);
     unplug(dev);
 }

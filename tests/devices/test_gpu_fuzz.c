@@ -5,6 +5,7 @@
 // Fixed seeds; GPU_FUZZ=N sends N commands a seed.
 #include "devices/virtio/input.h"
 #include "gpu_driver.h"
+#include "tests/support/random.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,7 @@ static uint64_t x;
 
 static uint64_t next(void)
 {
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return x;
+    return random_next(&x);
 }
 
 // Mostly sensible, sometimes at an edge, sometimes anything.
@@ -232,7 +230,7 @@ Test(gpu_fuzz, registers_and_rings_of_input, .timeout = 120)
 
 Test(gpu_fuzz, seed_1, .timeout = 120)
 {
-    run(88172645463325252u);
+    run(RANDOM_SEED);
 }
 
 Test(gpu_fuzz, seed_2, .timeout = 120)

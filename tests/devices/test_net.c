@@ -4,6 +4,7 @@
 #include "devices/virtio/net.h"
 #include "multi_driver.h"
 #include "virtio_driver.h"
+#include "tests/support/random.h"
 
 #include <string.h>
 
@@ -507,9 +508,7 @@ static void step(void)
     static uint64_t x = 2463534242u;
     static uint8_t frame[9000];
     struct net_offload off = {0};
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
+    random_next(&x);
     for (unsigned i = 0; i < 64; i++)
         frame[i] = (uint8_t)(x >> i % 57);
     if (x % 3 == 0)
@@ -520,6 +519,6 @@ static void step(void)
 Test(net, fuzz, .timeout = 60)
 {
     begin(ALL);
-    multi_fuzz(&b, dev, ALL, 3, 88172645463325252u, 40000, step);
+    multi_fuzz(&b, dev, ALL, 3, RANDOM_SEED, 40000, step);
     end();
 }

@@ -3,6 +3,7 @@
 #include "bench.h"
 #include "devices/net/slirp.h"
 #include "devices/net/socket.h"
+#include "tests/support/random.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -418,16 +419,16 @@ Test(net_user, fuzz, .timeout = 60)
     struct net_slirp_config config = user();
     config.restricted = true; // nothing goes out
     struct net *n = user_net(&config);
-    uint64_t x = 88172645463325252u;
+    uint64_t x = RANDOM_SEED;
     static uint8_t f[2000];
     for (unsigned i = 0; i < 20000; i++) {
         static const uint8_t protocols[] = {1, 6, 17, 58};
-        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        random_next(&x);
         size_t len = x % 300;
         uint8_t *p =
             packet(f, "10.0.2.15", x & 64 ? "10.0.2.2" : "10.0.2.3", protocols[x >> 8 & 3], len);
         for (size_t j = 0; j < len; j++) {
-            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            random_next(&x);
             p[j] = (uint8_t)x;
         }
         for (unsigned j = 0; j < x % 3; j++)

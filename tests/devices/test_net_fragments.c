@@ -3,6 +3,7 @@
 #include "bench.h"
 #include "devices/net/fragments.h"
 #include "devices/net/offload.h"
+#include "tests/support/random.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +12,11 @@ enum { ETH = 14, SECOND = 1000000000 };
 
 static struct fragments s;
 static uint8_t payload[65536 + 64];
-static uint64_t x = 88172645463325252u;
+static uint64_t x = RANDOM_SEED;
 
 static uint64_t next(void)
 {
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return x;
+    return random_next(&x);
 }
 
 static void begin(void)

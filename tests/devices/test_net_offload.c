@@ -3,18 +3,16 @@
 #include "bench.h"
 #include "devices/net/net.h"
 #include "devices/net/offload.h"
+#include "tests/support/random.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t x = 88172645463325252u;
+static uint64_t x = RANDOM_SEED;
 
 static uint64_t next(void)
 {
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return x;
+    return random_next(&x);
 }
 
 // RFC 1071, a 16-bit word at a time, most significant byte first.

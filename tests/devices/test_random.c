@@ -10,19 +10,17 @@
 #include "devices/pl011.h"
 #include "devices/pl031.h"
 #include "devices/pl061.h"
+#include "tests/support/random.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static struct bench b;
-static uint64_t x = 88172645463325252u;
+static uint64_t x = RANDOM_SEED;
 
 static uint64_t next(void)
 {
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return x;
+    return random_next(&x);
 }
 
 static void hammer(struct device *dev, unsigned rounds)

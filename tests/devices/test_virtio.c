@@ -2,6 +2,7 @@
 // The ring and the transport with a device that answers every request by filling it. Each rule of
 // what a driver may not do is a test, in the legacy and in the modern form.
 #include "virtio_driver.h"
+#include "tests/support/random.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -823,12 +824,10 @@ Test(virtio_mmio, empty_slot)
 Test(virtio_mmio, random_writes, .timeout = 60)
 {
     for (unsigned legacy = 0; legacy < 2; legacy++) {
-        uint64_t x = 88172645463325252u + legacy;
+        uint64_t x = RANDOM_SEED + legacy;
         create(legacy);
         for (unsigned i = 0; i < 200000; i++) {
-            x ^= x << 13;
-            x ^= x >> 7;
-            x ^= x << 17;
+            random_next(&x);
             uint32_t value = (uint32_t)(x >> 32);
             switch (x & 7) {
             case 0:

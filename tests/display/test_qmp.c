@@ -1,47 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The control socket without the socket: framing, protocol, commands on a machine that never runs,
 // and clients that mean harm.
-#include "machine/qmp_session.h"
+#include "tests/display/qmp_bed.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct machine_config config;
-static struct machine m;
-static struct qmp qmp;
-static struct qmp_session session;
-static struct input_sink keyboard, mouse, tablet;
-
-static void woken(void *opaque) {}
+static struct qmp_bed bed;
 
 static void init(void)
 {
-    machine_config_init(&config);
-    config.name = "test";
-    m = (struct machine){.config = &config, .phase = MACHINE_ENDED};
-    mutex_init(&m.lock);
-    mutex_init(&m.run_lock);
-    pthread_cond_init(&m.run_changed, NULL);
-    clock_init(&m.clock, true);
-    input_init(&m.input);
-    input_attach(&m.input, &keyboard, INPUT_KEYBOARD, woken, NULL);
-    input_attach(&m.input, &mouse, INPUT_MOUSE, woken, NULL);
-    input_attach(&m.input, &tablet, INPUT_TABLET, woken, NULL);
-    m.wake_fd = -1;
-    qmp_init(&qmp, &m);
-    qmp_session_init(&session, &qmp);
+    qmp_bed_init(&bed);
 }
 
 static void fini(void)
 {
-    qmp_session_fini(&session);
-    qmp_fini(&qmp);
-    input_detach(&keyboard);
-    input_detach(&mouse);
-    input_detach(&tablet);
-    input_fini(&m.input);
-    clock_fini(&m.clock);
+    qmp_bed_fini(&bed);
 }
 
 TestSuite(qmp, .init = init, .fini = fini);
@@ -51,15 +26,15 @@ static const char *said(void)
 {
     static char *text;
     free(text);
-    text = strndup((const char *)fifo_head(&session.out), session.out.len);
-    fifo_drop(&session.out, session.out.len);
+    text = strndup((const char *)fifo_head(&bed.session.out), bed.session.out.len);
+    fifo_drop(&bed.session.out, bed.session.out.len);
     return text;
 }
 
 static void feed(const char *text, size_t len)
 {
     while (len) {
-        size_t n = qmp_session_feed(&session, text, len);
+        size_t n = qmp_session_feed(&bed.session, text, len);
         text += n;
         len -= n;
     }
@@ -194,16 +169,16 @@ Test(qmp, send_key)
     say("{\"execute\":\"send-key\",\"arguments\":{\"hold-time\":5,\"keys\":[{\"type\":\"qcode\","
         "\"data\":\"ret\"}]}}",
         "{\"return\":{}}");
-    clock_step(&m.clock, 1);
-    expect_events(&keyboard, "1/29/1 1/30/1 0/0/0 ");
-    clock_step(&m.clock, 99000000);
-    expect_events(&keyboard, "");
-    clock_step(&m.clock, 1000000);
-    expect_events(&keyboard, "1/30/0 1/29/0 0/0/0 ");
-    clock_step(&m.clock, 5000000);
-    expect_events(&keyboard, "1/28/1 0/0/0 ");
-    clock_step(&m.clock, 5000000);
-    expect_events(&keyboard, "1/28/0 0/0/0 ");
+    clock_step(&bed.m.clock, 1);
+    expect_events(&bed.keyboard, "1/29/1 1/30/1 0/0/0 ");
+    clock_step(&bed.m.clock, 99000000);
+    expect_events(&bed.keyboard, "");
+    clock_step(&bed.m.clock, 1000000);
+    expect_events(&bed.keyboard, "1/30/0 1/29/0 0/0/0 ");
+    clock_step(&bed.m.clock, 5000000);
+    expect_events(&bed.keyboard, "1/28/1 0/0/0 ");
+    clock_step(&bed.m.clock, 5000000);
+    expect_events(&bed.keyboard, "1/28/0 0/0/0 ");
     static const char *const wrong[] = {
         "{\"keys\":[]}",
         "{\"keys\":[1]}",
@@ -221,8 +196,8 @@ Test(qmp, send_key)
         snprintf(text, sizeof text, "{\"execute\":\"send-key\",\"arguments\":%s}", wrong[i]);
         say(text, "\"error\"");
     }
-    clock_step(&m.clock, 1000000000);
-    expect_events(&keyboard, "");
+    clock_step(&bed.m.clock, 1000000000);
+    expect_events(&bed.keyboard, "");
     static const char key[] =
         "{\"execute\":\"send-key\",\"arguments\":{\"keys\":[{\"type\":\"qcode\",\"data\":\"a\"}]}}";
     int sent = 0;
@@ -242,21 +217,21 @@ Test(qmp, input_send_event)
     say(EVENT("{\"type\":\"key\",\"data\":{\"down\":true,\"key\":{\"type\":\"qcode\",\"data\":"
               "\"a\"}}}"),
         DONE);
-    expect_events(&keyboard, "1/30/1 0/0/0 ");
+    expect_events(&bed.keyboard, "1/30/1 0/0/0 ");
     say(EVENT("{\"type\":\"key\",\"data\":{\"down\":false,\"key\":{\"type\":\"qcode\",\"data\":"
               "\"a\"}}}"),
         DONE);
-    expect_events(&keyboard, "1/30/0 0/0/0 ");
+    expect_events(&bed.keyboard, "1/30/0 0/0/0 ");
     say(EVENT("{\"type\":\"abs\",\"data\":{\"axis\":\"x\",\"value\":100}},"
               "{\"type\":\"abs\",\"data\":{\"axis\":\"y\",\"value\":32767}}"),
         DONE);
-    expect_events(&tablet, "3/0/100 3/1/32767 0/0/0 ");
+    expect_events(&bed.tablet, "3/0/100 3/1/32767 0/0/0 ");
     say(EVENT("{\"type\":\"btn\",\"data\":{\"down\":true,\"button\":\"left\"}}"), DONE);
-    expect_events(&tablet, "1/272/1 0/0/0 ");
+    expect_events(&bed.tablet, "1/272/1 0/0/0 ");
     say(EVENT("{\"type\":\"btn\",\"data\":{\"down\":true,\"button\":\"wheel-down\"}}"), DONE);
-    expect_events(&tablet, "2/8/-1 0/0/0 ");
+    expect_events(&bed.tablet, "2/8/-1 0/0/0 ");
     say(EVENT("{\"type\":\"rel\",\"data\":{\"axis\":\"x\",\"value\":-5}}"), DONE);
-    expect_events(&mouse, "2/0/-5 0/0/0 ");
+    expect_events(&bed.mouse, "2/0/-5 0/0/0 ");
     say(EVENT(""), DONE);
     static const char *const wrong[] = {
         EVENT("1"),
@@ -275,8 +250,8 @@ Test(qmp, input_send_event)
     };
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
         say(wrong[i], "\"error\"");
-    expect_events(&mouse, "");
-    expect_events(&keyboard, "");
+    expect_events(&bed.mouse, "");
+    expect_events(&bed.keyboard, "");
 }
 
 // Harm -------------------------------------------------------------------------------------------
@@ -348,10 +323,10 @@ Test(qmp, fuzz)
         feed(good, strlen(good));
         const char *is = said();
         cr_assert(strstr(is, "\"id\":77}"), "%u: %.*s leaves %s", n, (int)len, text, is);
-        events(&keyboard);
-        events(&tablet);
-        events(&mouse);
-        clock_step(&m.clock, 1000000000);
-        events(&keyboard);
+        events(&bed.keyboard);
+        events(&bed.tablet);
+        events(&bed.mouse);
+        clock_step(&bed.m.clock, 1000000000);
+        events(&bed.keyboard);
     }
 }

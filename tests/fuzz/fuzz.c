@@ -5,6 +5,7 @@
 // seed is always the same, so a longer run only goes on. The input in hand is in a file that is shared
 // memory: when the target crashes, or takes longer than LIMIT, the file stays, and TARGET FILE repeats it.
 #include "fuzz.h"
+#include "tests/support/random.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -34,10 +35,7 @@ static char directory[64], in_hand[96], path[160];
 
 static uint64_t next(void)
 {
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return x;
+    return random_next(&x);
 }
 
 void fuzz_seed(const void *data, size_t len)

@@ -4,7 +4,7 @@
 
 All stop at once, each can be stepped while the others are held or run, and who has met something is told.
 """
-import re, shutil, sys, time, traceback
+import re, shutil, sys, time
 import xml.etree.ElementTree as ET
 from remote import *
 
@@ -282,24 +282,8 @@ def supported():
             return t.process.poll() is None
 
 
-def main():
-    failed = 0
+if __name__ == '__main__':
     if ACCEL == 'qemu' and not shutil.which('qemu-system-aarch64') or not supported():
         print(f'there is no {ACCEL} with -smp {CPUS}')
         sys.exit(77)
-    for test in TESTS:
-        if len(sys.argv) > 4 and test.__name__ not in sys.argv[4:]:
-            continue
-        start = time.monotonic()
-        try:
-            test()
-            verdict = 'ok'
-        except Exception as e:
-            failed += 1
-            verdict = f'FAILED: {e}' if isinstance(e, Failure) else 'FAILED: ' + traceback.format_exc()
-        print(f'{test.__name__}: {verdict} ({time.monotonic() - start:.1f} s)', flush=True)
-    sys.exit(1 if failed else 0)
-
-
-if __name__ == '__main__':
-    main()
+    main(*TESTS, only=sys.argv[4:])

@@ -1,20 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """GDB's remote protocol from the client's side, for tests that look at every packet."""
-import os, re, select, socket, struct, subprocess, tempfile, time
+import os, re, select, socket, struct, subprocess, sys, tempfile, time
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'boot'))
+from guest import Failure, PATIENCE, boot_linux, check, main  # noqa: E402,F401
 
-PATIENCE = float(os.environ.get('ARMLET_TEST_PATIENCE', '1'))
 HIGH = 0xffff000000000000 # where the runtime runs: see tests/baremetal/rt/rt.h
 X = list(range(31))
 SP, PC, CPSR, V0, FPSR, FPCR = 31, 32, 33, 34, 66, 67
-
-
-class Failure(Exception):
-    pass
-
-
-def check(condition, message):
-    if not condition:
-        raise Failure(message)
 
 
 def equal(got, want, what):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """session.py PROGRAM.elf ACCEL: what GDB's packets do to a running guest (guest.c), on one engine."""
-import os, re, socket, stat, struct, sys, time, traceback
+import os, re, socket, stat, struct, sys, time
 import xml.etree.ElementTree as ET
 from remote import *
 
@@ -446,21 +446,5 @@ TESTS = [places, registers, breakpoints, physical, watchpoints, hot_watch, memor
          leaving, returning, ends, many, odd_packets]
 
 
-def main():
-    failed = 0
-    for test in TESTS:
-        if len(sys.argv) > 3 and test.__name__ not in sys.argv[3:]:
-            continue
-        start = time.monotonic()
-        try:
-            test()
-            verdict = 'ok'
-        except Exception as e:
-            failed += 1
-            verdict = f'FAILED: {e}' if isinstance(e, Failure) else 'FAILED: ' + traceback.format_exc()
-        print(f'{test.__name__}: {verdict} ({time.monotonic() - start:.1f} s)', flush=True)
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == '__main__':
-    main()
+    main(*TESTS, only=sys.argv[3:])

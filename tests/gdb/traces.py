@@ -5,7 +5,7 @@
 The instructions of a trace are as many as the CPU counts; the addresses of -d exec are those that single steps
 show. PROGRAM runs to its end, GUEST is the debugger's.
 """
-import re, runpy, subprocess, sys, tempfile, time
+import functools, os, re, runpy, subprocess, sys, tempfile, time
 import xml.etree.ElementTree as ET
 from remote import *
 
@@ -109,19 +109,13 @@ def refused(tmp):
         equal((p.returncode, p.stdout, p.stderr.count('\n')), (1, '', 1), f'{arguments}: {p.stderr}')
 
 
-def main():
-    failed = 0
-    for test in [trace_file, trace_cpus, exec_log, filters, profile, refused]:
+def in_directory(test):
+    @functools.wraps(test)
+    def run_there():
         with tempfile.TemporaryDirectory() as tmp:
-            try:
-                test(tmp)
-                verdict = 'ok'
-            except (Failure, subprocess.SubprocessError) as e:
-                failed += 1
-                verdict = f'FAILED: {e}'
-        print(f'{test.__name__}: {verdict}', flush=True)
-    sys.exit(1 if failed else 0)
+            test(tmp)
+    return run_there
 
 
 if __name__ == '__main__':
-    main()
+    main(*map(in_directory, [trace_file, trace_cpus, exec_log, filters, profile, refused]))

@@ -237,24 +237,31 @@ static size_t read_file(const char *path, uint8_t *bytes, size_t room)
     return (size_t)n;
 }
 
-// Any one bit: the other items are found or not, but never anything wrong, and the damaged file
-// goes.
-Test(cache, every_bit_flipped)
+// A cache of one file with two items: its path and its bytes.
+static size_t one_file(char path[static 160], uint8_t *bytes, size_t room)
 {
     struct cache *c = open_cache(dir, 0);
-    static uint8_t bytes[65536];
-    char names[1][CACHE_NAME_SIZE], path[160];
+    char names[1][CACHE_NAME_SIZE];
     put(cache_target(c), 0, 2);
     cache_close(c);
     list_files(names, 1);
     path_of(names[0], path);
-    size_t size = read_file(path, bytes, sizeof bytes);
+    return read_file(path, bytes, room);
+}
+
+// Any one bit: the other items are found or not, but never anything wrong, and the damaged file
+// goes.
+Test(cache, every_bit_flipped)
+{
+    static uint8_t bytes[65536];
+    char path[160];
+    size_t size = one_file(path, bytes, sizeof bytes);
     for (size_t bit = 0; bit < size * 8; bit += bit < 4096 ? 1 : 3) {
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
         write_file(path, bytes, size);
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
         nr_said = 0;
-        c = open_cache(dir, 0);
+        struct cache *c = open_cache(dir, 0);
         unsigned found = find(c, 0) + find(c, 1);
         cache_close(c);
         cr_assert_lt(found, 2, "bit %zu is not noticed", bit);
@@ -265,20 +272,15 @@ Test(cache, every_bit_flipped)
 
 Test(cache, every_truncation)
 {
-    struct cache *c = open_cache(dir, 0);
     static uint8_t bytes[65536];
-    char names[1][CACHE_NAME_SIZE], path[160];
-    put(cache_target(c), 0, 2);
-    cache_close(c);
-    list_files(names, 1);
-    path_of(names[0], path);
-    size_t size = read_file(path, bytes, sizeof bytes);
+    char path[160];
+    size_t size = one_file(path, bytes, sizeof bytes);
     for (size_t n = 0; n <= size + 1; n++) {
         if (n == size)
             continue;
         write_file(path, bytes, n); // size + 1: a byte too many
         nr_said = 0;
-        c = open_cache(dir, 0);
+        struct cache *c = open_cache(dir, 0);
         cr_assert(!find(c, 0) && !find(c, 1), "%zu of %zu bytes", n, size);
         cache_close(c);
         cr_assert_eq(nr_said, 1, "%zu bytes: %u lines", n, nr_said);

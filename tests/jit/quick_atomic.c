@@ -4,7 +4,7 @@
 // pages that are and are not in the TLB, misaligned and read-only ones; what is in the registers,
 // in memory and in the monitor after. And several threads at once, each with a vCPU of its own.
 #include "jit/quick_ctx.h"
-#include "tests/jit/toy.h"
+#include "tests/jit/twins.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -14,7 +14,7 @@
 enum { NR_REGS = 6, DATA = 64 };
 
 // 3, 1 and 0 are in host registers; one of them in rbx.
-static const unsigned regs[NR_REGS] = { 3, 1, 0, 7, 40, 41 };
+static const unsigned regs[NR_REGS] = {3, 1, 0, 7, 40, 41};
 
 struct op {
     uint8_t op, kind, log2;
@@ -57,16 +57,10 @@ static void emit_op(struct toy *t, struct ir *ir, uint32_t arg)
 
 static struct toy *machine(const char *engine)
 {
-    setenv("ARMLET_TEST_ENGINE", engine, 1);
-    struct toy *t = toy_create();
+    struct toy *t = twins_machine(engine);
     t->emit[1] = emit_op;
     toy_map(t, TOY_DATA + PAGE_SIZE, TOY_DATA + PAGE_SIZE, PAGE_BITS, TOY_R | TOY_GLOBAL);
     return t;
-}
-
-static unsigned below(uint64_t *random, unsigned n)
-{
-    return (unsigned)(toy_random(random) >> 33) % n;
 }
 
 static void make_op(struct op *o, unsigned op, uint64_t *random)
@@ -74,61 +68,63 @@ static void make_op(struct op *o, unsigned op, uint64_t *random)
     // A destination is nobody else's, as in any guest's code that can be relied on.
     unsigned order[NR_REGS];
     for (unsigned n = 0; n < NR_REGS; n++) {
-        unsigned k = below(random, n + 1);
+        unsigned k = twins_below(random, n + 1);
         order[n] = order[k];
         order[k] = n;
     }
-    *o = (struct op){ .op = (uint8_t)op, .log2 = (uint8_t)below(random, 4), .value = toy_random(random) };
+    *o = (struct op){
+        .op = (uint8_t)op, .log2 = (uint8_t)twins_below(random, 4), .value = toy_random(random)};
     o->base = (int)order[0];
-    o->tmp_base = !below(random, 5);
+    o->tmp_base = !twins_below(random, 5);
     o->d = (int)order[1];
     o->d2 = o->b = o->c = -1;
     switch (op) {
     case IR_ATOMIC:
-        o->kind = (uint8_t)below(random, IR_ATOMIC_CAS + 1);
-        o->b = (int)order[below(random, 4)]; // the address or the destination, now and then
-        o->c = o->kind == IR_ATOMIC_CAS ? (int)order[below(random, 4)] : -1;
-        if (!below(random, 4))
+        o->kind = (uint8_t)twins_below(random, IR_ATOMIC_CAS + 1);
+        o->b = (int)order[twins_below(random, 4)]; // the address or the destination, now and then
+        o->c = o->kind == IR_ATOMIC_CAS ? (int)order[twins_below(random, 4)] : -1;
+        if (!twins_below(random, 4))
             o->d = -1;
-        else if (!below(random, 6))
+        else if (!twins_below(random, 6))
             o->d = o->base;
         break;
     case IR_CASP:
-        o->log2 = (uint8_t)(2 + below(random, 2));
+        o->log2 = (uint8_t)(2 + twins_below(random, 2));
         o->d2 = (int)order[2];
-        o->tmp_d2 = !below(random, 4);
+        o->tmp_d2 = !twins_below(random, 4);
         o->b = (int)order[3];
         o->c = (int)order[4];
         break;
     case IR_LDX:
-        o->pair = below(random, 2);
+        o->pair = twins_below(random, 2);
         o->d2 = o->pair ? (int)order[2] : -1;
-        if (!below(random, 6))
+        if (!twins_below(random, 6))
             o->d = o->base;
         break;
     default:
-        o->pair = below(random, 2);
+        o->pair = twins_below(random, 2);
         o->b = (int)order[2];
         o->c = o->pair ? (int)order[3] : -1;
     }
     if (o->pair)
-        o->log2 = (uint8_t)(2 + below(random, 2));
-    o->tmp_b = o->b >= 0 && !o->tmp_base && !o->tmp_d2 && !below(random, 5);
-    o->const_b = o->b >= 0 && !below(random, 6);
-    o->const_c = o->c >= 0 && !below(random, 6);
-    if (!below(random, 2))
+        o->log2 = (uint8_t)(2 + twins_below(random, 2));
+    o->tmp_b = o->b >= 0 && !o->tmp_base && !o->tmp_d2 && !twins_below(random, 5);
+    o->const_b = o->b >= 0 && !twins_below(random, 6);
+    o->const_c = o->c >= 0 && !twins_below(random, 6);
+    if (!twins_below(random, 2))
         o->value = 0;
 }
 
-static void make_program(struct program *p, uint64_t *random)
+static unsigned make_program(void *program, uint64_t *random)
 {
-    static const uint8_t ops[] = { IR_ATOMIC, IR_ATOMIC, IR_CASP, IR_LDX, IR_STX, IR_STX };
-    unsigned op = ops[below(random, ARRAY_SIZE(ops))];
+    struct program *p = program;
+    static const uint8_t ops[] = {IR_ATOMIC, IR_ATOMIC, IR_CASP, IR_LDX, IR_STX, IR_STX};
+    unsigned op = ops[twins_below(random, ARRAY_SIZE(ops))];
     p->nr = 0;
     if (op == IR_STX)
         make_op(&p->ops[p->nr++], IR_LDX, random);
     make_op(&p->ops[p->nr++], op, random);
-    if (p->nr == 2 && below(random, 5)) { // what a guest does
+    if (p->nr == 2 && twins_below(random, 5)) { // what a guest does
         struct op *load = &p->ops[0], *store = &p->ops[1];
         load->pair = store->pair;
         load->log2 = store->log2;
@@ -136,37 +132,33 @@ static void make_program(struct program *p, uint64_t *random)
         load->tmp_base = store->tmp_base;
         if (load->d == load->base)
             load->d = (load->d + 1) % NR_REGS;
-        load->d2 = !load->pair ? -1 : (load->d + 1) % NR_REGS == load->base ? (load->d + 2) % NR_REGS : (load->d + 1) % NR_REGS;
+        load->d2 = !load->pair                             ? -1
+                   : (load->d + 1) % NR_REGS == load->base ? (load->d + 2) % NR_REGS
+                                                           : (load->d + 1) % NR_REGS;
     }
+    return p->nr;
 }
 
-static void choose(struct toy *t, struct program *p, uint32_t serial)
+static void start(struct toy *const t[], unsigned nr, const void *program, uint64_t *random)
 {
-    uint32_t *code = toy_host(t, TOY_CODE);
-    t->user = p;
-    for (unsigned n = 0; n < p->nr; n++)
-        code[n] = toy_word(1, (serial & 0x7fff) << 1 | n);
-    code[p->nr] = 0;
-    jit_ram_written(&t->jit, TOY_CODE, 12);
-}
-
-// The same start for both.
-static void start(struct toy *const t[2], const struct program *p, uint64_t *random)
-{
+    const struct program *p = program;
     uint64_t r[NR_REGS], data[DATA / 8];
     const struct op *last = &p->ops[p->nr - 1];
-    unsigned off = below(random, 4) ? 16 : below(random, 32);
-    uint64_t page = below(random, 12) ? 0 : PAGE_SIZE;
+    unsigned off = twins_below(random, 4) ? 16 : twins_below(random, 32);
+    uint64_t page = twins_below(random, 12) ? 0 : PAGE_SIZE;
     for (unsigned n = 0; n < NR_REGS; n++)
-        r[n] = below(random, 2) ? toy_edges[below(random, toy_nr_edges)] : toy_random(random);
+        r[n] = twins_below(random, 2) ? toy_edges[twins_below(random, toy_nr_edges)]
+                                      : toy_random(random);
     for (unsigned n = 0; n < DATA / 8; n++)
-        data[n] = below(random, 2) ? toy_edges[below(random, toy_nr_edges)] : toy_random(random);
+        data[n] = twins_below(random, 2) ? toy_edges[twins_below(random, toy_nr_edges)]
+                                         : toy_random(random);
     for (unsigned n = 0; n < p->nr; n++)
         r[p->ops[n].base] = TOY_DATA + page + off;
-    if (below(random, 2)) { // a comparison that holds
+    if (twins_below(random, 2)) { // a comparison that holds
         uint64_t seen[2];
         memcpy(seen, (uint8_t *)data + off, 16);
-        if (last->op == IR_CASP && last->log2 == 3 && last->d != last->base && last->d2 != last->base) {
+        if (last->op == IR_CASP && last->log2 == 3 && last->d != last->base &&
+            last->d2 != last->base) {
             r[last->d] = seen[0];
             r[last->d2] = seen[1];
         } else if (last->op == IR_CASP && last->d != last->base && last->d2 != last->base) {
@@ -176,8 +168,8 @@ static void start(struct toy *const t[2], const struct program *p, uint64_t *ran
             r[last->b] = seen[0];
         }
     }
-    bool flush = !below(random, 3);
-    for (unsigned k = 0; k < 2; k++) {
+    bool flush = !twins_below(random, 3);
+    for (unsigned k = 0; k < nr; k++) {
         for (unsigned n = 0; n < NR_REGS; n++)
             t[k]->cpu.r[regs[n]] = r[n];
         memcpy(toy_host(t[k], TOY_DATA), data, DATA);
@@ -189,37 +181,43 @@ static void start(struct toy *const t[2], const struct program *p, uint64_t *ran
     }
 }
 
-static bool same(struct toy *const t[2])
+static bool same(struct toy *a, struct toy *b)
 {
-    const struct vcpu *a = &t[0]->cpu, *b = &t[1]->cpu;
-    bool monitor = a->excl_size == b->excl_size &&
-                   (!a->excl_size || (a->excl_addr == b->excl_addr && !memcmp(a->excl_value, b->excl_value, 16)));
+    const struct vcpu *c = &a->cpu, *d = &b->cpu;
+    bool monitor = c->excl_size == d->excl_size &&
+                   (!c->excl_size ||
+                    (c->excl_addr == d->excl_addr && !memcmp(c->excl_value, d->excl_value, 16)));
     bool words = true;
     for (unsigned n = 0; n < NR_REGS; n++)
-        words = words && a->r[regs[n]] == b->r[regs[n]];
-    return monitor && words && a->nzcv == b->nzcv && t[0]->nr_faults == t[1]->nr_faults &&
-           t[0]->fault.va == t[1]->fault.va && t[0]->fault.kind == t[1]->fault.kind &&
-           !memcmp(toy_host(t[0], TOY_DATA), toy_host(t[1], TOY_DATA), DATA) &&
-           !memcmp(toy_host(t[0], TOY_DATA + PAGE_SIZE), toy_host(t[1], TOY_DATA + PAGE_SIZE), DATA);
+        words = words && c->r[regs[n]] == d->r[regs[n]];
+    return monitor && words && c->nzcv == d->nzcv && a->nr_faults == b->nr_faults &&
+           a->fault.va == b->fault.va && a->fault.kind == b->fault.kind &&
+           !memcmp(toy_host(a, TOY_DATA), toy_host(b, TOY_DATA), DATA) &&
+           !memcmp(toy_host(a, TOY_DATA + PAGE_SIZE), toy_host(b, TOY_DATA + PAGE_SIZE), DATA);
 }
 
-static void describe(const struct program *p, struct toy *const t[2])
+static void describe(const void *program, struct toy *const t[], unsigned nr)
 {
+    const struct program *p = program;
     for (unsigned n = 0; n < p->nr; n++) {
         const struct op *o = &p->ops[n];
-        fprintf(stderr, "  %s kind %u log2 %u pair %u: d %d d2 %d%s base %d%s b %d%s%s c %d%s value %" PRIx64 "\n",
-                ir_op_info[o->op].name, o->kind, o->log2, o->pair, o->d, o->d2, o->tmp_d2 ? " (tmp)" : "", o->base,
-                o->tmp_base ? " (tmp)" : "", o->b, o->tmp_b ? " (tmp)" : "", o->const_b ? " (const)" : "", o->c,
-                o->const_c ? " (const)" : "", o->value);
+        fprintf(
+            stderr,
+            "  %s kind %u log2 %u pair %u: d %d d2 %d%s base %d%s b %d%s%s c %d%s value %" PRIx64
+            "\n",
+            ir_op_info[o->op].name, o->kind, o->log2, o->pair, o->d, o->d2,
+            o->tmp_d2 ? " (tmp)" : "", o->base, o->tmp_base ? " (tmp)" : "", o->b,
+            o->tmp_b ? " (tmp)" : "", o->const_b ? " (const)" : "", o->c,
+            o->const_c ? " (const)" : "", o->value);
     }
-    for (unsigned k = 0; k < 2; k++) {
+    for (unsigned k = 0; k < nr; k++) {
         const struct vcpu *c = &t[k]->cpu;
         const uint64_t *m = toy_host(t[k], TOY_DATA);
         fprintf(stderr, "  %s:", k ? "quick " : "interp");
         for (unsigned n = 0; n < NR_REGS; n++)
             fprintf(stderr, " %" PRIx64, c->r[regs[n]]);
-        fprintf(stderr, "; monitor %u %" PRIx64 " %" PRIx64 " %" PRIx64 "; faults %u; memory", c->excl_size, c->excl_addr,
-                c->excl_value[0], c->excl_value[1], t[k]->nr_faults);
+        fprintf(stderr, "; monitor %u %" PRIx64 " %" PRIx64 " %" PRIx64 "; faults %u; memory",
+                c->excl_size, c->excl_addr, c->excl_value[0], c->excl_value[1], t[k]->nr_faults);
         for (unsigned n = 0; n < DATA / 8; n++)
             fprintf(stderr, " %" PRIx64, m[n]);
         fprintf(stderr, "\n");
@@ -228,30 +226,12 @@ static void describe(const struct program *p, struct toy *const t[2])
 
 static void against_interpreter(bool cx16)
 {
-    const char *count = getenv("QUICK_ATOMIC_PROGRAMS");
-    unsigned programs = count ? (unsigned)atoi(count) : 8000, bad = 0;
-    struct toy *const t[2] = { machine("interp"), machine("quick") };
-    uint64_t random = 0x5eed + cx16;
+    static const struct twins twins = {
+        8000, "QUICK_ATOMIC_PROGRAMS", 8, make_program, start, same, describe};
+    struct toy *const t[2] = {machine("interp"), machine("quick")};
+    struct program p;
     t[1]->jit.quick->cx16 = cx16;
-    for (unsigned n = 0; n < programs && bad < 3; n++) {
-        struct program p;
-        make_program(&p, &random);
-        choose(t[0], &p, n);
-        choose(t[1], &p, n);
-        for (unsigned run = 0; run < 8; run++) {
-            start(t, &p, &random);
-            toy_run(t[0], TOY_CODE);
-            toy_run(t[1], TOY_CODE);
-            if (!same(t)) {
-                describe(&p, t);
-                bad++;
-                break;
-            }
-        }
-    }
-    toy_destroy(t[0]);
-    toy_destroy(t[1]);
-    cr_assert_eq(bad, 0, "%u programs differ", bad);
+    twins_run(&twins, t, 2, &p, 0x5eed + cx16);
 }
 
 Test(quick_atomic, against_interpreter, .timeout = 120)
@@ -269,11 +249,22 @@ Test(quick_atomic, without_wide_swaps, .timeout = 120)
 
 // Machines of their own that share a page, each in its thread; some run the interpreter.
 enum { THREADS = 3, SHARED = 0x0a000000, VA = TOY_DATA + 8 * PAGE_SIZE, ROUNDS = 30000 };
-enum { BASE = 3, COUNT = 7, OLD = 1, NEW = 0, OLD2 = 40, NEW2 = 41, STATUS = 20, OTHER = 21, SEEN = 22 };
+enum {
+    BASE = 3,
+    COUNT = 7,
+    OLD = 1,
+    NEW = 0,
+    OLD2 = 40,
+    NEW2 = 41,
+    STATUS = 20,
+    OTHER = 21,
+    SEEN = 22
+};
 
 static void emit_step(struct toy *t, struct ir *ir, uint32_t arg)
 {
-    ir_val base = ir_r(BASE), old = ir_r(OLD), new = ir_r(NEW), old2 = ir_r(OLD2), new2 = ir_r(NEW2);
+    ir_val base = ir_r(BASE), old = ir_r(OLD), new = ir_r(NEW), old2 = ir_r(OLD2),
+           new2 = ir_r(NEW2);
     ir_val one = ir_const(ir, 1), three = ir_const(ir, 3);
     unsigned order = MEM_ALIGNED | MEM_ACQUIRE;
     switch (arg & 0xff) {
@@ -317,13 +308,15 @@ static void emit_step(struct toy *t, struct ir *ir, uint32_t arg)
         break;
     }
     case 'r': // again unless it was done
-        ir_br_if(ir, IR_BR_NZ, IR_I64, ir_r(STATUS), 0, (int64_t)ir->cur_off - (int64_t)(arg >> 8) * 4);
+        ir_br_if(ir, IR_BR_NZ, IR_I64, ir_r(STATUS), 0,
+                 (int64_t)ir->cur_off - (int64_t)(arg >> 8) * 4);
         break;
     case 'n': // round and round
         ir_SUB(ir, IR_I64, ir_r(COUNT), ir_r(COUNT), one);
         break;
     case 'b':
-        ir_br_if(ir, IR_BR_NZ, IR_I64, ir_r(COUNT), 0, (int64_t)ir->cur_off - (int64_t)(arg >> 8) * 4);
+        ir_br_if(ir, IR_BR_NZ, IR_I64, ir_r(COUNT), 0,
+                 (int64_t)ir->cur_off - (int64_t)(arg >> 8) * 4);
         break;
     }
 }
@@ -390,9 +383,11 @@ Test(quick_atomic, no_update_is_lost, .timeout = 120)
     all_at_once(".l+srnb", page);
     cr_expect_eq(page[0], all, "exclusives: %lu of %lu", page[0], all);
     all_at_once(".L+Srnb", page);
-    cr_expect(page[0] == all && page[1] == 3 * all, "exclusive pairs: %lu, %lu of %lu", page[0], page[1], all);
+    cr_expect(page[0] == all && page[1] == 3 * all, "exclusive pairs: %lu, %lu of %lu", page[0],
+              page[1], all);
     all_at_once(".p+cCxrnb", page);
-    cr_expect(page[0] == all && page[1] == 3 * all, "compare and swap of pairs: %lu, %lu of %lu", page[0], page[1], all);
+    cr_expect(page[0] == all && page[1] == 3 * all, "compare and swap of pairs: %lu, %lu of %lu",
+              page[0], page[1], all);
 }
 
 // A store-release is seen before what the load-acquire behind it sees: of two that each store and
@@ -402,7 +397,8 @@ enum { LITMUS_ROUNDS = 1500, GOAL = 40, MINE = 41, RESULTS = 42, DELAY = 19, LIT
 
 static void emit_litmus(struct toy *t, struct ir *ir, uint32_t arg)
 {
-    ir_val goal = ir_r(GOAL), mine = ir_r(MINE), other = ir_r(OTHER), results = ir_r(RESULTS), seen = ir_r(SEEN);
+    ir_val goal = ir_r(GOAL), mine = ir_r(MINE), other = ir_r(OTHER), results = ir_r(RESULTS),
+           seen = ir_r(SEEN);
     ir_val line = ir_const(ir, 128), tmp;
     switch (arg & 0xff) {
     case 'm':
@@ -425,7 +421,8 @@ static void emit_litmus(struct toy *t, struct ir *ir, uint32_t arg)
         ir_br_if(ir, IR_BR_BIT0, IR_I64, ir_r(DELAY), 63, ir->cur_off);
         break;
     case 's':
-        ir_store(ir, IR_ST64, MEM_ALIGNED | MEM_RELEASE, ir_const(ir, 1), IR_NONE, mine, IR_NONE, 0);
+        ir_store(ir, IR_ST64, MEM_ALIGNED | MEM_RELEASE, ir_const(ir, 1), IR_NONE, mine, IR_NONE,
+                 0);
         break;
     case 'l':
         ir_load(ir, IR_LD64, MEM_ALIGNED | MEM_ACQUIRE, seen, IR_NONE, other, IR_NONE, 0);
@@ -438,7 +435,8 @@ static void emit_litmus(struct toy *t, struct ir *ir, uint32_t arg)
         ir_SUB(ir, IR_I64, ir_r(COUNT), ir_r(COUNT), ir_const(ir, 1));
         break;
     case 'b':
-        ir_br_if(ir, IR_BR_NZ, IR_I64, ir_r(COUNT), 0, (int64_t)ir->cur_off - (int64_t)(arg >> 8) * 4);
+        ir_br_if(ir, IR_BR_NZ, IR_I64, ir_r(COUNT), 0,
+                 (int64_t)ir->cur_off - (int64_t)(arg >> 8) * 4);
         break;
     }
 }
@@ -465,12 +463,13 @@ Test(quick_atomic, release_then_acquire, .timeout = 120)
         cr_assert_eq(pthread_create(&threads[n].id, NULL, run_thread, &threads[n]), 0);
     for (unsigned n = 0; n < 2; n++)
         pthread_join(threads[n].id, NULL);
-    const uint64_t *seen[2] = { (const uint64_t *)(shared + (LITMUS_PAGES - 8) * PAGE_SIZE),
-                                (const uint64_t *)(shared + (LITMUS_PAGES - 16) * PAGE_SIZE) };
+    const uint64_t *seen[2] = {(const uint64_t *)(shared + (LITMUS_PAGES - 8) * PAGE_SIZE),
+                               (const uint64_t *)(shared + (LITMUS_PAGES - 16) * PAGE_SIZE)};
     unsigned neither = 0;
     for (unsigned n = 0; n < LITMUS_ROUNDS; n++)
         neither += !seen[0][n] && !seen[1][n];
-    cr_expect_eq(neither, 0, "%u times of %u neither saw the other's store", neither, LITMUS_ROUNDS);
+    cr_expect_eq(neither, 0, "%u times of %u neither saw the other's store", neither,
+                 LITMUS_ROUNDS);
     for (unsigned n = 0; n < 2; n++) {
         cr_expect_eq(threads[n].t->cpu.r[COUNT], 0, "thread %u stopped", n);
         toy_destroy(threads[n].t);

@@ -2,37 +2,11 @@
 // What becomes a region and when: of blocks that ran so often, handed to a compile service that
 // never starts. Blocks are run with nobody looking, then looked at.
 #include "jit/tier.h"
-#include "tests/jit/toy.h"
+#include "tests/jit/insns.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    OP_INC = 1, // r[arg]++
-    OP_LOOP,    // r1--, then back arg words while it is not 0
-    OP_BR,      // go arg bytes on
-};
-
-#define W(op, arg) ((uint32_t)OP_##op << 24 | (uint32_t)(arg))
-#define HALT       0
-
-static void emit(struct toy *t, struct ir *ir, uint32_t arg)
-{
-    int64_t off = ir->cur_off;
-    switch (t->word >> 24) {
-    case OP_INC:
-        ir_ADD(ir, IR_I64, ir_r(arg), ir_r(arg), ir_const(ir, 1));
-        break;
-    case OP_LOOP:
-        ir_SUB(ir, IR_I64, ir_r(1), ir_r(1), ir_const(ir, 1));
-        ir_br_if(ir, IR_BR_NZ, IR_I64, ir_r(1), 0, off - 4 * (int64_t)arg);
-        break;
-    case OP_BR:
-        ir_br(ir, off + arg);
-        break;
-    }
-}
 
 static bool no_compile(const struct guest *guest, const struct region_recipe *const *recipes,
                        unsigned n, const char *path, struct error *err)
@@ -59,12 +33,10 @@ static void run(struct bench *b, unsigned times, unsigned iterations)
 // Code whose first block has run 1000 times if it loops, else once.
 static struct bench begin(const uint32_t *code, unsigned n)
 {
-    struct bench b = {.t = toy_create()};
+    struct bench b = {.t = insns_machine()};
     struct error err;
     struct tier_options o = {.compile = no_compile, .no_cache = true};
     cr_assert(b.tier = tier_create(&b.t->jit, &o, &err), "%s", err.text);
-    for (unsigned op = OP_INC; op <= OP_BR; op++)
-        b.t->emit[op] = emit;
     toy_code(b.t, TOY_CODE, code, n);
     run(&b, 1, 1000);
     b.tb = tb_find(&b.t->cpu, TOY_CODE);
@@ -94,7 +66,7 @@ static uint64_t look(struct bench *b)
 
 Test(tier, a_hot_loop_is_handed_in_once)
 {
-    struct bench b = BEGIN(W(INC, 5), W(LOOP, 1), HALT);
+    struct bench b = BEGIN(W(INC, 5), W(LOOP_NZ, 1), HALT);
     b.tier->policy.compile_at = 1001;
     cr_assert_eq(look(&b), 0, "not hot yet");
     run(&b, 1, 1);
@@ -121,7 +93,7 @@ Test(tier, what_neither_loops_nor_is_long_is_not)
 
 Test(tier, a_large_one_is_formed_when_more_is_known)
 {
-    struct bench b = BEGIN(W(INC, 5), W(LOOP, 1), HALT);
+    struct bench b = BEGIN(W(INC, 5), W(LOOP_NZ, 1), HALT);
     b.tier->policy.compile_at = 400;
     b.tier->policy.large_insns = 1;
     cr_assert_eq(look(&b), 0, "a large region after 1000 executions");
@@ -156,7 +128,7 @@ static void publish_and_give_up(struct bench *b)
 // A region that did not pay is not made again; another of its blocks is, after more patience.
 Test(tier, what_was_given_up_may_get_into_another)
 {
-    struct bench b = BEGIN(W(INC, 5), W(LOOP, 1), HALT);
+    struct bench b = BEGIN(W(INC, 5), W(LOOP_NZ, 1), HALT);
     cr_assert_eq(look(&b), 1);
     publish_and_give_up(&b);
     cr_assert_neq(b.tb->looked, TIER_DONE, "its blocks will never be in any");
@@ -176,7 +148,7 @@ Test(tier, what_was_given_up_may_get_into_another)
 // What could not be handed in, or waited for too long, gets hot once more.
 Test(tier, what_is_released_is_looked_at_again)
 {
-    struct bench b = BEGIN(W(INC, 5), W(LOOP, 1), HALT);
+    struct bench b = BEGIN(W(INC, 5), W(LOOP_NZ, 1), HALT);
     struct region_recipe *recipe = malloc(sizeof *recipe);
     gpa_t gpa[REGION_MAX_PAGES];
     cr_assert(recipe && region_form(&b.t->cpu, b.tb, recipe, gpa, NULL));

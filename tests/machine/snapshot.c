@@ -7,6 +7,7 @@
 #include "machine/device_types.h"
 #include "machine/icount.h"
 #include "tests/support/files.h"
+#include "tests/support/random.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -46,11 +47,8 @@ struct box {
 // 0 to n - 1; the same in every run of the tests.
 static uint64_t chance(uint64_t n)
 {
-    static uint64_t x = 88172645463325252;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return x % n;
+    static uint64_t x = RANDOM_SEED;
+    return random_next(&x) % n;
 }
 
 static void make_config(struct box *b, const char *disk_name, const void *disk, size_t disk_size)

@@ -5,6 +5,7 @@
 
 #include "frontend/helpers.h"
 #include "jit/vcpu.h"
+#include "tests/support/random.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -13,10 +14,7 @@ static uint64_t state = 0x853c49e6748fea9b;
 
 static uint64_t random64(void)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
+    return random_next(&state);
 }
 
 struct pair {

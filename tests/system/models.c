@@ -6,6 +6,7 @@
 
 #include "a64_random.h"
 #include "frontend/disas.h"
+#include "tests/support/random.h"
 
 #include <string.h>
 
@@ -86,11 +87,7 @@ Test(models, every_feature_is_in_the_list)
 
 static uint64_t next(void *opaque)
 {
-    uint64_t *x = opaque;
-    *x ^= *x << 13;
-    *x ^= *x >> 7;
-    *x ^= *x << 17;
-    return *x;
+    return random_next(opaque);
 }
 
 static unsigned ec_of(uint32_t insn)
@@ -322,7 +319,6 @@ static const struct {
               [CLIDR] = 0x82000023},
      // AArch32 and RAS; other endianness; VMIDBits, VH and XNX of EL2; IESB of RAS
      .mask = {[PFR0] = 0xf00000ff,
-              
               [MMFR0] = 0xff00,
               [MMFR1] = 0xf0000ff0,
               [MMFR2] = 0xf000},

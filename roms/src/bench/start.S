@@ -1,35 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Entry, the MMU, exception vectors and EL0 of the guest that `armlet bench` measures. EL1,
 // identity-mapped; main.c says what else is mapped.
+#include "../el1_macros.S"
+
     .arch armv8-a+fp+simd
 
     .text
     .globl _start
 _start:
-    mov     x19, x0                 // the device tree
-    ldr     x9, =stack_end
-    mov     sp, x9
-    ldr     x9, =vectors
-    msr     vbar_el1, x9
-    mov     x9, #(3 << 20)          // FP and SIMD
-    msr     cpacr_el1, x9
-    isb
-    bl      make_tables             // x0: TTBR0
-    msr     ttbr0_el1, x0
-    ldr     x9, =0xff04             // attribute 0 device-nGnRE, 1 normal
-    msr     mair_el1, x9
-    // 39 bits of address below, none above; 4 KiB; write-back, inner shareable; 40 bits physical.
-    ldr     x9, =(25 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23 | 2 << 32)
-    msr     tcr_el1, x9
-    tlbi    vmalle1
-    dsb     sy
-    isb
-    mrs     x9, sctlr_el1
-    ldr     x10, =(1 << 12 | 1 << 2 | 1) // I, C, M
-    orr     x9, x9, x10
-    msr     sctlr_el1, x9
-    isb
-    mov     x0, x19
+    start_identity
+    mov     x0, x19                 // the device tree
     bl      bench_main
     b       power_off
 

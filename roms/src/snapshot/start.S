@@ -1,35 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Entry, exception vectors and what C cannot say, of the guest that tests/machine/snapshot.c saves
 // and loads: EL1, identity-mapped, and a piece of EL0.
+#include "../el1_macros.S"
+
     .arch armv8.1-a+fp+simd
 
     .text
     .globl _start
 _start:
-    ldr     x9, =stack_end
-    mov     sp, x9
-    ldr     x9, =vectors
-    msr     vbar_el1, x9
-    mov     x9, #(3 << 20)          // FP and SIMD
-    msr     cpacr_el1, x9
+    start_identity
     mov     x9, #2                  // EL0 reads CNTVCT_EL0
     msr     cntkctl_el1, x9
-    isb
-    bl      make_tables             // x0: TTBR0
-    msr     ttbr0_el1, x0
-    ldr     x9, =0xff04             // attribute 0 device-nGnRE, 1 normal
-    msr     mair_el1, x9
-    // 39 bits of address below, none above; 4 KiB; write-back, inner shareable; 40 bits physical.
-    ldr     x9, =(25 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23 | 2 << 32)
-    msr     tcr_el1, x9
-    tlbi    vmalle1
-    dsb     sy
-    isb
-    mrs     x9, sctlr_el1
-    mov     x10, #(1 << 12 | 1 << 2 | 1) // I, C, M
-    orr     x9, x9, x10
-    msr     sctlr_el1, x9
-    isb
     bl      guest_main
 1:  b       1b
 
@@ -63,43 +44,15 @@ bad:
 1:  b       1b
 
     .macro save
-    sub     sp, sp, #256
+    sub     sp, sp, #FRAME_SIZE
     stp     x0, x1, [sp]
-    stp     x2, x3, [sp, #16]
-    stp     x4, x5, [sp, #32]
-    stp     x6, x7, [sp, #48]
-    stp     x8, x9, [sp, #64]
-    stp     x10, x11, [sp, #80]
-    stp     x12, x13, [sp, #96]
-    stp     x14, x15, [sp, #112]
-    stp     x16, x17, [sp, #128]
-    stp     x18, x30, [sp, #144]
-    mrs     x9, elr_el1
-    mrs     x10, spsr_el1
-    stp     x9, x10, [sp, #160]
-    .endm
-
-    .macro restore
-    ldp     x9, x10, [sp, #160]
-    msr     elr_el1, x9
-    msr     spsr_el1, x10
-    ldp     x0, x1, [sp]
-    ldp     x2, x3, [sp, #16]
-    ldp     x4, x5, [sp, #32]
-    ldp     x6, x7, [sp, #48]
-    ldp     x8, x9, [sp, #64]
-    ldp     x10, x11, [sp, #80]
-    ldp     x12, x13, [sp, #96]
-    ldp     x14, x15, [sp, #112]
-    ldp     x16, x17, [sp, #128]
-    ldp     x18, x30, [sp, #144]
-    add     sp, sp, #256
+    frame_save
     .endm
 
 irq:
     save
     bl      guest_irq
-    restore
+    frame_restore
     eret
 
 // A data abort of EL1 is expected at one place only, which goes on behind the access.
@@ -108,10 +61,10 @@ sync_el1:
     mrs     x0, esr_el1
     mrs     x1, far_el1
     bl      guest_fault
-    ldp     x9, x10, [sp, #160]
+    ldr     x9, [sp, #FRAME_ELR]
     add     x9, x9, #4
-    stp     x9, x10, [sp, #160]
-    restore
+    str     x9, [sp, #FRAME_ELR]
+    frame_restore
     eret
 
 // SVC from EL0 ends run_user().

@@ -6,6 +6,7 @@
 // tested; TPIDR_EL1 and TPIDRRO_EL0 are their scratch. IRQ and FIQ go to irq_handler() with
 // everything saved on the stack; without one of the program's own they unwind like the others.
 #include "layout.h"
+#include "roms/src/el1_macros.S"
 
     .arch armv8.5-a
 
@@ -38,16 +39,7 @@ _start:
     bl      rt_tables               // x0 = TTBR for both halves
     msr     ttbr0_el1, x0
     msr     ttbr1_el1, x0
-    ldr     x1, =RT_TCR
-    msr     tcr_el1, x1
-    ldr     x1, =RT_MAIR
-    msr     mair_el1, x1
-    tlbi    vmalle1
-    dsb     sy
-    isb
-    ldr     x1, =RT_SCTLR
-    msr     sctlr_el1, x1
-    isb
+    mmu_on  RT_TCR, RT_MAIR, 5      // C, M
     adr     x0, 1f
     adr     x1, vectors
     mov     x2, #RT_HIGH
@@ -90,14 +82,7 @@ exception:
     mrs     x0, tpidrro_el0
     str     x0, [x1, #EXC_X + 8]
     bl_save_rest:
-    stp     x2, x3, [x1, #EXC_X + 16]
-    stp     x4, x5, [x1, #EXC_X + 32]
-    stp     x6, x7, [x1, #EXC_X + 48]
-    stp     x8, x9, [x1, #EXC_X + 64]
-    stp     x10, x11, [x1, #EXC_X + 80]
-    stp     x12, x13, [x1, #EXC_X + 96]
-    stp     x14, x15, [x1, #EXC_X + 112]
-    stp     x16, x17, [x1, #EXC_X + 128]
+    x2_to_x17 stp, x1, EXC_X
     stp     x18, x19, [x1, #EXC_X + 144]
     stp     x20, x21, [x1, #EXC_X + 160]
     stp     x22, x23, [x1, #EXC_X + 176]
@@ -241,40 +226,14 @@ entered:
 
 // IRQ and FIQ: x0 = vector, x0 and x1 in the scratch registers.
 interrupt:
-    sub     sp, sp, #208
-    stp     x2, x3, [sp, #16]
-    stp     x4, x5, [sp, #32]
-    stp     x6, x7, [sp, #48]
-    stp     x8, x9, [sp, #64]
-    stp     x10, x11, [sp, #80]
-    stp     x12, x13, [sp, #96]
-    stp     x14, x15, [sp, #112]
-    stp     x16, x17, [sp, #128]
-    stp     x18, x30, [sp, #144]
+    sub     sp, sp, #FRAME_SIZE
+    frame_save
     mrs     x2, tpidr_el1
     mrs     x3, tpidrro_el0
     stp     x2, x3, [sp]
-    mrs     x2, elr_el1
-    mrs     x3, spsr_el1
-    stp     x2, x3, [sp, #160]
-    str     x29, [sp, #176]
     mov     x1, sp
     bl      irq_handler
-    ldr     x29, [sp, #176]
-    ldp     x2, x3, [sp, #160]
-    msr     elr_el1, x2
-    msr     spsr_el1, x3
-    ldp     x0, x1, [sp]
-    ldp     x2, x3, [sp, #16]
-    ldp     x4, x5, [sp, #32]
-    ldp     x6, x7, [sp, #48]
-    ldp     x8, x9, [sp, #64]
-    ldp     x10, x11, [sp, #80]
-    ldp     x12, x13, [sp, #96]
-    ldp     x14, x15, [sp, #112]
-    ldp     x16, x17, [sp, #128]
-    ldp     x18, x30, [sp, #144]
-    add     sp, sp, #208
+    frame_restore
     eret
 
 // u64 rt_in_low(u64 (*fn)(u64), u64 arg): calls fn in the low alias (through TTBR0), from the high.

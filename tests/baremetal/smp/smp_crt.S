@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where a secondary CPU comes to life, and the vectors of all of them.
 #include "smp.h"
+#include "roms/src/el1_macros.S"
 
     .arch armv8.5-a
     .text
@@ -18,23 +19,14 @@ smp_entry:
     msr     spsel, #1
     mov     x1, #(3 << 20)
     msr     cpacr_el1, x1
+    ldr     x1, =RT_SCTLR & ~5
+    msr     sctlr_el1, x1
+    isb
     ldp     x1, x2, [x0, #SMP_CPU_SP]
     mov     sp, x1
     msr     ttbr0_el1, x2
     msr     ttbr1_el1, x2
-    ldr     x1, =RT_TCR
-    msr     tcr_el1, x1
-    ldr     x1, =RT_MAIR
-    msr     mair_el1, x1
-    ldr     x1, =RT_SCTLR & ~5
-    msr     sctlr_el1, x1
-    isb
-    tlbi    vmalle1
-    dsb     sy
-    isb
-    ldr     x1, =RT_SCTLR
-    msr     sctlr_el1, x1
-    isb
+    mmu_on  RT_TCR, RT_MAIR, 5      // C, M
     mov     x2, #RT_HIGH
     add     x0, x0, x2
     msr     tpidr_el1, x0
@@ -52,41 +44,16 @@ smp_entry:
 smp_vectors:
     .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
     .balign 128
-    sub     sp, sp, #272
+    sub     sp, sp, #FRAME_SIZE
     stp     x0, x1, [sp]
     mov     x0, #\n
     b       smp_taken
     .endr
 
 smp_taken:
-    stp     x2, x3, [sp, #16]
-    stp     x4, x5, [sp, #32]
-    stp     x6, x7, [sp, #48]
-    stp     x8, x9, [sp, #64]
-    stp     x10, x11, [sp, #80]
-    stp     x12, x13, [sp, #96]
-    stp     x14, x15, [sp, #112]
-    stp     x16, x17, [sp, #128]
-    stp     x18, x29, [sp, #144]
-    mrs     x2, elr_el1
-    mrs     x3, spsr_el1
-    stp     x30, x2, [sp, #160]
-    str     x3, [sp, #176]
+    frame_save
     mov     x1, x2
     bl      smp_exception           // x0 = vector, x1 = ELR; returns the new ELR
-    ldr     x30, [sp, #160]
-    ldr     x3, [sp, #176]
-    msr     elr_el1, x0
-    msr     spsr_el1, x3
-    ldp     x2, x3, [sp, #16]
-    ldp     x4, x5, [sp, #32]
-    ldp     x6, x7, [sp, #48]
-    ldp     x8, x9, [sp, #64]
-    ldp     x10, x11, [sp, #80]
-    ldp     x12, x13, [sp, #96]
-    ldp     x14, x15, [sp, #112]
-    ldp     x16, x17, [sp, #128]
-    ldp     x18, x29, [sp, #144]
-    ldp     x0, x1, [sp]
-    add     sp, sp, #272
+    str     x0, [sp, #FRAME_ELR]
+    frame_restore
     eret
