@@ -292,7 +292,7 @@ static void init(struct quick_tr *t, struct quick *q, const struct ir *ir, struc
     t->mode_slot = g->mode_r ? g->mode_r(ir->mode) : VCPU_NR_R;
     t->tmp0_in_reg = tmp0_is_integer(ir);
     t->checked_sp = VCPU_NR_R;
-    t->plain_carry = false;
+    t->only = QUICK_FLAGS_KEPT;
     t->flags_in_rax = NULL;
     t->constant.d = IR_NONE;
     t->nr_links = t->nr_cold = 0;

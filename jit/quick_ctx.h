@@ -60,6 +60,10 @@ static inline uint32_t quick_access(unsigned size, unsigned attr, bool store)
 #define QUICK_VEC_CONSTS 128
 #define QUICK_VEC_HELD   10
 
+// What becomes of the flags that an op sets: vcpu.qflags has them (and EFLAGS, perhaps); or nothing
+// but an ADCS or SBCS looks at them, and EFLAGS have their carry for it, as it is or inverted.
+enum quick_flags { QUICK_FLAGS_KEPT, QUICK_FLAGS_CARRY, QUICK_FLAGS_BORROW };
+
 struct quick_tr;
 
 struct quick {
@@ -132,7 +136,7 @@ struct quick_tr {
     unsigned mode_slot;    // which slot r10 is; VCPU_NR_R: none
     bool tmp0_in_reg;      // the first temporary is in r11
     unsigned scratch;      // constants in slots, of this op
-    bool plain_carry;            // EFLAGS are for an ADCS or SBCS alone, and C is not inverted
+    enum quick_flags only;       // what EFLAGS alone have of the guest's
     const uint8_t *flags_in_rax; // eax is what vcpu.qflags is, or would be, if this is where we are
     struct {
         ir_val d;              // IR_NONE: nothing of the kind
@@ -210,8 +214,7 @@ void quick_flags_keep(struct quick_tr *t);
 // Are the flags of the op at hand only looked at by a conditional comparison that comes next, and
 // sets them anew? Then they need not be kept.
 bool quick_flags_pass(const struct quick_tr *t);
-// Is only their carry looked at, by an op that sets them anew, and all until there leaves EFLAGS alone?
-// Then they need not be kept either, nor C inverted.
+// The same of an op that only looks at their carry, and all until there leaves EFLAGS alone.
 bool quick_flags_pass_carry(const struct quick_tr *t);
 // EFLAGS hold the guest's from here on. rax is lost.
 void quick_flags_want(struct quick_tr *t);

@@ -70,7 +70,7 @@ bool quick_flags_pass_carry(const struct quick_tr *t)
 
 void quick_flags_keep(struct quick_tr *t)
 {
-    if (quick_flags_pass(t) || quick_flags_pass_carry(t)) {
+    if (t->only != QUICK_FLAGS_KEPT || quick_flags_pass(t)) {
         t->as.eflags = true;
         return;
     }
@@ -82,7 +82,7 @@ void quick_flags_keep(struct quick_tr *t)
 
 void quick_flags_want(struct quick_tr *t)
 {
-    assert(!t->plain_carry);
+    assert(t->only == QUICK_FLAGS_KEPT);
     if (t->as.eflags)
         return;
     if (t->flags_in_rax != t->as.p)

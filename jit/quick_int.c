@@ -544,29 +544,30 @@ static void complement_carry(struct quick_tr *t)
 // CF = the guest's C, or (borrow) its opposite.
 static void want_carry(struct quick_tr *t, bool borrow)
 {
-    bool is_borrow = true;
-    assert(t->as.eflags || !t->plain_carry);
-    if (t->as.eflags) {
-        is_borrow = !t->plain_carry;
-    } else {
+    bool is_borrow = t->only != QUICK_FLAGS_CARRY;
+    assert(t->as.eflags || t->only == QUICK_FLAGS_KEPT);
+    if (!t->as.eflags) {
         x86_emit(&t->as, X86_BT_IMM, false, 4, Q_STATE(qflags), 1);
         x86_byte(&t->as, 8);
     }
     if (is_borrow != borrow)
         complement_carry(t);
-    t->plain_carry = false;
+    t->only = QUICK_FLAGS_KEPT;
 }
 
 static void set_flags(struct quick_tr *t, const struct ir_insn *i)
 {
     bool w = wide(i);
+    bool adds = i->op == IR_ADDS || i->op == IR_ADCS;
+    if (i->op == IR_ADCS || i->op == IR_SBCS)
+        want_carry(t, i->op == IR_SBCS);
+    if (quick_flags_pass_carry(t))
+        t->only = adds ? QUICK_FLAGS_CARRY : QUICK_FLAGS_BORROW;
     if (i->op == IR_SUBS && i->d == IR_NONE) {
         compare(t, w, i->a, i->b);
         quick_flags_keep(t);
         return;
     }
-    if (i->op == IR_ADCS || i->op == IR_SBCS)
-        want_carry(t, i->op == IR_SBCS);
     int d = quick_dest(t, i->d, i->b, IR_NONE);
     switch (i->op) {
     case IR_BICS:
@@ -604,9 +605,7 @@ static void set_flags(struct quick_tr *t, const struct ir_insn *i)
         alu(t, ops[i->op].op, ops[i->op].group, w, d, i->b);
     }
     }
-    bool adds = i->op == IR_ADDS || i->op == IR_ADCS;
-    t->plain_carry = adds && quick_flags_pass_carry(t);
-    if (adds && !t->plain_carry)
+    if (adds && t->only == QUICK_FLAGS_KEPT)
         complement_carry(t);
     else if (i->op == IR_ANDS || i->op == IR_BICS)
         x86_byte(&t->as, 0xf9); // stc: C is 0
