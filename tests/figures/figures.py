@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What disk and network have in common: a Linux guest with fio and iperf3, on armlet and on QEMU, and
+"""What disk, network and programs have in common: a Linux guest on armlet and on QEMU, the programs in it, and
 what it costs the host. The guest is Debian's cloud kernel with the initramfs of ./boot-linux, and a
 read-only disk of unpacked packages, made once in the cache (mmdebstrap, as root).
 
 QEMU is $QEMU; or the one in $QEMU_TREE, the root of another Debian (default: ~/.cache/armlet-bench/qemu10
 where that exists; this needs root); or qemu-system-aarch64.
 """
-import os, re, shlex, shutil, statistics, subprocess, sys
+import os, re, shlex, shutil, statistics, subprocess, sys, zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + '/../boot')
-from guest import Guest, armlet, boot_linux
+from guest import Guest, ROOT, armlet, boot_linux
 
 CACHE = os.environ.get('ARMLET_CACHE') or os.environ.get('XDG_CACHE_HOME', os.path.expanduser('~/.cache')) + '/armlet'
-PACKAGES = 'fio', 'iperf3'
+PACKAGES = 'coreutils', 'dash', 'fio', 'gcc', 'gzip', 'iperf3', 'libc6-dev', 'openssl', 'python3-minimal', 'sqlite3'
 TREE = os.environ.get('QEMU_TREE', os.path.expanduser('~/.cache/armlet-bench/qemu10'))
 TICK = os.sysconf('SC_CLK_TCK')
 
@@ -30,10 +30,15 @@ def qemu(options):
     return ['unshare', '--mount', 'sh', '-c', script, 'sh', *there]
 
 
+def machine(who, options):
+    """The command that runs 'armlet' ($ARMLET, with $ARMLET_TEST_ARGS) or 'qemu'."""
+    return qemu(options) if who == 'qemu' else [armlet(), *shlex.split(os.environ.get('ARMLET_TEST_ARGS', '')), *options]
+
+
 def programs():
     """The disk with the guest's programs."""
     directory = CACHE + '/guest/figures'
-    disk = directory + '/programs.img'
+    disk = f'{directory}/programs-{zlib.crc32(" ".join(PACKAGES).encode()):08x}.img'
     if os.path.exists(disk):
         return disk
     for tool in 'mmdebstrap', 'mke2fs':
@@ -48,7 +53,7 @@ def programs():
                    check=True, stdout=subprocess.DEVNULL)
     for name in 'dev', 'proc', 'sys', 'tmp':
         os.makedirs(f'{tree}/{name}', exist_ok=True)
-    subprocess.run(['mke2fs', '-q', '-F', '-t', 'ext4', '-d', tree, disk + '.part', '600M'], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(['mke2fs', '-q', '-F', '-t', 'ext4', '-d', tree, disk + '.part', '1200M'], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(['rm', '-rf', '--one-file-system', tree], check=True)
     os.rename(disk + '.part', disk)
     return disk
@@ -57,14 +62,15 @@ def programs():
 class Emulator(Guest):
     """A guest at its shell, with the programs in /mnt. who is 'armlet' or 'qemu'."""
 
-    def __init__(self, who, *options):
+    def __init__(self, who, *options, programs_mounted=True):
         kernel, initrd = boot_linux()
         options = ['-M', 'virt,gic-version=3', '-m', '1024', '-nographic', '-kernel', kernel, '-initrd', initrd,
                    '-append', 'console=ttyAMA0 quiet', '-drive', f'file={programs()},format=raw,if=none,id=p,readonly=on',
                    '-device', 'virtio-blk-device,drive=p,serial=programs', *options]
-        mine = [armlet(), *shlex.split(os.environ.get('ARMLET_TEST_ARGS', '')), *options]
-        super().__init__(mine if who == 'armlet' else qemu(options), cols=300)
+        super().__init__(machine(who, options), cols=300)
         self.prompt(120)
+        if not programs_mounted:
+            return
         self.run('for d in /sys/block/vd?; do [ "$(cat $d/serial)" = programs ] && '
                  'mount -o ro /dev/${d##*/} /mnt; done; mount -t tmpfs tmpfs /mnt/tmp && mount --bind /dev /mnt/dev && '
                  'mount -t proc proc /mnt/proc && mount -t sysfs sysfs /mnt/sys')
@@ -88,10 +94,10 @@ class Emulator(Guest):
         return ticks / TICK
 
 
-def table(title, rows, better):
+def table(title, rows, better, first='QEMU'):
     """rows: {name: {'qemu': [...], 'armlet': [...]}}; prints medians and the ratio armlet / QEMU. better: 'less'
     or 'more' is what one wants of it. Returns the worst ratio."""
-    print(f'\n{title} ({better} is better)\n{"":28} {"QEMU":>10} {"armlet":>10} {"armlet/QEMU":>12}')
+    print(f'\n{title} ({better} is better)\n{"":28} {first:>10} {"armlet":>10} {"armlet/" + first:>12}')
     ratios = []
     for name, values in rows.items():
         q, a = (statistics.median(values[w]) for w in ('qemu', 'armlet'))
