@@ -4,7 +4,11 @@
 #include "devices/char/say.h"
 #include "devices/display/png.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 struct shot {
     struct screenshots *owner;
@@ -73,6 +77,19 @@ static void *write_all(void *opaque)
     }
     mutex_unlock(&s->lock);
     return NULL;
+}
+
+bool screenshots_possible(const struct machine_config *c, struct error *err)
+{
+    for (size_t i = 0; i < c->screenshot_count; i++) {
+        const char *path = c->screenshots[i].path, *slash = strrchr(path, '/');
+        char directory[PATH_MAX];
+        snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash + 1 - path) : 1, slash ? path : ".");
+        bool there = !access(path, F_OK);
+        if (access(there ? path : directory, W_OK))
+            return error_set(err, "-screenshot: %s: %s", path, strerror(errno));
+    }
+    return true;
 }
 
 struct screenshots *screenshots_create(struct machine *m)

@@ -10,6 +10,9 @@
 
 struct screenshots;
 
+// Whether the files that the configuration names can be written, as far as that can be known
+// beforehand.
+bool screenshots_possible(const struct machine_config *c, struct error *err);
 // Arms the timers of the configuration's screenshots; NULL if there are none. Before machine_run().
 struct screenshots *screenshots_create(struct machine *m);
 // After machine_run(): takes what is left and waits until all is written. False if something could

@@ -101,6 +101,8 @@ static void open_window(struct ui *ui)
 static bool start(struct ui *ui, struct error *err)
 {
     const struct machine_config *c = ui->m->config;
+    if (!screenshots_possible(c, err))
+        return false;
     if (c->display.type == CONFIG_DISPLAY_VNC &&
         !(ui->vnc = vnc_create(&ui->front, c->display.vnc, err)))
         return false;

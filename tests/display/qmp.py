@@ -248,10 +248,15 @@ def pictures():
         m.end()
         with open(d + '/d.png', 'rb') as f, open(d + '/e.png', 'rb') as g:
             check(f.read() == g.read() == data, 'another picture')
-        m.start('-screenshot', '0:/nowhere/x.png')
+        m.start('-screenshot', '0:/nowhere/x.png', wait=False) # is said before anything runs
+        errors = m.end(1)
+        check('/nowhere/x.png: No such file' in errors and errors.count('\n') == 1, errors)
+        os.mkdir(d + '/gone')
+        m.start('-screenshot', f'1000:{d}/gone/x.png')
+        os.rmdir(d + '/gone')
         Client(m.path).do('quit')
         errors = m.end(1)
-        check('/nowhere/x.png' in errors and errors.count('\n') == 1, errors)
+        check('/gone/x.png' in errors and errors.count('\n') == 1, errors)
 
 
 def beside_a_debugger():
