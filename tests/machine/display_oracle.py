@@ -59,7 +59,7 @@ def compare(line, ppm):
 
 def run(qemu, rom, folder):
     qmp_path, uart_path, ppm = (os.path.join(folder, n) for n in ('qmp', 'uart', 'shot.ppm'))
-    with subprocess.Popen([qemu, '-M', 'virt', '-cpu', 'cortex-a57', '-m', '64', '-display', 'none', '-kernel', rom,
+    with subprocess.Popen([qemu, '-M', 'virt', '-cpu', 'cortex-a57', '-m', '64', '-display', 'none', '-nic', 'none', '-kernel', rom,
                            '-device', 'virtio-gpu-device', '-global', 'virtio-mmio.force-legacy=false',
                            '-qmp', f'unix:{qmp_path},server=on,wait=off', '-monitor', 'none',
                            '-serial', f'unix:{uart_path},server=on,wait=on'],
