@@ -97,8 +97,9 @@ static int64_t now(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-// Pool lock held. Writes of a few pages go to the host's cache and seldom wait. Reads that come
-// here have been found not to be in it.
+// Pool lock held. Writes of a few pages go to the host's cache and seldom wait, and none does to a file
+// in memory, whose pages two threads would only get in each other's way to make. Reads that come here
+// have been found not to be in it.
 static bool may_sleep(const struct block_pool *p, const struct block_request *r)
 {
     if (r->op != BLOCK_WRITE)

@@ -28,6 +28,14 @@ static const struct golden_case moves[] = {
     { "bic", { { 0x8a220020, "bic x0, x1, x2" } } },
     { "shift by register", { { 0x9ac22020, "lsl x0, x1, x2" } } },
     { "adds flags kept", { { 0xab020020, "adds x0, x1, x2" } } },
+    { "long addition", {
+        { 0xab020000, "adds x0, x0, x2" },
+        { 0x9b077cc5, "mul x5, x6, x7" },
+        { 0xba030021, "adcs x1, x1, x3" },
+        { 0x9bc77cc6, "umulh x6, x6, x7" },
+        { 0xba040021, "adcs x1, x1, x4" },
+        { 0x9a1f0063, "adc x3, x3, xzr" },
+    } },
     { "128-bit add", { { 0xab020000, "adds x0, x0, x2" }, { 0x9a030021, "adc x1, x1, x3" } } },
 };
 
